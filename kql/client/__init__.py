@@ -1,0 +1,56 @@
+"""The one seam through which everything speaks to an Eventhouse.
+
+`Eventhouse` is the protocol; `remote` implements it with Microsoft's SDK (Fabric, ADX, or the emulator's wire), and
+`cli.embedded` with the embedded engine in this process.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from emulator.context import ParameterValue
+from emulator.result import ResultTable
+
+__all__ = ["Eventhouse", "IngestFormat", "IngestionResult", "ParameterValue", "ResultTable"]
+
+IngestFormat = Literal["json", "multijson", "csv", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionResult:
+    """What an Eventhouse says of one acknowledged batch: the rows it consumed from the payload."""
+
+    consumed_records: int
+
+
+class Eventhouse(Protocol):
+    """A KQL database, wherever it runs. Errors are `emulator.errors.KustoError` from every implementation."""
+
+    database: str
+
+    async def query(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> ResultTable:
+        """Run a query and return its first result; values travel only as declared query parameters."""
+        ...
+
+    async def command(self, text: str) -> ResultTable:
+        """Run one management command and return its table."""
+        ...
+
+    async def ingest(
+        self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
+    ) -> IngestionResult:
+        """Ingest one batch by streaming ingestion; when it returns, the rows are durable and visible to queries.
+
+        `json` is one object per line. `mapping` names an ingestion mapping of the table.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and files; further calls are errors."""
+        ...
