@@ -1,0 +1,1 @@
+"""The catalogue of what KQL can call, as data."""

@@ -1,0 +1,1 @@
+"""KQL text to AST; knows no function and no table."""

@@ -1,0 +1,193 @@
+"""The shape of a catalogue row: what KQL can call, with names, types and SQL in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeAlias
+
+from emulator.sql.ast import Sql
+from emulator.types import KqlType, Scalar
+
+
+class ResultName(Enum):
+    """How `extend f(x)` or `summarize f(x)` names its column when no name is written.
+
+    AUTO: `Column1`, `Column2`, …; FIRST_ARGUMENT: the name of the first argument if that is a column (`bin(Timestamp, 1h)`
+    stays `Timestamp`); PREFIX: aggregates, `sum_Price`, `count_`; FUNCTION: the function's own name.
+    """
+
+    AUTO = auto()
+    FIRST_ARGUMENT = auto()
+    PREFIX = auto()
+    FUNCTION = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument as an emission sees it: its SQL, its type, and its value when it is a constant."""
+
+    sql: Sql
+    type: KqlType
+    is_constant: bool = False
+    value: object = None
+
+
+Types: TypeAlias = frozenset[Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter accepting any of `types` (empty: every type).
+
+    `constant` asks for a literal or a query parameter; `name` is Kusto's, for error texts.
+    """
+
+    name: str
+    types: Types = frozenset()
+    optional: bool = False
+    repeated: bool = False
+    constant: bool = False
+
+
+ReturnRule: TypeAlias = Callable[[tuple[KqlType, ...]], KqlType]
+Emit: TypeAlias = Callable[[tuple[Operand, ...]], Sql]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One overload.
+
+    The binder picks the first overload whose parameters accept the argument types, trying exact types, then widening
+    (int → long → real, int/long → decimal, and dynamic → anything by the conversion functions). The arguments at the
+    positions in `unify` are brought to their common type before `emit`.
+    """
+
+    parameters: tuple[Parameter, ...]
+    returns: KqlType | ReturnRule
+    emit: Emit
+    unify: tuple[int, ...] = ()
+
+    def result_type(self, arguments: tuple[KqlType, ...]) -> KqlType:
+        """Return the type of the call for arguments of these types."""
+        return self.returns(arguments) if callable(self.returns) else self.returns
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A scalar function or operator.
+
+    A null argument gives what its SQL gives: the emission owns the null rule. An emission never yields SQL NULL for
+    a string: Kusto's strings have no null.
+    """
+
+    name: str
+    description: str
+    signatures: tuple[Signature, ...]
+    result_name: ResultName = ResultName.AUTO
+    deterministic: bool = True
+    example: tuple[str, str] | None = None
+
+
+AggregateEmit: TypeAlias = Callable[[tuple[Operand, ...], int], Sql]
+OutputsRule: TypeAlias = Callable[[tuple[KqlType, ...]], tuple[KqlType, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateSignature:
+    """One overload of an aggregate.
+
+    `returns` gives the type of every output: one for most, one per column for `arg_max(t, a, b)` and `percentiles`.
+    `emit` gets the operands and the index of the wanted output; calls that differ in it alone must contain the same
+    SQL aggregate, so that DuckDB computes it once and all outputs come from one row.
+    """
+
+    parameters: tuple[Parameter, ...]
+    returns: KqlType | OutputsRule
+    emit: AggregateEmit
+
+    def result_types(self, arguments: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
+        """Return the types of the outputs for arguments of these types."""
+        return self.returns(arguments) if callable(self.returns) else (self.returns,)
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A mergeable part of an aggregate that a materialized view stores per group.
+
+    `accumulate` aggregates a batch's rows; `merge` combines the stored and the batch's value, both possibly null.
+    """
+
+    name: str
+    accumulate: Callable[[tuple[Operand, ...]], Sql]
+    merge: Callable[[Sql, Sql], Sql]
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How a view keeps an aggregate: its parts, and the final value of one output computed from them."""
+
+    parts: tuple[Partial, ...]
+    finish: Callable[[tuple[Sql, ...], int], Sql]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate function.
+
+    `prefix` is Kusto's for the unnamed column (`sum` → `sum_Price`), followed by the column name of argument
+    `name_argument`. `merging` is None where partial results cannot be merged; a view then recomputes the groups
+    that a batch touches.
+    """
+
+    name: str
+    description: str
+    signatures: tuple[AggregateSignature, ...]
+    prefix: str
+    name_argument: int = 0
+    merging: Merging | None = None
+    example: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOperands:
+    """What a window emission gets: operands, and the PARTITION BY and ORDER BY that make up the serialized order."""
+
+    operands: tuple[Operand, ...]
+    partition_by: tuple[Sql, ...]
+    ordinal: Sql
+
+
+WindowEmit: TypeAlias = Callable[[WindowOperands], Sql]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSignature:
+    """One overload of a window function."""
+
+    parameters: tuple[Parameter, ...]
+    returns: KqlType | ReturnRule
+    emit: WindowEmit
+
+    def result_type(self, arguments: tuple[KqlType, ...]) -> KqlType:
+        """Return the type of the call for arguments of these types."""
+        return self.returns(arguments) if callable(self.returns) else self.returns
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFunction:
+    """A function of serialized rows: prev, next, row_number, row_cumsum, row_rank_dense, …"""
+
+    name: str
+    description: str
+    signatures: tuple[WindowSignature, ...]
+    result_name: ResultName = ResultName.AUTO
+    example: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All rows by name."""
+
+    functions: dict[str, Function] = field(default_factory=dict)
+    aggregates: dict[str, Aggregate] = field(default_factory=dict)
+    windows: dict[str, WindowFunction] = field(default_factory=dict)
