@@ -1,0 +1,65 @@
+"""Batches of trades by count, bytes and age."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from producer.model import Trade, encode_trade
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """A batch is sealed by whichever limit it reaches first.
+
+    One megabyte stays well below the four that a streaming ingestion request may carry.
+    """
+
+    count: int = 500
+    size_bytes: int = 1_000_000
+    age_seconds: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Trades and their JSON objects, in order of arrival."""
+
+    trades: Sequence[Trade]
+    payloads: Sequence[bytes]
+
+
+class Batcher:
+    """Collects trades until a limit is reached; monotonic seconds are given, never read."""
+
+    def __init__(self, limits: BatchLimits) -> None:
+        self._limits = limits
+        self._trades: list[Trade] = []
+        self._payloads: list[bytes] = []
+        self._size = 0
+        self._deadline = 0.0
+
+    @property
+    def deadline(self) -> float | None:
+        """When the open batch must go, in monotonic seconds; None while it is empty."""
+        return self._deadline if self._trades else None
+
+    def add(self, trade: Trade, now: float) -> Batch | None:
+        """Take a trade; return the batch before it, where the trade would have made that one too big."""
+        payload = encode_trade(trade)
+        full = None
+        if self._trades and self._size + len(payload) + 1 > self._limits.size_bytes:
+            full = self.seal()
+        if not self._trades:
+            self._deadline = now + self._limits.age_seconds
+        self._trades.append(trade)
+        self._payloads.append(payload)
+        self._size += len(payload) + 1
+        return full
+
+    def is_due(self, now: float) -> bool:
+        """Whether the open batch has reached its count or its age."""
+        return bool(self._trades) and (len(self._trades) >= self._limits.count or now >= self._deadline)
+
+    def seal(self) -> Batch:
+        """Return the open batch and start the next."""
+        batch = Batch(self._trades, self._payloads)
+        self._trades, self._payloads, self._size = [], [], 0
+        return batch

@@ -1,0 +1,55 @@
+"""What the pipeline and the loader need of a source of market data."""
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from producer.model import History, Trade
+
+
+class TradeSource(Protocol):
+    """A live or recorded stream of trades.
+
+    `trades` may be called again after it raised a retryable error and continues; producing a trade twice is harmless
+    because its event id is the same.
+    """
+
+    name: str
+
+    def trades(self) -> AsyncGenerator[Trade, None]:
+        """Iterate over trades as they happen, until the source ends or the iterator is closed."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class HistorySource(Protocol):
+    """A provider of past bars and corporate actions; times are half-open `[start, end)` in UTC."""
+
+    name: str
+
+    async def daily(self, symbol: str, start: datetime, end: datetime) -> History:
+        """Return raw daily bars of closed days and the corporate actions of the range."""
+        ...
+
+    async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
+        """Return raw one-minute bars that are complete."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Sink(Protocol):
+    """Where batches of trades go. `send` returns when the batch is durable, or raises a `ProducerError`."""
+
+    async def send(self, trades: Sequence[Trade], payloads: Sequence[bytes]) -> None:
+        """Deliver one batch; `payloads` holds the JSON object of each trade, in order."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
