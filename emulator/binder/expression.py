@@ -60,13 +60,17 @@ class CurrentTime:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A call of a catalogue function; operators are catalogue functions too, under their KQL symbol."""
+    """A call of a catalogue function; operators are catalogue functions too, under their KQL symbol.
+
+    `output` picks one field, `o0`, `o1`, …, of the STRUCT that a function with several outputs yields.
+    """
 
     function: Function
     signature: Signature
     arguments: tuple["BoundExpression", ...]
     type: KqlType
     span: Span
+    output: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ says so. The emitter carries the order in a hidden ordinal; no node relies on ac
 """
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from emulator.binder.expression import AggregateCall, BoundExpression, Constant
 from emulator.text import Span
@@ -304,6 +304,25 @@ Plan: TypeAlias = (
     | ScanMatch
     | Materialized
 )
+
+
+def is_serialized(plan: Plan) -> bool:
+    """Tell whether the rows of a plan have an order that prev, row_number and the like may rely on."""
+    match plan:
+        case Sort() | Serialize() | Range() | ScanMatch():
+            return True
+        case Values() | OneRow():
+            return True
+        case Filter() | Project() | Limit() | Materialized():
+            return is_serialized(plan.input) and not (isinstance(plan, Limit) and plan.random)
+        case GroupInput():
+            return plan.is_serialized
+        case Expand():
+            return not plan.keep_empty
+        case Scan() | Aggregate() | Join() | Union() | ForEachGroup() | MakeSeries():
+            return False
+        case _:
+            assert_never(plan)
 
 
 @dataclass(frozen=True, slots=True)

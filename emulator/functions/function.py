@@ -49,6 +49,20 @@ class Parameter:
     constant: bool = False
 
 
+class OutputNames(Enum):
+    """How the columns of an aggregate are named when no name is written.
+
+    PREFIX: `prefix` and the name of the first column argument, one output. ARGUMENTS: one output per argument, named after
+    it; `*` may be written and stands for all remaining columns (arg_max, arg_min, take_any); the binder then passes
+    every column as an argument. CONSTANTS: one output per constant argument after the first ones, named
+    `prefix_Column_constant` (percentile_Price_95).
+    """
+
+    PREFIX = auto()
+    ARGUMENTS = auto()
+    CONSTANTS = auto()
+
+
 ReturnRule: TypeAlias = Callable[[tuple[KqlType, ...]], KqlType]
 Emit: TypeAlias = Callable[[tuple[Operand, ...]], Sql]
 
@@ -72,9 +86,17 @@ class Signature:
         return self.returns(arguments) if callable(self.returns) else self.returns
 
 
+TupleRule: TypeAlias = Callable[[tuple[KqlType, ...]], tuple[tuple[str, KqlType], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A scalar function or operator.
+
+    `outputs` is set for a function that yields several columns (series_stats, series_fit_line, array_sort_asc of several
+    arrays): per output the name template (`series_stats_{0}_min`, where `{0}` is the name of argument 0) and the
+    type; no outputs for these argument types means one plain value. Its emission yields a STRUCT with the fields
+    `o0`, `o1`, … in order.
 
     A null argument gives what its SQL gives: the emission owns the null rule. An emission never yields SQL NULL for
     a string: Kusto's strings have no null.
@@ -86,6 +108,7 @@ class Function:
     result_name: ResultName = ResultName.AUTO
     deterministic: bool = True
     example: tuple[str, str] | None = None
+    outputs: TupleRule | None = None
 
 
 AggregateEmit: TypeAlias = Callable[[tuple[Operand, ...], int], Sql]
@@ -146,6 +169,7 @@ class Aggregate:
     name_argument: int = 0
     merging: Merging | None = None
     example: tuple[str, str] | None = None
+    naming: OutputNames = OutputNames.PREFIX
 
 
 @dataclass(frozen=True, slots=True)
