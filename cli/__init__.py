@@ -1,0 +1,1 @@
+"""The command-line tool `tickhouse`: the only place that builds objects from settings."""

@@ -1,0 +1,5 @@
+"""`python -m cli` is `tickhouse`."""
+
+from cli.main import main
+
+main()

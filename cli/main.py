@@ -1,0 +1,290 @@
+"""The Typer application: every command's flags and help; the work is imported when a command runs.
+
+`tickhouse --help` must stay quick: nothing here may load DuckDB, Arrow, FastAPI or an Azure package.
+"""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import CliError
+from cli.settings import SETTINGS_FILE, Option, default_map, read_settings_file
+
+app = typer.Typer(
+    name="tickhouse",
+    help="KQL-first real-time stock analytics: an embedded Eventhouse, versioned KQL functions, a generated REST API.",
+    epilog="Settings: flags, then environment TICKHOUSE_<OPTION>, then tickhouse.toml in the current folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class SourceName(str, Enum):
+    """Where `up` takes prices from."""
+
+    auto = "auto"
+    yahoo = "yahoo"
+    simulated = "simulated"
+    none = "none"
+
+
+class LoadKind(str, Enum):
+    """What the rows of a file are."""
+
+    daily = "daily"
+    intraday = "intraday"
+    trades = "trades"
+
+
+class AdjustmentName(str, Enum):
+    """How the prices of a file are adjusted."""
+
+    raw = "raw"
+    split = "split"
+
+
+class OutputFormat(str, Enum):
+    """How `query` prints rows."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="TICKHOUSE_DATA", help="Folder of the embedded Eventhouse.", show_default=False),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--eventhouse",
+        envvar="TICKHOUSE_EVENTHOUSE",
+        help="URL of an Eventhouse (Fabric, Azure Data Explorer or a running emulator) instead of a data folder.",
+        show_default=False,
+    ),
+]
+Database = Annotated[str, typer.Option("--database", envvar="TICKHOUSE_DATABASE", help="Name of the KQL database.")]
+Host = Annotated[
+    str, typer.Option("--host", envvar="TICKHOUSE_HOST", help="Address to listen on; beyond loopback needs a key.")
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        envvar="TICKHOUSE_API_KEY",
+        help="Key that callers must send; required to listen beyond loopback.",
+        show_default=False,
+    ),
+]
+Port = Annotated[int, typer.Option("--port", envvar="TICKHOUSE_PORT", help="Port of the REST API.", min=1, max=65535)]
+EventhousePort = Annotated[
+    int,
+    typer.Option(
+        "--eventhouse-port",
+        envvar="TICKHOUSE_EVENTHOUSE_PORT",
+        help="Port of the embedded Eventhouse's Kusto wire.",
+        min=1,
+        max=65535,
+    ),
+]
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option("--config", envvar="TICKHOUSE_CONFIG", help="Settings file.")] = Path(
+        SETTINGS_FILE
+    ),
+) -> None:
+    """Load the settings file into the defaults of every command."""
+    commands = {
+        name: tuple(
+            Option(parameter.name, option.lstrip("-"))
+            for parameter in command.params
+            for option in parameter.opts
+            if parameter.name and option.startswith("--") and option != "--help"
+        )
+        for name, command in getattr(context.command, "commands", {}).items()
+    }
+    context.default_map = default_map(read_settings_file(config), commands, config)
+
+
+@app.command()
+def up(
+    source: Annotated[
+        SourceName,
+        typer.Option(envvar="TICKHOUSE_SOURCE", help="auto tries Yahoo and falls back to the simulated market."),
+    ] = SourceName.auto,
+    data: Data = None,
+    port: Port = 8000,
+    eventhouse_port: EventhousePort = 8080,
+    host: Host = "127.0.0.1",
+    api_key: ApiKey = None,
+    database: Database = "Market",
+) -> None:
+    """Run Eventhouse, market database, producer and API on this machine until Ctrl-C."""
+    from cli.up import UpSettings, run_up
+
+    run_up(
+        UpSettings(
+            source=source.value,
+            data=data,
+            port=port,
+            eventhouse_port=eventhouse_port,
+            host=host,
+            api_key=api_key,
+            database=database,
+        )
+    )
+
+
+@app.command()
+def emulator(
+    port: Annotated[
+        int,
+        typer.Option("--port", envvar="TICKHOUSE_EVENTHOUSE_PORT", help="Port of the Kusto wire.", min=1, max=65535),
+    ] = 8080,
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="TICKHOUSE_TOKEN", help="Bearer token that clients must send.", show_default=False),
+    ] = None,
+    database: Annotated[
+        str, typer.Option("--database", help="Database created when the folder is new.")
+    ] = "NetDefaultDB",
+) -> None:
+    """Run only the embedded Eventhouse: a local Kusto for any KQL, in memory without --data."""
+    from cli.emulator import run_emulator
+
+    run_emulator(port=port, data=data, host=host, token=token, database=database)
+
+
+@app.command()
+def deploy(
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    files: Annotated[
+        Path | None, typer.Option("--files", help="Folder of .kql files; the market database without it.")
+    ] = None,
+) -> None:
+    """Create or alter the market database: tables, mappings, policies, views and functions, in dependency order."""
+    from cli.deploy import run_deploy
+
+    run_deploy(data=data, url=eventhouse, database=database, files=files)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", metavar="FILE…")],
+    kind: Annotated[LoadKind, typer.Option("--as", help="What the rows are.")],
+    adjustment: Annotated[
+        AdjustmentName, typer.Option(help="split: prices are split-adjusted and the file carries the splits.")
+    ] = AdjustmentName.raw,
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    mix: Annotated[bool, typer.Option("--mix", help="Allow real prices beside simulated ones.")] = False,
+) -> None:
+    """Load historical prices from files; loading a file twice changes nothing."""
+    from cli.load import run_load
+
+    run_load(
+        files=tuple(files),
+        kind=kind.value,
+        adjustment=adjustment.value,
+        data=data,
+        url=eventhouse,
+        database=database,
+        mix=mix,
+    )
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recorded trades, CSV or Parquet.", metavar="FILE")],
+    speed: Annotated[float, typer.Option(help="Times faster than recorded; 0 means as fast as possible.", min=0)] = 1.0,
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+) -> None:
+    """Send recorded trades again with their recorded times, at a chosen speed."""
+    from cli.load import run_replay
+
+    run_replay(file=file, speed=speed, data=data, url=eventhouse, database=database)
+
+
+@app.command()
+def query(
+    text: Annotated[str, typer.Argument(help="KQL query or management command; '-' reads standard input.")],
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="name=value for `declare query_parameters`; repeatable.", metavar="N=V"),
+    ] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the rows.")] = OutputFormat.table,
+) -> None:
+    """Run KQL and print the rows."""
+    from cli.query import run_query
+
+    run_query(
+        text=sys.stdin.read() if text == "-" else text,
+        data=data,
+        url=eventhouse,
+        database=database,
+        parameters=tuple(parameter or ()),
+        output=output.value,
+    )
+
+
+@app.command()
+def api(
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    api_key: ApiKey = None,
+) -> None:
+    """Serve only the REST API over an Eventhouse."""
+    from cli.api import run_api
+
+    run_api(data=data, url=eventhouse, database=database, port=port, host=host, api_key=api_key)
+
+
+def main() -> None:
+    """Run the tool; a known error ends with one message on standard error and exit code 1."""
+    try:
+        app()
+    except CliError as error:
+        fail(error.message, error.hint)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not is_reportable(error):
+            raise
+        fail(str(error))
+
+
+def is_reportable(error: Exception) -> bool:
+    """Whether an error of another package is meant for the user; asks only packages that are loaded already."""
+    roots = (("emulator.errors", "KustoError"), ("producer.errors", "ProducerError"))
+    classes = tuple(getattr(sys.modules[module], name) for module, name in roots if module in sys.modules)
+    return isinstance(error, classes)
+
+
+def fail(message: str, hint: str = "") -> None:
+    """Print an error and end the process with exit code 1."""
+    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
+    if hint:
+        typer.echo(f"hint: {hint}", err=True)
+    sys.exit(1)

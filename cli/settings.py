@@ -1,0 +1,91 @@
+"""Where settings come from: flags, then environment (`TICKHOUSE_*`), then `tickhouse.toml`, then defaults.
+
+The file's keys are the long option names without dashes in front (`data`, `port`, `eventhouse-port`). At the top
+level they hold for every command that has the option; in a table named after a command (`[up]`) for that one.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.errors import CliError
+
+SETTINGS_FILE = "tickhouse.toml"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of one command as the file may name it: its flag, and whether it can be given several times."""
+
+    parameter: str
+    flag: str
+
+
+def read_settings_file(path: Path) -> dict[str, object]:
+    """Return the parsed file, or nothing when it does not exist."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise CliError(f"{path} is not valid TOML: {error}") from error
+
+
+def default_map(
+    settings: Mapping[str, object], commands: Mapping[str, tuple[Option, ...]], path: Path
+) -> dict[str, dict[str, object]]:
+    """Turn the file into Click's map of defaults: command → parameter → value.
+
+    A key that no command knows is an error, so that a misspelt setting is not ignored.
+    """
+    known = {option.flag for options in commands.values() for option in options}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            _check_table(key, value, commands, path)
+        elif key not in known:
+            raise CliError(f"{path}: unknown setting '{key}'", hint=f"known settings: {', '.join(sorted(known))}")
+    result: dict[str, dict[str, object]] = {}
+    for command, options in commands.items():
+        table = settings.get(command)
+        table = table if isinstance(table, dict) else {}
+        merged = {**{k: v for k, v in settings.items() if not isinstance(v, dict)}, **table}
+        result[command] = {option.parameter: merged[option.flag] for option in options if option.flag in merged}
+    return result
+
+
+def _check_table(
+    name: str, table: Mapping[str, object], commands: Mapping[str, tuple[Option, ...]], path: Path
+) -> None:
+    if name not in commands:
+        raise CliError(f"{path}: unknown command [{name}]", hint=f"commands: {', '.join(sorted(commands))}")
+    flags = {option.flag for option in commands[name]}
+    for key in table:
+        if key not in flags:
+            raise CliError(
+                f"{path}: [{name}] has no setting '{key}'", hint=f"known settings: {', '.join(sorted(flags))}"
+            )
+
+
+def is_offline(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether `TICKHOUSE_OFFLINE` keeps this process off every address but loopback."""
+    return environment.get("TICKHOUSE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points at this machine's loopback interface."""
+    host = urlsplit(url).hostname or ""
+    return host in LOOPBACK_NAMES or host.startswith("127.")
+
+
+def require_reachable(url: str) -> str:
+    """Return the Eventhouse URL, or refuse it when offline mode forbids the address."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise CliError(f"'{url}' is not an Eventhouse URL", hint="write it as http://host:port or https://host")
+    if is_offline() and not is_loopback(url):
+        raise CliError(f"TICKHOUSE_OFFLINE is set: {url} is not on this machine")
+    return url
