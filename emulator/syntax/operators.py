@@ -480,11 +480,15 @@ class Invoke:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """`evaluate plugin(args) [: (schema)]`; also a source when the pipeline starts with it."""
+    """`evaluate plugin(args) [: (schema)]`; also a source when the pipeline starts with it.
+
+    `keeps_input` stands for a `*` in the schema: the input's columns come first.
+    """
 
     call: Call
     schema: tuple[ColumnDeclaration, ...] | None
     span: Span
+    keeps_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,8 +542,8 @@ class Unparsed:
 
 
 Source: TypeAlias = (
-    NameSource | CallSource | ParenthesisSource | Datatable | RangeSource | PrintSource | UnionSource | Evaluate | Search
-    | Unparsed
+    NameSource | CallSource | ParenthesisSource | Datatable | RangeSource | PrintSource | UnionSource | Evaluate
+    | Search | Unparsed
 )
 
 Operator: TypeAlias = (
