@@ -36,7 +36,9 @@ class Transient(ProducerError):
 
 
 class Blocked(ProducerError):
-    """The provider turns this machine away: a block page, a consent page, a refused client."""
+    """The provider turns this machine away for a longer while: a block page, a consent page, a refused client."""
+
+    retryable = True
 
 
 class NotEntitled(ProducerError):

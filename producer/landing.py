@@ -9,42 +9,59 @@ from datetime import UTC, date, datetime, time
 
 import pyarrow as pa
 
-from producer.model import Bar, CorporateAction, Record, Trade, columns
+from producer.model import ActionKind, Bar, CorporateAction, Record, Trade
 
-_ARROW = {str: pa.string(), float: pa.float64(), int: pa.int64(), datetime: pa.timestamp("us"), date: pa.timestamp("us")}
+_ARROW: dict[object, pa.DataType] = {
+    str: pa.string(),
+    float: pa.float64(),
+    float | None: pa.float64(),
+    int | None: pa.int64(),
+    datetime: pa.timestamp("us"),
+    date: pa.timestamp("us"),
+    ActionKind: pa.string(),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """A landing table: the records it takes, and the columns that say which statement a row replaces."""
+    """A landing table: the records it takes, its JSON mapping, and the columns that identify what a row states.
+
+    `restated` says whether a later row of the same key replaces the earlier one; an event happens only once.
+    """
 
     table: str
+    mapping: str
     record: type[Record]
     key: tuple[str, ...]
+    time: str = "Timestamp"
+    restated: bool = True
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The column of each field of a record: `{"event_id": "EventId", …}`."""
+        return {field.name: field.name.title().replace("_", "") for field in fields(self.record)}
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns that the producer fills, in order."""
-        names = columns(self.record)
-        kinds = {field.name: field.type for field in fields(self.record)}
-        # A type that is not in the map is a closed set of texts.
-        return pa.schema([(column, _ARROW.get(kinds[name], pa.string())) for name, column in names.items()])
+        """The columns with their Arrow types."""
+        names = self.columns
+        return pa.schema([(names[field.name], _ARROW[field.type]) for field in fields(self.record)])
+
+    def rows(self, records: Sequence[Record]) -> pa.Table:
+        """Return records as rows of the table."""
+        arrays = [
+            pa.array([_plain(getattr(record, name)) for record in records], type=self.schema.field(column).type)
+            for name, column in self.columns.items()
+        ]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-TRADES = Landing("TradesRaw", Trade, ("EventId",))
-DAILY_BARS = Landing("DailyBars", Bar, ("Symbol", "Timestamp"))
-INTRADAY_BARS = Landing("IntradayBars", Bar, ("Symbol", "Timestamp"))
-CORPORATE_ACTIONS = Landing("CorporateActions", CorporateAction, ("Symbol", "ExDate", "Kind"))
-
-
-def records_table(landing: Landing, records: Sequence[Record]) -> pa.Table:
-    """Return records as rows of their landing table."""
-    schema = landing.schema
-    arrays = [
-        pa.array([_plain(getattr(record, name)) for record in records], type=schema.field(column).type)
-        for name, column in columns(landing.record).items()
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+TRADES = Landing("TradesRaw", "trades_v1", Trade, ("EventId",), restated=False)
+DAILY_BARS = Landing("DailyBars", "daily_bars_v1", Bar, ("Symbol", "Timestamp"))
+INTRADAY_BARS = Landing("IntradayBars", "intraday_bars_v1", Bar, ("Symbol", "Timestamp"))
+CORPORATE_ACTIONS = Landing(
+    "CorporateActions", "corporate_actions_v1", CorporateAction, ("Symbol", "ExDate", "Kind"), time="ExDate"
+)
 
 
 def _plain(value: object) -> object:

@@ -1,18 +1,16 @@
 """The records the producer makes: frozen values whose fields are the columns of the landing tables.
 
-A field `event_id` is the column `EventId`, and so on for every field; `columns` is the only place that says so.
-Instants are aware UTC datetimes. A bar is labelled by its start; a daily bar by its trading date at 00:00Z.
+A field `event_id` is the column `EventId` and the JSON key `event_id`, and so on for every field. Instants are aware
+UTC datetimes. A bar is labelled by its start, a daily bar by its trading date at 00:00Z.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
 import orjson
 
 ActionKind = Literal["split", "dividend"]
-RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,11 @@ class Bar:
     high: float
     low: float
     close: float
-    volume: int
+    volume: float
     source: str
     received_at: datetime
-    adjustment: str = RAW
+    vwap: float | None = None
+    trade_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +67,6 @@ class History:
     actions: tuple[CorporateAction, ...] = ()
 
 
-def columns(record_type: type[Record]) -> Mapping[str, str]:
-    """Return the landing column of each field: `{"event_id": "EventId", …}`."""
-    return {field.name: field.name.title().replace("_", "") for field in fields(record_type)}
-
-
-_TRADE_COLUMNS = tuple(columns(Trade).items())
-
-
 def encode_trade(trade: Trade) -> bytes:
-    """Render a trade as one JSON object with the landing columns as keys, times in RFC 3339 with `Z`."""
-    return orjson.dumps({column: getattr(trade, name) for name, column in _TRADE_COLUMNS}, option=orjson.OPT_UTC_Z)
+    """Render a trade as one JSON object, times in RFC 3339 with `Z`."""
+    return orjson.dumps(trade, option=orjson.OPT_UTC_Z)

@@ -1,6 +1,7 @@
 """Retries with exponential back-off, full jitter and the server's own waiting time."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
@@ -16,11 +17,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long; `attempts=None` never gives up."""
+    """How often and how long; `attempts=None` never gives up.
+
+    An error that asks for more than `patience_seconds` goes to the caller at once.
+    """
 
     attempts: int | None = 5
     base_seconds: float = 0.2
     cap_seconds: float = 30.0
+    patience_seconds: float = math.inf
 
     def delay(self, attempt: int, error: ProducerError, random: Random) -> float:
         """Return the seconds to wait after failed attempt number `attempt` (from 1).
@@ -32,7 +37,8 @@ class RetryPolicy:
 
     def is_final(self, attempt: int, error: ProducerError) -> bool:
         """Whether the error of attempt number `attempt` should reach the caller."""
-        return not error.retryable or (self.attempts is not None and attempt >= self.attempts)
+        is_last = self.attempts is not None and attempt >= self.attempts
+        return is_last or not error.retryable or (error.retry_after or 0.0) > self.patience_seconds
 
 
 async def with_retries(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from producer.adjustment import NO_SPLITS, SplitSteps, split_steps
 from producer.errors import BadData
 from producer.landing import DAILY_BARS, TRADES
-from producer.model import RAW, ActionKind, CorporateAction
+from producer.model import ActionKind, CorporateAction
 from producer.sources.lobster import is_lobster, lobster_trades
 from producer.sources.tabular import INSTANT, NEW_YORK, Columns, read_table
 
@@ -32,6 +32,8 @@ _END = ("ts_utc_barend", "timestamp_end", "bar_end")
 _NEW_YORK = ("ts_et", "ts_ny", "timestamp_et")
 _PRICES = {"Open": ("open", "o"), "High": ("high", "h"), "Low": ("low", "l"), "Close": ("close", "c")}
 _VOLUME = ("volume", "vol", "v")
+_VWAP = ("vwap", "vw")
+_TRADE_COUNT = ("trade_count", "trades", "n")
 _SPLITS = ("stock_splits", "split_ratio", "split_factor", "splits")
 _DIVIDENDS = ("dividends", "ex_dividend", "div_cash", "dividend")
 
@@ -69,10 +71,18 @@ def read_bars(path: Path, kind: BarKind, options: FileOptions, received_at: date
     """Read a CSV or Parquet file of OHLCV bars."""
     columns = Columns(path, read_table(path))
     symbols = _symbols(columns, options)
-    times = columns.dates(columns.require("date", *_DATE)) if kind == "daily" else _bar_starts(columns, symbols, options)
-    days = times if kind == "daily" else _new_york_days(times)
-    prices = {name: columns.numbers(columns.require(f"{name.lower()} price", *names)) for name, names in _PRICES.items()}
-    volume = columns.whole_numbers(columns.require("volume", *_VOLUME))
+    if kind == "daily":
+        days = times = columns.dates(columns.require("date", *_DATE))
+    else:
+        times = _bar_starts(columns, symbols, options)
+        days = _new_york_days(times)
+    prices = {
+        column: columns.numbers(columns.require(f"{column.lower()} price", *names)) for column, names in _PRICES.items()
+    }
+    vwap, count = columns.find(*_VWAP), columns.find(*_TRADE_COUNT)
+    if vwap is not None:
+        prices["Vwap"] = columns.numbers(vwap)
+    volume = columns.numbers(columns.require("volume", *_VOLUME))
     _check_bars(columns, prices, volume)
     _check_unique(columns, path, symbols, times)
 
@@ -88,7 +98,7 @@ def read_bars(path: Path, kind: BarKind, options: FileOptions, received_at: date
         steps = split_steps((*options.actions, *actions))
         factors = _factors(symbols, days, steps)
         prices = {name: pc.multiply(values, factors) for name, values in prices.items()}
-        volume = pc.round(pc.divide(volume.cast(pa.float64()), factors)).cast(pa.int64())
+        volume = pc.divide(volume, factors)
         actions = tuple(_quoted_that_day(action, steps) for action in actions)
 
     rows = columns.rows
@@ -96,11 +106,12 @@ def read_bars(path: Path, kind: BarKind, options: FileOptions, received_at: date
         {
             "Symbol": symbols.cast(pa.string()),
             "Timestamp": times,
+            "Vwap": pa.nulls(rows, pa.float64()),
             **prices,
             "Volume": volume,
+            "TradeCount": columns.whole_numbers(count) if count is not None else pa.nulls(rows, pa.int64()),
             "Source": _constant(source, rows),
             "ReceivedAt": _constant(received_at.astimezone(UTC).replace(tzinfo=None), rows, INSTANT),
-            "Adjustment": _constant(RAW, rows),
         }
     )
     table = table.select(DAILY_BARS.schema.names).cast(DAILY_BARS.schema)
@@ -133,7 +144,7 @@ def read_trades(path: Path, options: FileOptions, received_at: datetime) -> pa.T
             "Symbol": symbols.cast(pa.string()),
             "Timestamp": times,
             "Price": prices,
-            "Size": sizes.cast(TRADES.schema.field("Size").type),
+            "Size": sizes,
             "Venue": venues.cast(pa.string()),
             "Source": _constant(options.source_of(path), rows),
             "ReceivedAt": _constant(received_at.astimezone(UTC).replace(tzinfo=None), rows, INSTANT),
@@ -181,15 +192,15 @@ def _trade_times(columns: Columns, options: FileOptions) -> pa.ChunkedArray:
 
 
 def _check_bars(columns: Columns, prices: dict[str, pa.ChunkedArray], volume: pa.ChunkedArray) -> None:
-    for column, values in prices.items():
-        name = columns.require(column, *_PRICES[column])
-        columns.refuse(pc.less_equal(values, 0.0), "price {value} is not above zero", name)
+    for column, names in _PRICES.items():
+        name = columns.require(column, *names)
+        columns.refuse(pc.less_equal(prices[column], 0.0), "price {value} is not above zero", name)
     high, low = columns.require("high", *_PRICES["High"]), columns.require("low", *_PRICES["Low"])
     for other in ("Open", "Close", "Low"):
         columns.refuse(pc.less(prices["High"], prices[other]), f"{{value}} is below the {other.lower()}", high)
     for other in ("Open", "Close"):
         columns.refuse(pc.greater(prices["Low"], prices[other]), f"{{value}} is above the {other.lower()}", low)
-    columns.refuse(pc.less(volume, 0), "volume {value} is below zero", columns.require("volume", *_VOLUME))
+    columns.refuse(pc.less(volume, 0.0), "volume {value} is below zero", columns.require("volume", *_VOLUME))
 
 
 def _check_unique(columns: Columns, path: Path, symbols: pa.ChunkedArray, times: pa.ChunkedArray) -> None:
