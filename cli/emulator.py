@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from emulator.engine.eventhouse import Eventhouse
 from rich.console import Console
 
 from cli.eventhouses import served
 from cli.ports import require_free
-from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import serve
 
 

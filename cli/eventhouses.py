@@ -44,7 +44,9 @@ def served_at(data: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise CliError(f"{data / ENDPOINT_FILE} is damaged: {error}", hint="remove it if nothing serves the folder") from error
+        raise CliError(
+            f"{data / ENDPOINT_FILE} is damaged: {error}", hint="remove it if nothing serves the folder"
+        ) from error
     return url if _is_alive(pid) else None
 
 

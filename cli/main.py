@@ -4,7 +4,7 @@
 """
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 
-class SourceName(str, Enum):
+class SourceName(StrEnum):
     """Where `up` takes prices from."""
 
     auto = "auto"
@@ -33,7 +33,7 @@ class SourceName(str, Enum):
     none = "none"
 
 
-class LoadKind(str, Enum):
+class LoadKind(StrEnum):
     """What the rows of a file are."""
 
     daily = "daily"
@@ -41,14 +41,14 @@ class LoadKind(str, Enum):
     trades = "trades"
 
 
-class AdjustmentName(str, Enum):
+class AdjustmentName(StrEnum):
     """How the prices of a file are adjusted."""
 
     raw = "raw"
     split = "split"
 
 
-class OutputFormat(str, Enum):
+class OutputFormat(StrEnum):
     """How `query` prints rows."""
 
     table = "table"
