@@ -1,0 +1,428 @@
+"""Arithmetic, comparison and logic.
+
+Null rules (scalar-data-types/null-values.md, confirmed on the engine): arithmetic and ordering propagate null; `==`
+of two nulls is null, of a null and a value false; `!=` accordingly null and true.
+"""
+
+from collections.abc import Callable
+
+from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
+from emulator.functions.overloads import common_type
+from emulator.functions.physical import as_json, as_list, as_type, to_json
+from emulator.functions.shorthand import (
+    BOOLS,
+    DATETIMES,
+    DYNAMICS,
+    GUIDS,
+    NUMBERS,
+    TEXT,
+    TIMESPANS,
+    all_positions,
+    binary,
+    first_type,
+    param,
+    repeated,
+    sql_call,
+    unary,
+)
+from emulator.sql.ast import ColumnRef, Sql
+from emulator.sql.build import (
+    FALSE,
+    NULL,
+    and_,
+    call,
+    case,
+    cast,
+    coalesce,
+    in_list,
+    is_null,
+    lambda_,
+    lit,
+    not_,
+    op,
+)
+from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, TIMESPAN, KqlType, Scalar
+
+_REALS = frozenset({Scalar.REAL})
+_DECIMALS = frozenset({Scalar.DECIMAL})
+_WHOLE = frozenset({Scalar.INT, Scalar.LONG})
+
+
+def _number(types: tuple[KqlType, ...]) -> KqlType:
+    # int op int is long: numerical-operators.md, "Type rules for arithmetic operations".
+    common = common_type(types) or REAL
+    return LONG if common.scalar is Scalar.INT else common
+
+
+def _as_long(operand: Operand) -> Sql:
+    return cast(operand.sql, "BIGINT") if operand.type.scalar is Scalar.INT else operand.sql
+
+
+def _arithmetic(operator: str) -> Signature:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        return op(operator, _as_long(operands[0]), _as_long(operands[1]))
+
+    return Signature((param("left", NUMBERS), param("right", NUMBERS)), _number, emit, unify=(0, 1))
+
+
+def _decimal(operator: str) -> Signature:
+    # DuckDB adds the scales of a product, and divides decimals as doubles.
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        left, right = operands[0].sql, operands[1].sql
+        if operator == "/":
+            return cast(op("/", left, call("nullif", right, lit(0))), "DECIMAL(38,17)")
+        return cast(op(operator, cast(left, "DECIMAL(18,8)"), cast(right, "DECIMAL(18,8)")), "DECIMAL(38,17)")
+
+    return Signature((param("left", _DECIMALS), param("right", _DECIMALS)), DECIMAL, emit, unify=(0, 1))
+
+
+def _timed(
+    left: frozenset[Scalar], right: frozenset[Scalar], returns: KqlType, build: str | None, operator: str = ""
+) -> Signature:
+    emit = sql_call(build) if build else binary(lambda a, b: op(operator, a, b))
+    return Signature((param("left", left), param("right", right)), returns, emit)
+
+
+def _scaled(operands: tuple[Operand, ...]) -> Sql:
+    # A timespan times a number; whole numbers stay exact.
+    ticks, factor = operands if operands[0].type.scalar is Scalar.TIMESPAN else (operands[1], operands[0])
+    if factor.type.scalar in _WHOLE:
+        return op("*", ticks.sql, _as_long(factor))
+    return cast(call("trunc", op("*", cast(ticks.sql, "DOUBLE"), cast(factor.sql, "DOUBLE"))), "BIGINT")
+
+
+def _shortened(operands: tuple[Operand, ...]) -> Sql:
+    ticks, divisor = operands
+    if divisor.type.scalar in _WHOLE:
+        return op("//", ticks.sql, _as_long(divisor))
+    return cast(call("trunc", op("/", cast(ticks.sql, "DOUBLE"), cast(divisor.sql, "DOUBLE"))), "BIGINT")
+
+
+def _ratio(operands: tuple[Operand, ...]) -> Sql:
+    return op("/", cast(operands[0].sql, "DOUBLE"), cast(operands[1].sql, "DOUBLE"))
+
+
+def _earlier(operands: tuple[Operand, ...]) -> Sql:
+    return call("kql_add_ticks", operands[0].sql, op("-", operands[1].sql))
+
+
+def _later(operands: tuple[Operand, ...]) -> Sql:
+    time, ticks = operands if operands[0].type.scalar is Scalar.DATETIME else (operands[1], operands[0])
+    return call("kql_add_ticks", time.sql, ticks.sql)
+
+
+def _divided(operands: tuple[Operand, ...]) -> Sql:
+    # `//` truncates toward zero on whole numbers and gives null for a zero divisor, as Kusto does.
+    return op("//", _as_long(operands[0]), _as_long(operands[1]))
+
+
+def _pair(left: frozenset[Scalar], right: frozenset[Scalar]) -> tuple[Parameter, Parameter]:
+    return (param("left", left), param("right", right))
+
+
+_TICKS_OF_TIME = Signature(
+    _pair(DATETIMES, TIMESPANS),
+    TIMESPAN,
+    binary(lambda time, ticks: call("kql_mod", call("kql_ticks", time), ticks)),
+)
+
+ARITHMETIC: tuple[Function, ...] = (
+    Function(
+        "+",
+        "Sum of two numbers, of a datetime and a timespan, or of two timespans.",
+        (
+            _arithmetic("+"),
+            Signature(_pair(DATETIMES, TIMESPANS), DATETIME, _later),
+            Signature(_pair(TIMESPANS, DATETIMES), DATETIME, _later),
+            _timed(TIMESPANS, TIMESPANS, TIMESPAN, None, "+"),
+            Signature((param("value", NUMBERS | TIMESPANS),), first_type, unary(lambda value: value)),
+        ),
+        example=("print datetime(2024-01-31) + 1d", "2024-02-01T00:00:00Z"),
+    ),
+    Function(
+        "-",
+        "Difference of two numbers, times or timespans; with one operand the negation.",
+        (
+            _arithmetic("-"),
+            Signature(_pair(DATETIMES, TIMESPANS), DATETIME, _earlier),
+            _timed(DATETIMES, DATETIMES, TIMESPAN, "kql_minus"),
+            _timed(TIMESPANS, TIMESPANS, TIMESPAN, None, "-"),
+            Signature((param("value", NUMBERS | TIMESPANS),), first_type, unary(lambda value: op("-", value))),
+        ),
+        example=("print datetime(2024-02-01) - datetime(2024-01-31)", "1.00:00:00"),
+    ),
+    Function(
+        "*",
+        "Product of two numbers, or of a timespan and a number.",
+        (
+            _decimal("*"),
+            _arithmetic("*"),
+            Signature(_pair(TIMESPANS, NUMBERS), TIMESPAN, _scaled),
+            Signature(_pair(NUMBERS, TIMESPANS), TIMESPAN, _scaled),
+        ),
+        example=("print 2 * 1.5h", "03:00:00"),
+    ),
+    Function(
+        "/",
+        "Quotient; of whole numbers truncated toward zero and null for a zero divisor, of timespans a real.",
+        (
+            Signature(_pair(_WHOLE, _WHOLE), LONG, _divided, unify=(0, 1)),
+            Signature(_pair(_REALS, _REALS), REAL, binary(lambda a, b: op("/", a, b)), unify=(0, 1)),
+            _decimal("/"),
+            Signature(_pair(TIMESPANS, TIMESPANS), REAL, _ratio),
+            Signature(_pair(TIMESPANS, NUMBERS), TIMESPAN, _shortened),
+        ),
+        example=("print -7 / 2", "-3"),
+    ),
+    Function(
+        "%",
+        "Remainder, never negative.",
+        (
+            Signature(
+                _pair(NUMBERS, NUMBERS),
+                _number,
+                lambda operands: call("kql_mod", _as_long(operands[0]), _as_long(operands[1])),
+                unify=(0, 1),
+            ),
+            Signature(_pair(TIMESPANS, TIMESPANS), TIMESPAN, sql_call("kql_mod")),
+            _TICKS_OF_TIME,
+        ),
+        example=("print -14 % 12", "10"),
+    ),
+)
+
+_ORDERED = NUMBERS | DATETIMES | TIMESPANS | BOOLS
+
+
+def _equal(operands: tuple[Operand, ...]) -> Sql:
+    left, right = operands
+    if left.type.scalar is Scalar.STRING:
+        return op("=", left.sql, right.sql)
+    if _never_null(left) or _never_null(right):
+        return op("IS NOT DISTINCT FROM", left.sql, right.sql)
+    return case(
+        (and_((is_null(left.sql), is_null(right.sql))), NULL),
+        otherwise=op("IS NOT DISTINCT FROM", left.sql, right.sql),
+    )
+
+
+def _unequal(operands: tuple[Operand, ...]) -> Sql:
+    left, right = operands
+    if left.type.scalar is Scalar.STRING:
+        return op("<>", left.sql, right.sql)
+    if _never_null(left) or _never_null(right):
+        return op("IS DISTINCT FROM", left.sql, right.sql)
+    return case(
+        (and_((is_null(left.sql), is_null(right.sql))), NULL),
+        otherwise=op("IS DISTINCT FROM", left.sql, right.sql),
+    )
+
+
+def _unequal_filter(operands: tuple[Operand, ...]) -> Sql:
+    left, right = operands
+    return op("<>" if left.type.scalar is Scalar.STRING else "IS DISTINCT FROM", left.sql, right.sql)
+
+
+def _never_null(operand: Operand) -> bool:
+    return operand.is_constant and operand.value is not None
+
+
+def _compared(operator: str) -> tuple[Signature, ...]:
+    emit = binary(lambda a, b: op(operator, a, b))
+    return (
+        Signature(_pair(_ORDERED, _ORDERED), BOOL, emit, unify=(0, 1)),
+        *_dynamic_numbers(emit),
+    )
+
+
+def _dynamic_numbers(emit: Emit, emit_filter: Emit | None = None) -> tuple[Signature, ...]:
+    # A dynamic value beside a number compares by its value: dynamic(2.5) > 2 is true.
+    def as_reals(form: Emit) -> Emit:
+        return lambda operands: form(tuple(Operand(as_type(each, REAL), REAL) for each in operands))
+
+    filtered = None if emit_filter is None else as_reals(emit_filter)
+    return (
+        Signature(_pair(DYNAMICS, NUMBERS), BOOL, as_reals(emit), emit_filter=filtered),
+        Signature(_pair(NUMBERS, DYNAMICS), BOOL, as_reals(emit), emit_filter=filtered),
+    )
+
+
+_EQUATABLE = _ORDERED | TEXT | GUIDS
+_PLAIN_EQUAL = binary(lambda a, b: op("=", a, b))
+
+
+def _ordering(name: str, meaning: str) -> Function:
+    return Function(
+        name,
+        f"Whether the left value is {meaning} the right one; null beside a null.",
+        _compared(name),
+        example=(f"print 1 {name} 2", "True" if name[0] == "<" else "False"),
+    )
+
+
+COMPARISON: tuple[Function, ...] = (
+    Function(
+        "==",
+        "Equality, case-sensitive for strings; null and a value are not equal, two nulls give null.",
+        (
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _equal, unify=(0, 1), emit_filter=_PLAIN_EQUAL),
+            *_dynamic_numbers(_equal, _PLAIN_EQUAL),
+        ),
+        example=("print int(null) == 1", "False"),
+    ),
+    Function(
+        "!=",
+        "Inequality, case-sensitive for strings; null and a value differ, two nulls give null.",
+        (
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _unequal, unify=(0, 1), emit_filter=_unequal_filter),
+            *_dynamic_numbers(_unequal, _unequal_filter),
+        ),
+        example=("print int(null) != 1", "True"),
+    ),
+    _ordering("<", "less than"),
+    _ordering("<=", "less than or equal to"),
+    _ordering(">", "greater than"),
+    _ordering(">=", "greater than or equal to"),
+)
+
+
+def _between(operands: tuple[Operand, ...]) -> Sql:
+    value, low, high = (operand.sql for operand in operands)
+    return and_((op(">=", value, low), op("<=", value, high)))
+
+
+def _between_span(operands: tuple[Operand, ...]) -> Sql:
+    value, low, span = (operand.sql for operand in operands)
+    return and_((op(">=", value, low), op("<=", value, call("kql_add_ticks", low, span))))
+
+
+def _negated(emit: Emit) -> Emit:
+    return lambda operands: not_(emit(operands))
+
+
+def _betweens(name: str, description: str, example: tuple[str, str], wrap: Callable[[Emit], Emit]) -> Function:
+    three = (param("value", _ORDERED), param("low", _ORDERED), param("high", _ORDERED))
+    spanned = (param("value", DATETIMES), param("low", DATETIMES), param("length", TIMESPANS))
+    return Function(
+        name,
+        description,
+        (
+            Signature(spanned, BOOL, wrap(_between_span), unify=(0, 1)),
+            Signature(three, BOOL, wrap(_between), unify=(0, 1, 2)),
+        ),
+        example=example,
+    )
+
+
+def _is_in(operands: tuple[Operand, ...]) -> Sql:
+    value, *elements = operands
+    return in_list(value.sql, (element.sql for element in elements))
+
+
+def _folded_in(operands: tuple[Operand, ...]) -> Sql:
+    value, *elements = operands
+    return in_list(call("lower", value.sql), (call("lower", element.sql) for element in elements))
+
+
+def _in_array(operands: tuple[Operand, ...]) -> Sql:
+    value, array = operands
+    return call("list_contains", as_list(array, value.type.scalar), value.sql)
+
+
+def _folded_in_array(operands: tuple[Operand, ...]) -> Sql:
+    value, array = operands
+    items = call("list_transform", as_list(array, Scalar.STRING), lambda_("e", call("lower", ColumnRef("e"))))
+    return call("list_contains", items, call("lower", value.sql))
+
+
+def _membership(name: str, description: str, example: tuple[str, str], *, folded: bool, negated: bool) -> Function:
+    types = TEXT if folded else _EQUATABLE
+    direct, array = (_folded_in, _folded_in_array) if folded else (_is_in, _in_array)
+
+    def total(emit: Emit) -> Emit:
+        # Membership is never null: a null value is in no list of values.
+        if negated:
+            return lambda operands: not_(coalesce(emit(operands), FALSE))
+        return lambda operands: coalesce(emit(operands), FALSE)
+
+    def signature(parameters: tuple[Parameter, ...], emit: Emit, unify: UnifyRule | tuple[int, ...]) -> Signature:
+        return Signature(parameters, BOOL, total(emit), unify=unify, emit_filter=None if negated else emit)
+
+    return Function(
+        name,
+        description,
+        (
+            signature((param("value", types), param("array", DYNAMICS)), array, ()),
+            signature((param("value", types), repeated("element", types)), direct, all_positions),
+        ),
+        example=example,
+    )
+
+
+def _logical(name: str, description: str, example: tuple[str, str]) -> Function:
+    emit = binary(lambda a, b: op(name.upper(), a, b))
+    signature = Signature(_pair(BOOLS, BOOLS), BOOL, emit, emit_filter=emit, filters_operands=True)
+    return Function(name, description, (signature,), example=example)
+
+
+def _member(operands: tuple[Operand, ...]) -> Sql:
+    bag, key = operands
+    path: Sql
+    if key.is_constant and isinstance(key.value, str):
+        path = lit(json_path(key.value))
+    else:
+        path = op("||", op("||", lit('$."'), call("replace", key.sql, lit('"'), lit('\\"'))), lit('"'))
+    return call("nullif", call("json_extract", as_json(bag), path), lit("null"))
+
+
+def _item(operands: tuple[Operand, ...]) -> Sql:
+    array, index = operands
+    if array.type.element is None:
+        return call("nullif", call("json_extract", array.sql, cast(index.sql, "BIGINT")), lit("null"))
+    position: Sql
+    if index.is_constant and isinstance(index.value, int):
+        position = lit(index.value + 1 if index.value >= 0 else index.value)
+    else:
+        position = case((op(">=", index.sql, lit(0)), op("+", index.sql, lit(1))), otherwise=index.sql)
+    return to_json(call("list_extract", array.sql, position), KqlType(array.type.element))
+
+
+def json_path(key: str) -> str:
+    """Return the JSON path of a member by its name, which may hold any character."""
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'$."{escaped}"'
+
+
+LOGIC: tuple[Function, ...] = (
+    _betweens("between", "Whether a value lies in a closed range.", ("print 5 between (1 .. 5)", "True"), lambda e: e),
+    _betweens("!between", "Whether a value lies outside a closed range.", ("print 5 !between (1 .. 5)", "False"), _negated),
+    _membership("in", "Whether a value is one of a list.", ("print 1 in (1, 2)", "True"), folded=False, negated=False),
+    _membership("!in", "Whether a value is none of a list.", ("print 1 !in (1, 2)", "False"), folded=False, negated=True),
+    _membership(
+        "in~",
+        "Whether a string is one of a list, in any case.",
+        ("print 'A' in~ ('a', 'b')", "True"),
+        folded=True,
+        negated=False,
+    ),
+    _membership(
+        "!in~",
+        "Whether a string is none of a list, in any case.",
+        ("print 'A' !in~ ('a', 'b')", "False"),
+        folded=True,
+        negated=True,
+    ),
+    _logical("and", "Both are true; false if either is false, else null if either is null.", ("print true and false", "False")),
+    _logical("or", "Either is true; else null if either is null.", ("print true or false", "True")),
+    Function(
+        "[]",
+        "A member of a property bag by its name, or an item of an array by its position, negative from the end.",
+        (
+            Signature((param("bag", DYNAMICS), param("key", TEXT)), DYNAMIC, _member),
+            Signature((param("array", DYNAMICS), param("index", _WHOLE)), DYNAMIC, _item),
+        ),
+        example=("print dynamic([1, 2, 3])[-1]", "3"),
+    ),
+)
+
+OPERATORS: tuple[Function, ...] = ARITHMETIC + COMPARISON + LOGIC

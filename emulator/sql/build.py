@@ -1,0 +1,103 @@
+"""Short ways to build SQL trees; nothing here knows KQL."""
+
+from collections.abc import Iterable
+
+from emulator.sql.ast import (
+    Call,
+    Case,
+    Cast,
+    InList,
+    IsNull,
+    Lambda,
+    ListLiteral,
+    Literal,
+    Operation,
+    Sql,
+)
+
+NULL = Literal(None)
+TRUE = Literal(True)
+FALSE = Literal(False)
+EMPTY = Literal("")
+
+
+def call(function: str, *arguments: Sql) -> Call:
+    """Build `function(arguments)`."""
+    return Call(function, arguments)
+
+
+def op(operator: str, *operands: Sql) -> Operation:
+    """Build a prefix or an infix operation."""
+    return Operation(operator, operands)
+
+
+def lit(value: object, type_: str | None = None) -> Literal:
+    """Build a literal, cast to `type_` if given."""
+    return Literal(value, type_)
+
+
+def cast(operand: Sql, type_: str) -> Cast:
+    """Build `CAST(operand AS type_)`."""
+    return Cast(operand, type_)
+
+
+def try_cast(operand: Sql, type_: str) -> Cast:
+    """Build `TRY_CAST(operand AS type_)`."""
+    return Cast(operand, type_, is_try=True)
+
+
+def case(*branches: tuple[Sql, Sql], otherwise: Sql = NULL) -> Case:
+    """Build `CASE WHEN … THEN … ELSE otherwise END`."""
+    return Case(branches, otherwise)
+
+
+def is_null(operand: Sql) -> IsNull:
+    """Build `operand IS NULL`."""
+    return IsNull(operand)
+
+
+def is_not_null(operand: Sql) -> IsNull:
+    """Build `operand IS NOT NULL`."""
+    return IsNull(operand, negated=True)
+
+
+def not_(operand: Sql) -> Operation:
+    """Build `NOT operand`."""
+    return Operation("NOT", (operand,))
+
+
+def and_(operands: Iterable[Sql]) -> Sql:
+    """Join predicates by AND; no predicate at all is true."""
+    return _joined("AND", operands, TRUE)
+
+
+def or_(operands: Iterable[Sql]) -> Sql:
+    """Join predicates by OR; no predicate at all is false."""
+    return _joined("OR", operands, FALSE)
+
+
+def coalesce(*operands: Sql) -> Call:
+    """Build `coalesce(operands)`."""
+    return Call("coalesce", operands)
+
+
+def in_list(operand: Sql, elements: Iterable[Sql]) -> InList:
+    """Build `operand IN (elements)`."""
+    return InList(operand, tuple(elements))
+
+
+def list_literal(*elements: Sql) -> ListLiteral:
+    """Build `[elements]`."""
+    return ListLiteral(elements)
+
+
+def lambda_(parameter: str, body: Sql) -> Lambda:
+    """Build `lambda parameter: body`."""
+    return Lambda((parameter,), body)
+
+
+def _joined(operator: str, operands: Iterable[Sql], empty: Sql) -> Sql:
+    parts = tuple(operands)
+    if not parts:
+        return empty
+    return parts[0] if len(parts) == 1 else Operation(operator, parts)
