@@ -1,0 +1,57 @@
+"""`python -m emulator`: an Eventhouse on a local port."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from emulator.errors import KustoError
+
+
+def main() -> int:
+    """Serve an Eventhouse until interrupted; return the exit code."""
+    arguments = _arguments()
+    from emulator.engine.eventhouse import Eventhouse
+    from emulator.server.listen import ListenError, bind, serve_on, url_of
+
+    try:
+        listener = bind(arguments.host, arguments.port, token=arguments.token)
+    except ListenError as error:
+        return _complain(error)
+    try:
+        eventhouse = Eventhouse.open(arguments.data, database=arguments.database)
+    except KustoError as error:
+        listener.close()
+        return _complain(error)
+    try:
+        kept = f"data in {arguments.data}" if arguments.data else "data in memory only"
+        sys.stderr.write(f"Eventhouse at {url_of(listener)}, database {arguments.database}, {kept}; Ctrl-C ends it\n")
+        serve_on(eventhouse, listener, token=arguments.token)
+    finally:
+        eventhouse.close()
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m emulator", description="An embedded Eventhouse on a local port.")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free port (default: %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="anything beyond loopback needs a token (default: %(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="folder that keeps the data (default: memory only)")
+    parser.add_argument("--database", default="NetDefaultDB", help="name of the database (default: %(default)s)")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("EVENTHOUSE_TOKEN") or None,
+        help="bearer token that requests must carry (default: the variable EVENTHOUSE_TOKEN)",
+    )
+    return parser.parse_args()
+
+
+def _complain(error: Exception) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

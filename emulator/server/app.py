@@ -1,0 +1,77 @@
+"""The Kusto REST wire of one Eventhouse as a Starlette application; it translates, and knows no KQL."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from emulator.server.auth import METADATA, AccessLayer
+from emulator.server.exchange import ExchangePolicy, Workers
+from emulator.server.ingest import IngestionEndpoint
+from emulator.server.management import ManagementEndpoint
+from emulator.server.query import QueryEndpoints
+
+if TYPE_CHECKING:
+    from emulator.engine.eventhouse import Eventhouse
+
+
+def create_app(
+    eventhouse: "Eventhouse",
+    *,
+    token: str | None = None,
+    origins: Iterable[str] = (),
+    policy: ExchangePolicy | None = None,
+) -> Starlette:
+    """Return the application; the caller keeps and closes the Eventhouse.
+
+    With a token every request must carry it as `Authorization: Bearer <token>`. Browsers' pages are let in from
+    loopback and from `origins`.
+    """
+    workers = Workers()
+    policy = policy or ExchangePolicy()
+    queries = QueryEndpoints(eventhouse, workers, policy)
+    management = ManagementEndpoint(eventhouse, workers, policy)
+    ingestion = IngestionEndpoint(eventhouse, workers, policy)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        workers.close()
+
+    return Starlette(
+        routes=[
+            Route("/v2/rest/query", queries.v2, methods=["GET", "POST"]),
+            Route("/v1/rest/query", queries.v1, methods=["GET", "POST"]),
+            Route("/v1/rest/mgmt", management.run, methods=["POST"]),
+            Route("/v1/rest/ingest/{database}/{table:path}", ingestion.run, methods=["POST"]),
+            Route("/v1/rest/auth/metadata", _metadata, methods=["GET"]),
+            Route("/v1/rest/ping", _ping, methods=["GET"]),
+            Route("/", _about, methods=["GET"]),
+        ],
+        middleware=[Middleware(AccessLayer, token=token, origins=tuple(origins))],
+        lifespan=lifespan,
+    )
+
+
+async def _metadata(_request: Request) -> Response:
+    return Response(METADATA, media_type="application/json")
+
+
+async def _ping(_request: Request) -> Response:
+    return Response(b"Pong!", media_type="text/plain")
+
+
+async def _about(_request: Request) -> Response:
+    about = {
+        "name": "embedded Eventhouse",
+        "query": "/v2/rest/query",
+        "management": "/v1/rest/mgmt",
+        "ingestion": "/v1/rest/ingest/{database}/{table}?streamFormat=json",
+    }
+    return Response(orjson.dumps(about), media_type="application/json")

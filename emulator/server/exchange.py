@@ -1,0 +1,198 @@
+"""One HTTP request and its answer: ids, body, work off the event loop, headers, compression, faults."""
+
+import asyncio
+import gzip
+import logging
+import zlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
+from os import cpu_count
+from typing import TypeVar
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.errors import KustoError
+from emulator.server.errors import InternalFault, PayloadFault, RequestContext, TimeoutFault, error_body
+
+_LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+# A request body as sent, and after decompression.
+MAX_BODY = 64 * 1024 * 1024
+MAX_INFLATED = 512 * 1024 * 1024
+
+# The engine ends an overdue statement itself; the server steps in only if that takes longer than this.
+_GRACE = timedelta(seconds=2)
+
+
+class Workers:
+    """Threads for blocking engine calls: one per core for reading, more for writing.
+
+    A writer mostly waits for its turn; a group commit needs many of them waiting at once.
+    """
+
+    def __init__(self, readers: int | None = None, writers: int = 32) -> None:
+        self._readers = ThreadPoolExecutor(readers or cpu_count() or 2, thread_name_prefix="query")
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
+
+    async def read(self, work: Callable[[], _T], within: timedelta) -> _T:
+        """Run a query within its time."""
+        return await self._run(self._readers, work, within)
+
+    async def write(self, work: Callable[[], _T], within: timedelta) -> _T:
+        """Run a command or an ingestion within its time."""
+        return await self._run(self._writers, work, within)
+
+    def close(self) -> None:
+        """Let running work end, drop what waits."""
+        self._readers.shutdown(cancel_futures=True)
+        self._writers.shutdown(cancel_futures=True)
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], _T], within: timedelta) -> _T:
+        running = asyncio.get_running_loop().run_in_executor(pool, work)
+        try:
+            return await asyncio.wait_for(running, (within + _GRACE).total_seconds())
+        except TimeoutError:
+            raise TimeoutFault(
+                f"The request did not finish within its server timeout of {within}",
+                code="GatewayTimeout",
+                hint="narrow the query, or raise the option 'servertimeout' (at most 1h)",
+            ) from None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What one request needs from start to end; `text` and `database` become known on the way."""
+
+    request: Request
+    client_request_id: str
+    activity_id: str
+    compress_above: int
+    compress_loopback: bool
+    text: str = ""
+    database: str = ""
+
+    @property
+    def context(self) -> RequestContext:
+        """What an error document says of this request."""
+        return RequestContext(self.client_request_id, self.activity_id, self.text, self.database)
+
+    def identify(self, client_request_id: str) -> None:
+        """Take the id from the request's properties where no header carried one."""
+        if client_request_id and "x-ms-client-request-id" not in self.request.headers:
+            self.client_request_id = client_request_id
+
+    async def body(self) -> bytes:
+        """Read the whole body, decompressed.
+
+        Clients send `Content-Encoding: gzip` with bodies that are not gzip (Parquet), so the header is ignored and
+        the first bytes decide.
+        """
+        received = bytearray()
+        async for chunk in self.request.stream():
+            received += chunk
+            if len(received) > MAX_BODY:
+                raise PayloadFault(f"The request body is larger than {MAX_BODY} bytes", hint="send smaller batches")
+        return inflate(bytes(received))
+
+    def reply(self, body: bytes, *, status: int = 200, media_type: str = "application/json") -> Response:
+        """Return an answer with the protocol's headers, compressed where that pays."""
+        headers = {"x-ms-client-request-id": self.client_request_id, "x-ms-activity-id": self.activity_id}
+        encoding = self._encoding(len(body))
+        if encoding is not None:
+            body = gzip.compress(body, 1, mtime=0) if encoding == "gzip" else zlib.compress(body, 1)
+            headers |= {"Content-Encoding": encoding, "Vary": "Accept-Encoding"}
+        return Response(body, status, headers, media_type)
+
+    def fail(self, fault: KustoError) -> Response:
+        """Return a fault as Kusto's error document."""
+        return self.reply(error_body(fault, self.context), status=fault.http_status)
+
+    def _encoding(self, size: int) -> str | None:
+        if size <= self.compress_above:
+            return None
+        # Between processes of one machine compression only costs: every client asks for it, none needs it there.
+        client = self.request.client
+        if client is not None and not self.compress_loopback and is_loopback(client.host):
+            return None
+        accepted = accepted_encodings(self.request.headers.get("accept-encoding", ""))
+        return next((encoding for encoding in ("gzip", "deflate") if encoding in accepted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePolicy:
+    """When answers are compressed: above a size, and for peers on this machine only if asked to."""
+
+    compress_above: int = 16 * 1024
+    compress_loopback: bool = False
+
+    async def run(self, request: Request, handle: Callable[[Exchange], Awaitable[Response]]) -> Response:
+        """Answer one request; every fault becomes a document, an unforeseen one without its cause."""
+        exchange = Exchange(
+            request,
+            client_request_id=request.headers.get("x-ms-client-request-id") or f"unspecified;{uuid4()}",
+            activity_id=str(uuid4()),
+            compress_above=self.compress_above,
+            compress_loopback=self.compress_loopback,
+        )
+        try:
+            return await handle(exchange)
+        except KustoError as fault:
+            return exchange.fail(fault)
+        except Exception:  # noqa: BLE001 - the outermost place of a request
+            _LOG.exception("request %s failed", exchange.activity_id)
+            internal = InternalFault(
+                f"The request failed inside the embedded Eventhouse (activity {exchange.activity_id})",
+                code="InternalServiceError",
+                hint="the cause stands in the server's log under this activity",
+            )
+            return exchange.fail(internal)
+
+
+def inflate(data: bytes) -> bytes:
+    """Return gzip data decompressed, anything else as it is."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    parts: list[bytes] = []
+    size = 0
+    while data.startswith(b"\x1f\x8b"):
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            part = stream.decompress(data, MAX_INFLATED - size + 1)
+        except zlib.error as error:
+            raise KustoError(f"The request body starts like gzip but is not: {error}") from error
+        size += len(part)
+        if size > MAX_INFLATED:
+            raise PayloadFault(f"The request body is larger than {MAX_INFLATED} bytes after decompression")
+        if not stream.eof:
+            raise KustoError("The request body is gzip that ends too early")
+        parts.append(part)
+        data = stream.unused_data
+    return b"".join(parts)
+
+
+def accepted_encodings(header: str) -> frozenset[str]:
+    """Return the content codings of an `Accept-Encoding` header, without those of weight zero."""
+    accepted = set()
+    for item in header.split(","):
+        coding, _, weight = item.partition(";")
+        if weight.replace(" ", "").removeprefix("q=").rstrip("0").rstrip(".") != "" or not weight:
+            accepted.add(coding.strip().lower())
+    return frozenset(accepted)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine only."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False

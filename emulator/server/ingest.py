@@ -1,0 +1,54 @@
+"""`/v1/rest/ingest/{database}/{table}`: streaming ingestion; when it answers, the rows are durable and visible."""
+
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.errors import KustoError, UnsupportedFault
+from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.properties import COMMAND_TIMEOUT, named_database
+from emulator.server.v1 import render_ingestion
+
+if TYPE_CHECKING:
+    from emulator.engine.eventhouse import Eventhouse
+
+
+class IngestionEndpoint:
+    """The streaming ingestion endpoint of one Eventhouse."""
+
+    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+        self._eventhouse = eventhouse
+        self._workers = workers
+        self._policy = policy
+
+    async def run(self, request: Request) -> Response:
+        """Ingest one body and answer the number of records consumed."""
+        return await self._policy.run(request, self._run)
+
+    async def _run(self, exchange: Exchange) -> Response:
+        query = exchange.request.query_params
+        table = exchange.request.path_params["table"]
+        database = named_database(exchange.request.path_params["database"])
+        exchange.database = database or ""
+        stream_format = query.get("streamFormat", "").lower()
+        if not stream_format:
+            raise KustoError(
+                "The parameter 'streamFormat' is missing",
+                code="BadRequest_MissingFormat",
+                hint="for example csv or json",
+            )
+        if query.get("sourceKind", "").lower() == "uri":
+            raise UnsupportedFault("Ingestion from a blob's address is not built here", code="TH0002")
+        data = await exchange.body()
+        if not data:
+            raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
+        if data.startswith(b"PK\x03\x04"):
+            raise UnsupportedFault("Zip archives are not read here", code="TH0003", hint="send gzip or plain data")
+        rows = await self._workers.write(
+            lambda: self._eventhouse.ingest(
+                table, data, format=stream_format, mapping=query.get("mappingName") or None, database=database
+            ),
+            COMMAND_TIMEOUT,
+        )
+        return exchange.reply(render_ingestion(rows))

@@ -1,0 +1,92 @@
+"""`/v1/rest/query` and `/v2/rest/query`: text in, frames or tables out."""
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.errors import KustoError, UnsupportedFault
+from emulator.result import ResultTable
+from emulator.server.answer import Answer, render
+from emulator.server.errors import ForbiddenFault
+from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.properties import QUERY_TIMEOUT, WireRequest, read_body, read_fields
+from emulator.server.v1 import render_v1
+from emulator.server.v2 import render_v2
+
+if TYPE_CHECKING:
+    from emulator.engine.eventhouse import Eventhouse
+
+_NO_COMMANDS = b"Bad request: Control commands (starting with a dot '.') do not support api_version=v2"
+
+
+class QueryEndpoints:
+    """The query endpoints of one Eventhouse."""
+
+    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+        self._eventhouse = eventhouse
+        self._workers = workers
+        self._policy = policy
+
+    async def v1(self, request: Request) -> Response:
+        """Answer a query with v1 tables; `.show` commands are answered too, since clients send them here."""
+        return await self._policy.run(request, self._v1)
+
+    async def v2(self, request: Request) -> Response:
+        """Answer a query with v2 frames."""
+        return await self._policy.run(request, self._v2)
+
+    async def _v1(self, exchange: Exchange) -> Response:
+        wire = await _read(exchange)
+        if wire.is_command and not wire.text.lstrip().lower().startswith(".show"):
+            raise ForbiddenFault(
+                "Only .show commands are answered by the query endpoint",
+                code="Forbidden",
+                hint="send management commands to /v1/rest/mgmt",
+            )
+        return await self._workers.read(lambda: exchange.reply(self._run_v1(wire, exchange)), wire.timeout)
+
+    async def _v2(self, exchange: Exchange) -> Response:
+        wire = await _read(exchange)
+        if wire.is_command:
+            return exchange.reply(_NO_COMMANDS, status=400, media_type="text/plain")
+        return await self._workers.read(lambda: exchange.reply(self._run_v2(wire, exchange)), wire.timeout)
+
+    def _run_v1(self, wire: WireRequest, exchange: Exchange) -> bytes:
+        return render_v1(self._answer(wire, exchange))
+
+    def _run_v2(self, wire: WireRequest, exchange: Exchange) -> bytes:
+        answer = self._answer(wire, exchange)
+        return render_v2(answer, exchange.context, defer_failures=wire.defer_failures, fragmented=wire.fragmented)
+
+    def _answer(self, wire: WireRequest, exchange: Exchange) -> Answer:
+        started = time.perf_counter()
+        tables: tuple[ResultTable, ...]
+        try:
+            if wire.is_command:
+                tables = (self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties),)
+            else:
+                tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties)
+        except KustoError as fault:
+            raise fault.with_source(wire.text) from None
+        rendered, truncated = render(tables, wire.truncation)
+        return Answer(
+            rendered, exchange.client_request_id, exchange.activity_id, time.perf_counter() - started, truncated
+        )
+
+
+async def _read(exchange: Exchange) -> WireRequest:
+    request = exchange.request
+    if request.method == "GET":
+        wire = read_fields(dict(request.query_params), request.headers, QUERY_TIMEOUT)
+    else:
+        wire = read_body(await exchange.body(), request.headers, QUERY_TIMEOUT)
+    exchange.text, exchange.database = wire.text, wire.database or ""
+    exchange.identify(wire.properties.client_request_id)
+    language = str(wire.properties.options.get("query_language", "kql")).lower()
+    if language not in ("kql", "csl"):
+        raise UnsupportedFault(
+            f"The option 'query_language' asks for '{language}'; only kql is understood", code="TH0001"
+        )
+    return wire
