@@ -57,10 +57,10 @@ class Landing:
 
 
 TRADES = Landing("TradesRaw", "trades_v1", Trade, ("EventId",), restated=False)
-DAILY_BARS = Landing("DailyBars", "daily_bars_v1", Bar, ("Symbol", "Timestamp"))
-INTRADAY_BARS = Landing("IntradayBars", "intraday_bars_v1", Bar, ("Symbol", "Timestamp"))
+DAILY_BARS = Landing("DailyBars", "daily_bars_v1", Bar, ("Symbol", "Timestamp", "Source"))
+INTRADAY_BARS = Landing("IntradayBars", "intraday_bars_v1", Bar, ("Symbol", "Timestamp", "Source"))
 CORPORATE_ACTIONS = Landing(
-    "CorporateActions", "corporate_actions_v1", CorporateAction, ("Symbol", "ExDate", "Kind"), time="ExDate"
+    "CorporateActions", "corporate_actions_v1", CorporateAction, ("Symbol", "ExDate", "Kind", "Source"), time="ExDate"
 )
 
 

@@ -7,6 +7,8 @@ from typing import Literal, assert_never
 
 import pyarrow as pa
 
+from kql.reference import load_companies
+from producer.aliases import with_canonical_names
 from producer.clock import Clock
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
 from producer.model import CorporateAction, History
@@ -38,7 +40,10 @@ class LoadRequest:
 async def load_file(
     store: LandingStore, request: LoadRequest, clock: Clock, on_progress: OnProgress | None = None
 ) -> LoadReport:
-    """Read a file whole, then write what is new of it; a file with a fault writes nothing and raises `BadData`."""
+    """Read a file whole, then write what is new of it; a file with a fault writes nothing and raises `BadData`.
+
+    Bars are stored under canonical symbols; trades keep theirs, for the database checks and renames those itself.
+    """
     received_at = clock.now()
     match request.kind:
         case "trades":
@@ -46,6 +51,7 @@ async def load_file(
             return LoadReport(trades.num_rows, await store.write(TRADES, trades, on_progress))
         case "daily" | "intraday" as kind:
             content = await to_thread(read_bars, request.path, kind, request.options, received_at)
+            content = with_canonical_names(content, load_companies())
             return await _store_bars(store, kind, content.bars, content.actions, on_progress)
         case _:
             assert_never(request.kind)

@@ -1,7 +1,7 @@
 """What the pipeline and the loader need of a source of market data."""
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from producer.model import History, Trade
@@ -36,6 +36,10 @@ class HistorySource(Protocol):
 
     async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
         """Return raw one-minute bars that are complete."""
+        ...
+
+    def recent_trades(self, span: timedelta) -> Sequence[Trade]:
+        """Return the trades of the span before the live ones, from a whole minute on; none where nobody keeps them."""
         ...
 
     async def close(self) -> None:

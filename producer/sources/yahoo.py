@@ -15,7 +15,7 @@ import httpx
 from producer.adjustment import NO_SPLITS, split_steps
 from producer.clock import Clock
 from producer.errors import BadData, NoData, ProducerError, Transient, UnknownSymbol
-from producer.model import Bar, History, Trade
+from producer.model import Bar, CorporateAction, History, Trade
 from producer.quotes import Quote, QuoteTrades
 from producer.rate_limit import CoolDown, RateLimiter
 from producer.retry import RetryPolicy, with_retries
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _USER_AGENT = "Mozilla/5.0 (compatible; tickhouse)"
 _MINUTES_PER_REQUEST = timedelta(days=7)
 _MINUTES_KEPT = timedelta(days=29)
+_ACTIONS_FRESH_SECONDS = 600.0
 _AFTER_THE_BELL = timedelta(minutes=15)
 _LAST_DAY = {"range": "1d", "interval": "1d"}
 
@@ -42,6 +43,13 @@ class YahooSettings:
     poll_seconds: float = 60.0
     closed_poll_seconds: float = 900.0
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=3, base_seconds=1.0, patience_seconds=30.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownActions:
+    since: datetime
+    fetched: float
+    actions: tuple[CorporateAction, ...]
 
 
 class YahooSource:
@@ -65,6 +73,7 @@ class YahooSource:
         self._limiter = RateLimiter(self._settings.spacing_seconds, clock)
         self._cool_down = CoolDown(SOURCE, self._settings.cool_down_seconds, clock)
         self._trades = QuoteTrades(SOURCE)
+        self._known_actions: dict[str, _KnownActions] = {}
         self._client = httpx.AsyncClient(
             base_url=self._settings.base_url,
             headers={"User-Agent": _USER_AGENT, "Accept": "application/json"},
@@ -113,8 +122,9 @@ class YahooSource:
         """
         first, last = start.date(), _next_date(end)
         chart = await self._range(symbol, start, self._clock.now(), "1d")
+        self._known_actions[symbol] = _KnownActions(start, self._clock.monotonic(), chart.actions)
         splits = split_steps(chart.actions).get(chart.symbol, NO_SPLITS)
-        history = History(daily_bars(chart, splits, first, last), raw_actions(chart, splits, first, last))
+        history = History(daily_bars(chart, splits, first, last), raw_actions(chart.actions, splits, first, last))
         if not history.bars:
             raise NoData(f"no daily bars of {symbol} from {first} to {last}", source=SOURCE)
         return history
@@ -126,8 +136,8 @@ class YahooSource:
         if start >= end:
             raise NoData("one-minute bars are kept for about thirty days", source=SOURCE)
         day = datetime.combine(start.date(), time(), UTC)
-        actions = await self._range(symbol, day, now, "1d")
-        splits = split_steps(actions.actions).get(actions.symbol, NO_SPLITS)
+        actions = await self._actions(symbol, day, now)
+        splits = split_steps(actions).get(symbol.upper(), NO_SPLITS)
         bars: list[Bar] = []
         first = start
         while start < end:
@@ -137,6 +147,16 @@ class YahooSource:
         if not bars:
             raise NoData(f"no one-minute bars of {symbol} from {first} to {end}", source=SOURCE)
         return History(tuple(bars), raw_actions(actions, splits, day.date(), _next_date(end)))
+
+    def recent_trades(self, span: timedelta) -> Sequence[Trade]:  # noqa: ARG002 - protocol
+        """Return none: past trades are not to be had."""
+        return ()
+
+    async def _actions(self, symbol: str, start: datetime, now: datetime) -> tuple[CorporateAction, ...]:
+        known = self._known_actions.get(symbol)
+        if known and known.since <= start and self._clock.monotonic() - known.fetched < _ACTIONS_FRESH_SECONDS:
+            return known.actions
+        return (await self._range(symbol, start, now, "1d")).actions
 
     async def _range(self, symbol: str, start: datetime, end: datetime, interval: str) -> Chart:
         parameters = {

@@ -5,6 +5,7 @@ the day of the answer, floats carry single precision, rows may be null, and an e
 `timestamp`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -188,13 +189,15 @@ def minute_bars(chart: Chart, splits: SplitSteps, start: datetime, end: datetime
     return tuple(bars.values())
 
 
-def raw_actions(chart: Chart, splits: SplitSteps, start: date, end: date) -> tuple[CorporateAction, ...]:
+def raw_actions(
+    actions: Sequence[CorporateAction], splits: SplitSteps, start: date, end: date
+) -> tuple[CorporateAction, ...]:
     """Return the actions of `[start, end)` as they were on their day: dividends per share of then."""
     return tuple(
         action
         if action.kind == "split"
         else replace(action, value=round(action.value * splits.factor(action.ex_date), _DIVIDEND_DIGITS))
-        for action in chart.actions
+        for action in actions
         if start <= action.ex_date < end
     )
 
