@@ -12,7 +12,8 @@ def main() -> int:
     """Serve an Eventhouse until interrupted; return the exit code."""
     arguments = _arguments()
     from emulator.engine.eventhouse import Eventhouse
-    from emulator.server.listen import ListenError, bind, serve_on, url_of
+    from emulator.server.app import serve_on
+    from emulator.server.listen import ListenError, bind, url_of
 
     try:
         listener = bind(arguments.host, arguments.port, token=arguments.token)

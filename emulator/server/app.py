@@ -1,7 +1,9 @@
 """The Kusto REST wire of one Eventhouse as a Starlette application; it translates, and knows no KQL."""
 
+import signal
+import socket
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,6 +16,7 @@ from starlette.routing import Route
 from emulator.server.auth import METADATA, AccessLayer
 from emulator.server.exchange import ExchangePolicy, Workers
 from emulator.server.ingest import IngestionEndpoint
+from emulator.server.listen import bind, server_for
 from emulator.server.management import ManagementEndpoint
 from emulator.server.query import QueryEndpoints
 
@@ -57,6 +60,19 @@ def create_app(
         middleware=[Middleware(AccessLayer, token=token, origins=tuple(origins))],
         lifespan=lifespan,
     )
+
+
+def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *, token: str | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what runs; the caller closes the Eventhouse."""
+    serve_on(eventhouse, bind(host, port, token=token), token=token)
+
+
+def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | None = None) -> None:
+    """Serve on a socket that `bind` returned, and close it in the end."""
+    # After its shutdown uvicorn raises the signal again; an unhandled SIGTERM would skip what the caller still closes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with listener, suppress(KeyboardInterrupt):
+        server_for(create_app(eventhouse, token=token)).run(sockets=[listener])
 
 
 async def _metadata(_request: Request) -> Response:

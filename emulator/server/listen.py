@@ -1,19 +1,12 @@
-"""Sockets and the server process around the application."""
+"""Sockets and the server around an application."""
 
 import errno
-import signal
 import socket
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
 
-from emulator.server.app import create_app
 from emulator.server.exchange import is_loopback
-
-if TYPE_CHECKING:
-    from emulator.engine.eventhouse import Eventhouse
 
 
 class ListenError(Exception):
@@ -58,19 +51,6 @@ def server_for(app: Starlette) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
     )
     return uvicorn.Server(config)
-
-
-def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *, token: str | None = None) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what runs; the caller closes the Eventhouse."""
-    serve_on(eventhouse, bind(host, port, token=token), token=token)
-
-
-def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | None = None) -> None:
-    """Serve on a socket that `bind` returned, and close it in the end."""
-    # After its shutdown uvicorn raises the signal again; an unhandled SIGTERM would skip what the caller still closes.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with listener, suppress(KeyboardInterrupt):
-        server_for(create_app(eventhouse, token=token)).run(sockets=[listener])
 
 
 def url_of(listener: socket.socket) -> str:
