@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kql.reference import Company
-from producer.model import CorporateAction
 from producer.sources.files import FileBars
 
 

@@ -1,0 +1,48 @@
+"""The producer's records and the landing tables of the market database are the same columns."""
+
+import json
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+import kql
+from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
+from producer.model import Trade, encode_trade
+from tests.producer.clock import START
+
+TABLES = Path(kql.__file__).parent / "database" / "tables"
+KUSTO = {"string": "string", "double": "real", "int64": "long", "timestamp[us]": "datetime"}
+
+
+@pytest.mark.parametrize("landing", [TRADES, DAILY_BARS, INTRADAY_BARS, CORPORATE_ACTIONS], ids=lambda it: it.table)
+def test_records_have_the_columns_and_types_of_their_table(landing: Landing) -> None:
+    text = (TABLES / f"{landing.table}.kql").read_text(encoding="utf-8")
+    definition = re.search(r"\.create-merge table \w+ \((.*?)\n\)", text, re.DOTALL)
+    assert definition
+    declared = dict(re.findall(r"(\w+): (\w+)", definition[1]))
+    assert {field.name: KUSTO[str(field.type)] for field in landing.schema} == declared
+
+
+@pytest.mark.parametrize("landing", [TRADES, DAILY_BARS, INTRADAY_BARS, CORPORATE_ACTIONS], ids=lambda it: it.table)
+def test_fields_have_the_paths_of_the_mapping(landing: Landing) -> None:
+    text = (TABLES / f"{landing.table}.kql").read_text(encoding="utf-8")
+    mapping = re.search(rf'ingestion json mapping "{landing.mapping}"\n```\n(.*?)\n```', text, re.DOTALL)
+    assert mapping
+    paths = {entry["column"]: entry["Properties"]["Path"] for entry in json.loads(mapping[1])}
+    assert {column: f"$.{name}" for name, column in landing.columns.items()} == paths
+
+
+def test_a_trade_is_json_with_utc_times() -> None:
+    trade = Trade("e1", "AAPL", START, 189.5, 100.0, "SIM", "simulated", START)
+    assert orjson.loads(encode_trade(trade)) == {
+        "event_id": "e1",
+        "symbol": "AAPL",
+        "timestamp": "2024-03-01T15:00:00Z",
+        "price": 189.5,
+        "size": 100.0,
+        "venue": "SIM",
+        "source": "simulated",
+        "received_at": "2024-03-01T15:00:00Z",
+    }

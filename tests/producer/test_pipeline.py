@@ -1,0 +1,205 @@
+"""The pipeline: batches, retries, backpressure and the drain."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from random import Random
+
+import pytest
+
+from producer.batching import BatchLimits
+from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Transient
+from producer.model import Trade, encode_trade
+from producer.pipeline import Counters, Pipeline, PipelineSettings
+from producer.retry import RetryPolicy
+from tests.producer.clock import START, ManualClock, settle
+
+
+def make_trade(number: int) -> Trade:
+    return Trade(f"e{number:03}", "AAPL", START, 100.0 + number, 1.0, "SIM", "simulated", START)
+
+
+class ScriptedSource:
+    """Plays a list: trades are yielded, numbers slept, errors raised (and not met again)."""
+
+    name = "script"
+
+    def __init__(self, clock: ManualClock, script: Sequence[Trade | float | ProducerError]) -> None:
+        self._clock = clock
+        self._script = list(script)
+        self.taken = 0
+
+    async def trades(self) -> AsyncGenerator[Trade, None]:
+        while self._script:
+            match self._script.pop(0):
+                case Trade() as trade:
+                    self.taken += 1
+                    yield trade
+                case ProducerError() as error:
+                    raise error
+                case seconds:
+                    await self._clock.sleep(float(seconds))
+
+    async def close(self) -> None: ...
+
+
+class ListSink:
+    """Keeps batches; raises the next fault instead, or waits for `gate`."""
+
+    def __init__(self, faults: Sequence[ProducerError] = ()) -> None:
+        self.batches: list[list[str]] = []
+        self.payloads: list[bytes] = []
+        self.faults = list(faults)
+        self.gate: asyncio.Event | None = None
+
+    async def send(self, trades: Sequence[Trade], payloads: Sequence[bytes]) -> None:
+        if self.gate:
+            await self.gate.wait()
+        if self.faults:
+            raise self.faults.pop(0)
+        self.batches.append([trade.event_id for trade in trades])
+        self.payloads += payloads
+
+    async def close(self) -> None: ...
+
+
+Build = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def build(clock: ManualClock, script: Sequence[Trade | float | ProducerError], sink: ListSink, **more: object) -> Pipeline:
+    settings = PipelineSettings(**more)  # type: ignore[arg-type]  # tests name the settings they mean
+    return Pipeline(ScriptedSource(clock, script), sink, clock, settings, Random(1))
+
+
+async def test_a_batch_is_sealed_by_count(clock: ManualClock) -> None:
+    sink = ListSink()
+    script = [make_trade(number) for number in range(5)]
+    counters = await clock.finish(build(clock, script, sink, limits=BatchLimits(count=2)).run())
+    assert sink.batches == [["e000", "e001"], ["e002", "e003"], ["e004"]]
+    assert sink.payloads == [encode_trade(trade) for trade in script]
+    assert counters == Counters(received=5, sent=5, batches=3, last_event=START)
+
+
+async def test_a_batch_is_sealed_before_it_grows_too_large(clock: ManualClock) -> None:
+    sink = ListSink()
+    size = 2 * (len(encode_trade(make_trade(0))) + 1)
+    script = [make_trade(number) for number in range(3)]
+    await clock.finish(build(clock, script, sink, limits=BatchLimits(size_bytes=size)).run())
+    assert sink.batches == [["e000", "e001"], ["e002"]]
+
+
+async def test_a_batch_is_sealed_by_age(clock: ManualClock) -> None:
+    sink = ListSink()
+    pipeline = build(clock, [make_trade(0), 0.15, make_trade(1), 60.0], sink, limits=BatchLimits(age_seconds=0.2))
+    run = asyncio.create_task(pipeline.run())
+    await clock.advance(0.19)
+    assert sink.batches == []
+    await clock.advance(0.02)
+    assert sink.batches == [["e000", "e001"]]
+    await clock.finish(_ended(run))
+
+
+async def _ended(task: "asyncio.Task[Counters]") -> None:
+    await asyncio.wait({task})
+
+
+async def test_a_failed_batch_is_sent_again_and_once(clock: ManualClock) -> None:
+    sink = ListSink([Transient("lost"), RateLimited("slow down", retry_after=7.0)])
+    counters = await clock.finish(build(clock, [make_trade(0)], sink).run())
+    assert sink.batches == [["e000"]]
+    assert counters.sink_retries == 2
+    assert 7.0 in clock.slept, "the waiting time that the server asks for is waited"
+
+
+async def test_a_final_sink_error_ends_the_run(clock: ManualClock) -> None:
+    sink = ListSink([BadData("no such table")])
+    pipeline = build(clock, [make_trade(0), 1_000.0], sink)
+    with pytest.raises(BadData, match="no such table"):
+        await clock.finish(pipeline.run())
+    assert pipeline.counters.unsent == 1
+
+
+async def test_a_full_queue_holds_the_source_back(clock: ManualClock) -> None:
+    sink = ListSink()
+    sink.gate = asyncio.Event()
+    source = ScriptedSource(clock, [make_trade(number) for number in range(50)])
+    settings = PipelineSettings(limits=BatchLimits(count=5), queue_capacity=10)
+    run = asyncio.create_task(Pipeline(source, sink, clock, settings, Random(1)).run())
+    await settle()
+    assert source.taken <= 10 + 5 + 1
+    sink.gate.set()
+    await clock.finish(_ended(run))
+    assert source.taken == 50
+    assert sum(map(len, sink.batches)) == 50
+
+
+async def test_a_failing_source_is_started_again(clock: ManualClock) -> None:
+    sink = ListSink()
+    script = [make_trade(0), Transient("reset"), RateLimited("wait", retry_after=90.0), make_trade(1)]
+    counters = await clock.finish(build(clock, script, sink).run())
+    assert [event for batch in sink.batches for event in batch] == ["e000", "e001"]
+    assert counters.source_failures == 2
+    assert 90.0 in clock.slept
+
+
+async def test_a_final_source_error_is_raised_after_the_drain(clock: ManualClock) -> None:
+    sink = ListSink()
+    with pytest.raises(NotEntitled):
+        await clock.finish(build(clock, [make_trade(0), NotEntitled("no plan")], sink).run())
+    assert sink.batches == [["e000"]]
+
+
+async def test_sources_give_up_after_the_attempts_they_are_given(clock: ManualClock) -> None:
+    script = [Transient("one"), Transient("two"), make_trade(0)]
+    with pytest.raises(Transient, match="two"):
+        await clock.finish(build(clock, script, ListSink(), source_retry=RetryPolicy(attempts=2)).run())
+
+
+async def test_cancelling_sends_what_was_received(clock: ManualClock) -> None:
+    sink = ListSink()
+    pipeline = build(clock, [make_trade(0), make_trade(1), 1_000.0], sink, limits=BatchLimits(age_seconds=60))
+    run = asyncio.create_task(pipeline.run())
+    await settle()
+    assert sink.batches == []
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert sink.batches == [["e000", "e001"]]
+    assert pipeline.counters.unsent == 0
+
+
+async def test_the_drain_gives_up_on_a_dead_sink_and_says_how_much_is_lost(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = ListSink()
+    sink.gate = asyncio.Event()
+    pipeline = build(clock, [make_trade(0), make_trade(1), 1_000.0], sink, drain_seconds=3.0)
+    run = asyncio.create_task(pipeline.run())
+    await settle()
+    run.cancel()
+    await clock.advance(2.9)
+    assert not run.done()
+    await clock.advance(0.2)
+    assert run.cancelled()
+    assert pipeline.counters.unsent == 2
+    assert "2 trades were received and not delivered" in caplog.text
+    assert all(task is asyncio.current_task() for task in asyncio.all_tasks()), "nothing is left running"
+
+
+async def test_sends_are_spaced(clock: ManualClock) -> None:
+    moments: list[float] = []
+
+    class TimedSink(ListSink):
+        async def send(self, trades: Sequence[Trade], payloads: Sequence[bytes]) -> None:
+            moments.append(clock.monotonic())
+            await super().send(trades, payloads)
+
+    script = [make_trade(number) for number in range(3)]
+    await clock.finish(
+        build(clock, script, TimedSink(), limits=BatchLimits(count=1), send_interval_seconds=0.5).run()
+    )
+    assert [round(later - earlier, 9) for earlier, later in zip(moments, moments[1:], strict=False)] == [0.5, 0.5]
