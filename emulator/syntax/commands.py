@@ -46,9 +46,6 @@ class IngestVerb(Enum):
     SET_OR_REPLACE = "set-or-replace"
 
 
-# -- parts --------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Property:
     """`name = value` in `with (…)`; names are compared without case."""
@@ -96,9 +93,6 @@ class TableDefinition:
     name: Name
     columns: tuple[ColumnDeclaration, ...]
     span: Span
-
-
-# -- tables and columns -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +186,6 @@ class DeleteRecords:
     span: Span
 
 
-# -- functions and views ------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class DefineFunction:
     """`.create function`, `.create-or-alter function`, `.alter function`.
@@ -247,9 +238,6 @@ class SwitchView:
     name: Name
     enabled: bool
     span: Span
-
-
-# -- policies -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,9 +311,6 @@ class ShowPolicy:
     span: Span
 
 
-# -- ingestion ----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class DefineMapping:
     """`.create|.create-or-alter|.alter table T ingestion json mapping "name" '[…]'`; `kind` in lower case."""
@@ -397,9 +382,6 @@ class IngestFromQuery:
     span: Span
 
 
-# -- databases, scripts and the rest ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class CreateDatabase:
     """`.create database D [ifnotexists]`; where it is kept (`persist`, `volatile`) is not recorded."""
@@ -453,9 +435,6 @@ class GetResources:
 
     topic: str
     span: Span
-
-
-# -- show ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,10 @@ class Cursor:
 
     __slots__ = ("depth", "grammar", "index", "source", "token", "tokens")
 
-    def __init__(self, source: str, grammar: Grammar) -> None:
+    def __init__(self, source: str, grammar: Grammar, tokens: list[Token] | None = None) -> None:
         self.source = source
         self.grammar = grammar
-        self.tokens = scan(source)
+        self.tokens = scan(source) if tokens is None else tokens
         self.index = 0
         self.token: Token = self.tokens[0]
         self.depth = 0
@@ -137,6 +137,16 @@ class Cursor:
         while self.token.kind is TokenKind.STRING:
             parts.append(str(self.advance().value))
         return "".join(parts), self.span_from(first.start)
+
+    def one_string(self, what: str) -> str:
+        """Read a single string literal, where another literal may follow that is no part of it."""
+        if self.token.kind is not TokenKind.STRING:
+            raise self.fault(what)
+        return str(self.advance().value)
+
+    def take_string(self) -> str | None:
+        """Read a string literal if one is here."""
+        return self.string()[0] if self.token.kind is TokenKind.STRING else None
 
     def span_from(self, start: int) -> Span:
         """Return the span from an offset to the end of the last token read."""

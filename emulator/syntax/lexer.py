@@ -1,6 +1,7 @@
 """KQL text to tokens. Scanning always succeeds: what is no token becomes an error token with its reason."""
 
 import re
+from collections.abc import Iterator
 
 from emulator.syntax.literals import TIMESPAN_UNITS, integer, timespan_ticks, typed_literal, unescape
 from emulator.syntax.tokens import Token, TokenKind
@@ -37,8 +38,12 @@ _UNTERMINATED = re.compile(r"[hH]?(?:@?[\"']|```|~~~)")
 
 def scan(source: str) -> list[Token]:
     """Return the tokens of a text, ending with an END token; blanks and `//` comments leave none."""
-    tokens: list[Token] = []
-    position, length = 0, len(source)
+    return list(scan_from(source, 0))
+
+
+def scan_from(source: str, position: int) -> Iterator[Token]:
+    """Yield the tokens from an offset on; what follows a token is not looked at before the next one is asked for."""
+    length = len(source)
     match_at = _TOKEN.match
     while position < length:
         match = match_at(source, position)
@@ -60,10 +65,9 @@ def scan(source: str) -> list[Token]:
                     token = _dynamic(source, position, end)
                 case _:
                     token = _literal(match, position, end)
-        tokens.append(token)
+        yield token
         position = token.end
-    tokens.append(Token(TokenKind.END, "", length, length))
-    return tokens
+    yield Token(TokenKind.END, "", length, length)
 
 
 def string_value(text: str) -> str:
