@@ -1,0 +1,155 @@
+"""An Eventhouse over the network, with Microsoft's SDK: Fabric, Azure Data Explorer, or the emulator's wire.
+
+Loading this module loads the Azure packages; nothing else of `kql` does.
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from math import isfinite
+from urllib.parse import urlsplit
+
+from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
+from azure.kusto.data.aio import KustoClient
+from azure.kusto.data.data_format import DataFormat
+from azure.kusto.data.exceptions import KustoClientError
+from azure.kusto.data.exceptions import KustoError as SdkError
+from azure.kusto.ingest import IngestionProperties, KustoStreamingIngestClient
+
+from emulator.binder.dynamic_literals import timespan_text
+from emulator.context import ParameterValue
+from emulator.errors import IngestionFault, KustoError
+from emulator.result import ResultTable
+from emulator.syntax.parser import parse_query
+from emulator.syntax.statements import DeclareQueryParameters
+from emulator.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_SECOND
+from kql.client import IngestFormat, IngestionResult
+from kql.client.faults import fault_of
+from kql.client.wire import count_records, result_table
+
+_FORMATS: dict[IngestFormat, DataFormat] = {
+    "json": DataFormat.JSON,
+    "multijson": DataFormat.MULTIJSON,
+    "csv": DataFormat.CSV,
+    "parquet": DataFormat.PARQUET,
+}
+
+
+class RemoteEventhouse:
+    """The client seam over HTTP. Queries are concurrent; ingestion runs in threads, since the SDK's client blocks."""
+
+    def __init__(self, connection: KustoConnectionStringBuilder, database: str) -> None:
+        self.database = database
+        self._connection = connection
+        self._queries = KustoClient(connection)
+        self._ingestion: KustoStreamingIngestClient | None = None
+
+    @classmethod
+    def connect(cls, url: str, database: str) -> "RemoteEventhouse":
+        """Connect to a cluster URL; beyond loopback with the machine's Azure identity. Must run inside an event loop."""
+        return cls(_connection(url), database)
+
+    async def query(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> ResultTable:
+        """Run a query and return its first result; values travel only as declared query parameters."""
+        properties = ClientRequestProperties()
+        for name, value in (parameters or {}).items():
+            properties.set_parameter(name, parameter_literal(name, value, text))
+        for name, option in (options or {}).items():
+            properties.set_option(name, option)
+        try:
+            response = await self._queries.execute_query(self.database, text, properties)
+        except (SdkError, KustoClientError) as error:
+            raise fault_of(error, text) from error
+        return result_table(response.primary_results[0])
+
+    async def command(self, text: str) -> ResultTable:
+        """Run one management command and return its table."""
+        try:
+            response = await self._queries.execute_mgmt(self.database, text)
+        except (SdkError, KustoClientError) as error:
+            raise fault_of(error, text) from error
+        return result_table(response.primary_results[0])
+
+    async def ingest(
+        self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
+    ) -> IngestionResult:
+        """Ingest one batch by streaming ingestion; when it returns, the rows are durable and visible to queries."""
+        properties = IngestionProperties(
+            self.database,
+            table,
+            data_format=_FORMATS[format],
+            ingestion_mapping_reference=mapping,
+            ingestion_mapping_kind=_FORMATS[format].ingestion_mapping_kind if mapping else None,
+        )
+        try:
+            records = count_records(data, format)
+            await asyncio.to_thread(self._ingest, data, properties)
+        except ValueError as error:
+            raise IngestionFault(f"The payload is not {format}: {error}", "BadRequest_InvalidPayload") from error
+        except (SdkError, KustoClientError) as error:
+            raise fault_of(error, "") from error
+        return IngestionResult(records)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._queries.close()
+        if self._ingestion is not None:
+            await asyncio.to_thread(self._ingestion.close)
+
+    def _ingest(self, data: bytes, properties: IngestionProperties) -> None:
+        if self._ingestion is None:
+            self._ingestion = KustoStreamingIngestClient(self._connection)
+        self._ingestion.ingest_from_stream(io.BytesIO(data), properties)
+
+
+def parameter_literal(name: str, value: ParameterValue, text: str) -> str | int:
+    """Return a value as request properties carry it: text and whole numbers raw, all else as a KQL literal."""
+    match value:
+        case None:
+            return f"{_declared_type(name, text)}(null)"
+        case bool():
+            return "true" if value else "false"
+        case int() | str():
+            return value
+        case float():
+            return f"real({value!r})" if isfinite(value) else f"real({'nan' if value != value else f'{value:+}'})"
+        case datetime():
+            return f"datetime({value.isoformat()}{'' if value.tzinfo else 'Z'})"
+        case timedelta():
+            ticks = value.days * TICKS_PER_DAY + value.seconds * TICKS_PER_SECOND
+            return f"timespan({timespan_text(ticks + value.microseconds * TICKS_PER_MICROSECOND)})"
+
+
+def _declared_type(name: str, text: str) -> str:
+    for statement in parse_query(text).statements:
+        if isinstance(statement, DeclareQueryParameters):
+            for parameter in statement.parameters:
+                if parameter.name.text == name:
+                    return str(parameter.type)
+    raise KustoError(
+        f"the query declares no parameter '{name}'", hint=f"declare query_parameters({name}: type) stands first in a query"
+    )
+
+
+def _connection(url: str) -> KustoConnectionStringBuilder:
+    if urlsplit(url).scheme != "https" or _is_loopback(urlsplit(url).hostname or ""):
+        return KustoConnectionStringBuilder(url)
+    from azure.identity import DefaultAzureCredential
+
+    return KustoConnectionStringBuilder.with_azure_token_credential(url, DefaultAzureCredential())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from kql.errors import DefinitionError
+from kql.loader import DATABASE_FOLDER, Kind, load_database, load_script
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.kql").write_text(text, encoding="utf-8")
+    return folder
+
+
+def function(name: str, body: str) -> str:
+    return f".create-or-alter function {name}() {{ {body} }}\n"
+
+
+def test_a_file_is_named_for_the_one_entity_it_makes() -> None:
+    for script in load_database().scripts:
+        assert [entity.name for entity in script.entities] == [script.file.stem]
+
+
+def test_every_command_can_run_again_and_drops_nothing() -> None:
+    allowed = (".create-merge ", ".create-or-alter ", ".alter-merge ", ".alter table ")
+    for statement in load_database().statements:
+        assert statement.text.startswith(allowed), statement.text.splitlines()[0]
+
+
+def test_files_come_after_all_that_they_use() -> None:
+    names = [script.file.stem for script in load_database().scripts]
+    assert len(names) == len(list(DATABASE_FOLDER.rglob("*.kql")))
+    for earlier, later in [
+        ("TradesRaw", "CheckedTrades"),
+        ("CanonicalSymbol", "CheckedTrades"),
+        ("AcceptedTrades", "Trades"),  # named inside of the update policy only
+        ("TradesUnique", "Bars1m"),
+        ("Bars", "RollingAverage_v1"),
+    ]:
+        assert names.index(earlier) < names.index(later)
+
+
+def test_a_command_keeps_its_text_its_line_and_its_properties(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        F=(
+            "// A sentence.\n// @param window Number of bars.\n// @column Average Mean of them.\n// @inherit G\n"
+            '.create-or-alter function with (folder = "v1", docstring = "Say \\"it\\".")\nF(window: long) {\n'
+            "    // . is no command here\n    print 1\n}\n\n// about the next command\n.show tables\n"
+        ),
+    )
+    script = load_script(tmp_path / "F.kql")
+    made, other = script.statements
+    assert (made.kind, made.name, made.line) == (Kind.FUNCTION, "F", 5)
+    assert made.properties == {"folder": "v1", "docstring": 'Say "it".'}
+    assert made.body.startswith("(window: long) {")
+    assert made.text.endswith("}")
+    assert (other.kind, other.text, other.line) == (Kind.OTHER, ".show tables", 12)
+    assert script.header.parameters == {"window": "Number of bars."}
+    assert script.header.columns == {"Average": "Mean of them."}
+    assert script.header.inherits == ("G",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("// nothing else\n", None, "no management command found"),
+        ("print 1\n.show tables\n", 1, "no comment"),
+        ("// @param window\n.show tables\n", 1, "'// @param window' is not understood"),
+        ("// @parameter window Text.\n.show tables\n", 1, "is not understood"),
+        (".create-or-alter function\n(x: long) { print x }\n", 2, "the name of the function is missing"),
+        ('.show tables\n\n.create-or-alter function F() {\n  print "open\n}\n', 4, "unterminated|closed|string"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_line(tmp_path: Path, text: str, line: int | None, message: str) -> None:
+    write(tmp_path, F=text)
+    with pytest.raises(DefinitionError, match=message) as caught:
+        load_script(tmp_path / "F.kql")
+    assert (caught.value.file.name, caught.value.line) == ("F.kql", line)
+
+
+def test_two_files_cannot_make_the_same_entity(tmp_path: Path) -> None:
+    write(tmp_path, A=function("F", "print 1"), B=function("F", "print 2"))
+    with pytest.raises(DefinitionError, match=r"'F' is made by A\.kql too"):
+        load_database(tmp_path)
+
+
+def test_files_that_need_each_other_are_named(tmp_path: Path) -> None:
+    write(tmp_path, A=function("F", "G()"), B=function("G", "F()"))
+    with pytest.raises(DefinitionError, match=r"files that need each other: .*\.kql → .*\.kql → "):
+        load_database(tmp_path)
+
+
+def test_a_folder_without_files_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"no \.kql file found"):
+        load_database(tmp_path)
