@@ -241,7 +241,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """One SELECT."""
+    """One SELECT; `distinct_on` keeps the first row per combination of its expressions."""
 
     items: tuple[Item | Star, ...]
     source: From | None = None
@@ -252,6 +252,7 @@ class Select:
     order_by: tuple[OrderBy, ...] = ()
     limit: Sql | None = None
     distinct: bool = False
+    distinct_on: tuple[Sql, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +264,7 @@ class UnionAll:
 
 @dataclass(frozen=True, slots=True)
 class Cte:
-    """`name AS [NOT] MATERIALIZED (query)`; `recursive_with` makes it recursive (anchor = query)."""
+    """`name AS [MATERIALIZED] (query)`; a `recursive_step` makes it recursive, with `query` as the anchor."""
 
     name: str
     query: "Query"

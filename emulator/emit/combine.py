@@ -1,0 +1,125 @@
+"""`join` and `union`."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from emulator.binder.plan import Join, Union
+from emulator.emit.aggregates import all_groups, same_group
+from emulator.emit.context import Emission
+from emulator.emit.expressions import Scope, value
+from emulator.emit.names import physical_names
+from emulator.emit.relation import Relation, over
+from emulator.errors import EngineFault
+from emulator.sql.ast import ColumnRef, From, Item, JoinRef, Literal, Select, Sql, SubqueryRef, UnionAll
+from emulator.sql.build import and_, call, coalesce, op
+from emulator.functions.physical import null_of
+from emulator.types import Scalar
+
+_LEFT, _RIGHT = 0, 1
+
+# Per kind: DuckDB's join, the sides whose columns may be missing, and whether the inputs change places.
+_KINDS: dict[str, tuple[str, frozenset[int], bool]] = {
+    "innerunique": ("INNER", frozenset(), False),
+    "inner": ("INNER", frozenset(), False),
+    "leftouter": ("LEFT", frozenset({_RIGHT}), False),
+    "rightouter": ("RIGHT", frozenset({_LEFT}), False),
+    "fullouter": ("FULL", frozenset({_LEFT, _RIGHT}), False),
+    "leftsemi": ("SEMI", frozenset(), False),
+    "leftanti": ("ANTI", frozenset(), False),
+    "rightsemi": ("SEMI", frozenset(), True),
+    "rightanti": ("ANTI", frozenset(), True),
+}
+
+
+def join(emission: Emission, plan: Join, left: Relation, right: Relation) -> Relation:
+    """Emit a join; inside a subplan rows match within their group only."""
+    if plan.kind not in _KINDS:
+        raise EngineFault(f"no emission for join kind {plan.kind}", "TH0902")
+    kind, missing, swapped = _KINDS[plan.kind]
+    sides = [_joinable(emission, left), _joinable(emission, right)]
+    if sides[0].groups or sides[1].groups:
+        sides = [_in_groups(emission, side) for side in sides]
+    if plan.kind == "innerunique":
+        sides[_LEFT] = _first_per_key(emission, sides[_LEFT], plan)
+    left, right = sides
+    scope = Scope((left.by_name, right.by_name))
+    conditions: list[Sql] = [
+        op("=", value(emission, scope, key.left), value(emission, scope, key.right)) for key in plan.keys
+    ]
+    if left.groups:
+        conditions.append(same_group(left.groups, right.groups))
+    first, second = (right, left) if swapped else (left, right)
+    condition = and_(conditions)
+    source = JoinRef(kind, _from(first), _from(second), condition)
+    columns = tuple(
+        _output(sides[side].by_name[name], side in missing, column.type.scalar)
+        for (side, name), column in zip(plan.outputs, plan.schema, strict=True)
+    )
+    kept = first
+    if kind in ("RIGHT", "FULL") and left.groups:
+        kept = replace(
+            right,
+            groups=_either(left.groups, right.groups),
+            carried=_either(left.carried, right.carried),
+        )
+    return Relation(plan.schema, columns, source, groups=kept.groups, carried=kept.carried)
+
+
+def union(emission: Emission, plan: Union, inputs: tuple[Relation, ...]) -> Relation:
+    """Emit a concatenation."""
+    if any(rows.groups for rows in inputs):
+        inputs = tuple(_in_groups(emission, _joinable(emission, rows)) for rows in inputs)
+    legs = tuple(
+        replace(rows, schema=plan.schema, order=None, is_total=False) for rows in inputs
+    )
+    if not legs:
+        raise EngineFault("a union without inputs", "TH0903")
+    if len(legs) == 1:
+        return legs[0]
+    alias = emission.alias()
+    return over(legs[0], SubqueryRef(UnionAll(tuple(leg.select() for leg in legs)), alias), alias)
+
+
+def _joinable(emission: Emission, rows: Relation) -> Relation:
+    """Return a relation without order that reads one table."""
+    rows = replace(rows, order=None, is_total=False)
+    if rows.source is None or isinstance(rows.source, JoinRef):
+        return emission.subquery(rows, rows.select())
+    return emission.closed(rows)
+
+
+def _from(rows: Relation) -> From:
+    if rows.source is None:
+        raise EngineFault("a join of nothing", "TH0904")
+    return rows.source
+
+
+def _in_groups(emission: Emission, rows: Relation) -> Relation:
+    """Give each group of the subplan its own copy of rows that do not depend on the group."""
+    if rows.groups:
+        return rows
+    alias = emission.alias()
+    groups = all_groups(emission, alias)
+    scope = emission.groups[-1].rows
+    combined = replace(
+        rows,
+        source=JoinRef("CROSS", _from(rows), groups, None),
+        groups=tuple(ColumnRef(f"$group_{n}", alias) for n in range(len(scope.groups))),
+        carried=tuple(ColumnRef(f"$carried_{n}", alias) for n in range(len(scope.carried))),
+    )
+    return emission.subquery(combined, combined.select())
+
+
+def _first_per_key(emission: Emission, rows: Relation, plan: Join) -> Relation:
+    scope = Scope((rows.by_name, rows.by_name))
+    keys = tuple(value(emission, scope, key.left) for key in plan.keys)
+    return emission.subquery(rows, replace(rows.select(), distinct_on=(*keys, *rows.groups)))
+
+
+def _output(sql: Sql, may_be_missing: bool, scalar: Scalar) -> Sql:
+    # Strings have no null: null-values.md.
+    return coalesce(sql, Literal("")) if may_be_missing and scalar is Scalar.STRING else sql
+
+
+def _either(left: Iterable[Sql], right: Iterable[Sql]) -> tuple[Sql, ...]:
+    return tuple(coalesce(a, b) for a, b in zip(left, right, strict=True))

@@ -1,0 +1,105 @@
+"""What one emission shares: where tables are, fresh aliases, common table expressions and the parameters met."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from emulator.binder.plan import Plan, Stored
+from emulator.emit.relation import Relation, closed, over
+from emulator.sql.ast import Call, ColumnRef, Cte, From, OrderBy, Query, Select, TableRef, Window, With
+
+NOW_PARAMETER = "now"
+
+
+class Storage(Protocol):
+    """Where the rows of stored relations are."""
+
+    def relation(self, stored: Stored, alias: str) -> From:
+        """Return the rows under an alias, with the columns `physical_names(stored.schema)` in the storable types."""
+        ...
+
+
+@dataclass(slots=True)
+class Emission:
+    """The state of emitting one query: grows while the plan is walked once."""
+
+    storage: Storage
+    emit: Callable[["Emission", Plan], Relation]
+    ctes: list[Cte] = field(default_factory=list)
+    materialized: dict[tuple[int, int], tuple[Relation, str]] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    uses_now: bool = False
+    reads: Counter[str] = field(default_factory=Counter)
+    groups: list["GroupScope"] = field(default_factory=list)
+    _aliases: int = 0
+
+    def plan(self, plan: Plan) -> Relation:
+        """Emit a plan below the current one."""
+        return self.emit(self, plan)
+
+    def alias(self, prefix: str = "t") -> str:
+        """Return a table alias that no other table of the query has."""
+        self._aliases += 1
+        return f"{prefix}{self._aliases}"
+
+    def parameter(self, name: str) -> str:
+        """Return the DuckDB parameter of a declared query parameter."""
+        return self.parameters.setdefault(name, f"q_{len(self.parameters) + 1}")
+
+    def closed(self, relation: Relation) -> Relation:
+        """Return the relation with plain columns, as a subquery unless it reads a table or a subquery unchanged."""
+        return relation if relation.is_plain and not relation.where else self.subquery(relation, relation.select())
+
+    def subquery(self, relation: Relation, select: Select) -> Relation:
+        """Return the rows of a SELECT that was made from a relation."""
+        return closed(relation, select, self.alias())
+
+    def cte(self, query: Query, prefix: str, *, materialized: bool = False) -> str:
+        """Add a common table expression and return its name."""
+        name = self.alias(prefix)
+        self.ctes.append(Cte(name, query, materialized))
+        return name
+
+    def as_cte(self, relation: Relation, prefix: str) -> tuple[Relation, str]:
+        """Move a relation into a common table expression; the relation returned reads it."""
+        name = self.cte(relation.select(), prefix)
+        return self.read(relation, name), name
+
+    def read(self, relation: Relation, cte: str) -> Relation:
+        """Read a common table expression that holds a relation once more."""
+        alias = self.alias()
+        return over(relation, self.table(cte, alias), alias)
+
+    def table(self, cte: str, alias: str) -> TableRef:
+        """Return a reference to a common table expression."""
+        self.reads[cte] += 1
+        return TableRef((cte,), alias)
+
+    def complete(self, query: Select) -> Query:
+        """Put the common table expressions in front of a query; what is read twice is computed once."""
+        if not self.ctes:
+            return query
+        return With(
+            tuple(replace(cte, materialized=cte.materialized or self.reads[cte.name] > 1) for cte in self.ctes), query
+        )
+
+    def with_ordinal(self, relation: Relation) -> Relation:
+        """Return the relation with a total order: its rows numbered within their group."""
+        if relation.is_total:
+            return relation
+        # Without keys the rows are numbered as they arrive; a partitioned window would not keep that.
+        keys = relation.order or ()
+        number = Window(Call("row_number", ()), relation.groups if keys else (), keys)
+        unordered = replace(relation, order=None)
+        alias = self.alias()
+        numbered = closed(unordered, unordered.select(("$ordinal", number)), alias)
+        return replace(numbered, order=(OrderBy(ColumnRef("$ordinal", alias)),), is_total=True)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScope:
+    """The groups a subplan runs on: the rows of all groups and the common table expression that holds them."""
+
+    rows: Relation
+    cte: str

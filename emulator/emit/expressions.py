@@ -1,0 +1,168 @@
+"""Bound expressions as SQL: one case per node of the closed union."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import assert_never
+
+from emulator.binder.expression import (
+    AggregateCall,
+    BoundExpression,
+    ColumnReference,
+    Constant,
+    Conversion,
+    CurrentTime,
+    FunctionCall,
+    InSubquery,
+    QueryParameter,
+    ScalarSubquery,
+    WindowCall,
+)
+from emulator.binder.plan import Plan
+from emulator.emit.context import NOW_PARAMETER, Emission
+from emulator.emit.filters import as_filter
+from emulator.emit.scalar_types import duckdb_type
+from emulator.errors import EngineFault
+from emulator.functions.function import Operand, WindowOperands
+from emulator.functions.physical import convert, null_of
+from emulator.sql.ast import (
+    Cast,
+    Field,
+    InQuery,
+    Item,
+    ListLiteral,
+    Literal,
+    Parameter,
+    Select,
+    Sql,
+    Subquery,
+)
+from emulator.sql.build import FALSE, call, coalesce, is_not_null, not_
+from emulator.types import KqlType, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The columns an expression may name, by side of a join, and the order its window calls follow."""
+
+    sides: tuple[Mapping[str, Sql], ...]
+    partition_by: tuple[Sql, ...] = ()
+    ordinal: Sql | None = None
+
+
+def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
+    """Emit an expression with Kusto's null semantics."""
+    match expression:
+        case ColumnReference(name, _, _, side):
+            return scope.sides[side][name]
+        case Constant(constant, type_):
+            return literal(constant, type_)
+        case QueryParameter(name, type_):
+            return Parameter(emission.parameter(name), duckdb_type(type_))
+        case CurrentTime(type_):
+            emission.uses_now = True
+            return Parameter(NOW_PARAMETER, duckdb_type(type_))
+        case FunctionCall(_, signature, arguments, output=output):
+            result = signature.emit(operands(emission, scope, arguments))
+            return result if output is None else Field(result, f"o{output}")
+        case AggregateCall(_, signature, arguments, output=output):
+            return signature.emit(operands(emission, scope, arguments), output)
+        case WindowCall(function, signature, arguments, span=span):
+            if scope.ordinal is None:
+                raise EngineFault(f"{function.name}() met rows without an order", "TH0901", span)
+            return signature.emit(
+                WindowOperands(operands(emission, scope, arguments), scope.partition_by, scope.ordinal)
+            )
+        case Conversion(operand, type_):
+            return convert(value(emission, scope, operand), operand.type, type_)
+        case ScalarSubquery(plan, type_):
+            return _scalar_subquery(emission, plan, type_)
+        case InSubquery():
+            return _membership(emission, scope, expression)
+        case _:
+            assert_never(expression)
+
+
+def predicate(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
+    """Emit a predicate for a place where null counts as false, in a form that scans can use to skip rows."""
+    return as_filter(value(emission, scope, expression))
+
+
+def operands(emission: Emission, scope: Scope, arguments: Iterable[BoundExpression]) -> tuple[Operand, ...]:
+    """Emit arguments, each with its type and, for literals, its value."""
+    return tuple(
+        Operand(value(emission, scope, argument), argument.type, *_constant_of(argument)) for argument in arguments
+    )
+
+
+def literal(constant: object, type_: KqlType) -> Sql:
+    """Emit a constant of a KQL type."""
+    name = duckdb_type(type_)
+    match constant:
+        case None:
+            return null_of(type_)
+        case tuple() if type_.element is not None:
+            return Cast(ListLiteral(tuple(literal(each, KqlType(type_.element)) for each in constant)), name)
+        case datetime():
+            return Literal(constant.isoformat(sep=" "), name)
+        case int() if type_.scalar is Scalar.REAL:
+            return Literal(float(constant))
+        case bool() | float() | str() if type_.scalar in (Scalar.BOOL, Scalar.REAL, Scalar.STRING):
+            return Literal(constant)
+        case _:
+            return Literal(constant, name)
+
+
+def column_names(expression: object) -> Iterator[tuple[int, str]]:
+    """Yield the columns an expression reads, once per occurrence; those of subqueries are not its own."""
+    if isinstance(expression, ColumnReference):
+        yield expression.side, expression.name
+    elif isinstance(expression, tuple):
+        for each in expression:
+            yield from column_names(each)
+    elif isinstance(expression, BOUND_EXPRESSIONS) and is_dataclass(expression):
+        for field in fields(expression):
+            yield from column_names(getattr(expression, field.name))
+
+
+def has_window_call(expression: object) -> bool:
+    """Tell whether an expression reads neighboring rows."""
+    if isinstance(expression, tuple):
+        return any(map(has_window_call, expression))
+    if not isinstance(expression, BOUND_EXPRESSIONS) or not is_dataclass(expression):
+        return False
+    if isinstance(expression, WindowCall):
+        return True
+    return any(has_window_call(getattr(expression, field.name)) for field in fields(expression))
+
+
+def _constant_of(argument: BoundExpression) -> tuple[bool, object]:
+    match argument:
+        case Constant(constant):
+            return True, constant
+        case Conversion(Constant(constant), type_) if not type_.is_typed_list and type_.scalar.is_numeric:
+            return True, constant
+        case _:
+            return False, None
+
+
+def _scalar_subquery(emission: Emission, plan: Plan, type_: KqlType) -> Sql:
+    rows = emission.plan(plan)
+    first = (Item(rows.columns[0], "$value"),)
+    result = Subquery(Select(first, rows.source, rows.condition, order_by=rows.order or (), limit=Literal(1)))
+    return coalesce(result, null_of(type_)) if type_.scalar is Scalar.STRING else result
+
+
+def _membership(emission: Emission, scope: Scope, test: InSubquery) -> Sql:
+    rows = emission.closed(emission.plan(test.plan))
+    member = rows.columns[0]
+    operand = value(emission, scope, test.operand)
+    if test.ignore_case:
+        member, operand = call("lower", member), call("lower", operand)
+    # Without nulls among the members only a null operand makes the test null.
+    members = Select((Item(member, "$value"),), rows.source, is_not_null(member))
+    found = coalesce(InQuery(operand, members), FALSE)
+    return not_(found) if test.negated else found
+
+
+BOUND_EXPRESSIONS: tuple[type, ...] = BoundExpression.__args__
