@@ -1,7 +1,6 @@
 """The folder of `.kql` files as ordered definitions: what each file makes, what it says of it, and what it needs.
 
-A file is a script of plain management commands, each starting at the left margin; comment lines before the first
-command are its header. Lines of the header that begin with `@` say what KQL has no place for:
+A file is a script of plain management commands; the comment lines before the first one are its header. Lines of the header that begin with `@` say what KQL has no place for:
 
     // @param window Number of bars.
     // @column Average The average over the last bars.
@@ -15,12 +14,23 @@ from enum import Enum
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from emulator.errors import KustoError
+from emulator.syntax.commands import (
+    AlterPolicy,
+    Command,
+    DefineFunction,
+    DefineMaterializedView,
+    DefineTables,
+    PolicyJson,
+)
 from emulator.syntax.lexer import scan
-from emulator.syntax.tokens import Token, TokenKind
+from emulator.syntax.parse_command import parse_command
+from emulator.syntax.script import split_script
+from emulator.syntax.tokens import TokenKind
+from emulator.text import line_and_column
 from kql.errors import DefinitionError
 
 DATABASE_FOLDER = Path(__file__).parent / "database"
-_COMMAND = re.compile(r"^\.[a-z]", re.MULTILINE)
 _DIRECTIVE = re.compile(r"@(\w+)\s*(\w*)\s*(.*)")
 _WORD = re.compile(r"\w+")
 
@@ -34,19 +44,11 @@ class Kind(Enum):
     OTHER = "command"
 
 
-_STARTS: dict[tuple[str, ...], Kind] = {
-    ("create-merge", "table"): Kind.TABLE,
-    ("create-or-alter", "function"): Kind.FUNCTION,
-    ("create-or-alter", "materialized-view"): Kind.VIEW,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One management command: `text` is sent as it stands; `line` is where it starts in `file`.
+    """One management command: `text` is sent as it stands, `line` is where it starts in `file`.
 
-    `name` is the table, function or view it makes. `head` is the text before its body or columns, `body` the rest:
-    the parameters and the braces of a function, the braces of a view, the columns of a table.
+    `name` is the table, function or view that it makes, empty for other commands.
     """
 
     kind: Kind
@@ -54,15 +56,9 @@ class Statement:
     text: str
     file: Path
     line: int
-    body_start: int = 0
-    properties: dict[str, str] = field(default_factory=dict)
+    command: Command
 
-    @property
-    def body(self) -> str:
-        """What follows the name."""
-        return self.text[self.body_start :]
-
-    def error(self, message: str, *, offset: int = 0, hint: str = "") -> DefinitionError:
+    def error(self, message: str, offset: int = 0, hint: str = "") -> DefinitionError:
         """Return an error at a character of the text."""
         return DefinitionError(message, self.file, self.line + self.text.count("\n", 0, offset), hint)
 
@@ -121,35 +117,23 @@ def load_database(*folders: Path) -> MarketDatabase:
 
 
 def load_script(file: Path) -> Script:
-    """Read one file."""
+    """Read one file; a fault in its syntax is a `DefinitionError` at its line."""
     text = file.read_text(encoding="utf-8")
-    starts = [match.start() for match in _COMMAND.finditer(text)]
-    if not starts:
-        raise DefinitionError("no management command found", file, hint="a command starts at the left margin: .create…")
-    statements = tuple(
-        _statement(_without_trailing_comments(text[start:end]), file, text.count("\n", 0, start) + 1)
-        for start, end in zip(starts, [*starts[1:], len(text)], strict=True)
-    )
+    parts = split_script(text)
+    if not parts:
+        raise DefinitionError(
+            "no management command found", file, hint="a command starts with a dot: .create-or-alter …"
+        )
+    statements = tuple(_statement(part.text, file, text.count("\n", 0, part.span.start) + 1) for part in parts)
     words = frozenset(word for statement in statements for word in _words(statement))
-    return Script(file, _header(text[: starts[0]], file), statements, words)
-
-
-def _without_trailing_comments(text: str) -> str:
-    lines = text.rstrip().split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or lines[-1].startswith("//")):
-        lines.pop()
-    return "\n".join(lines)
+    return Script(file, _header(text[: parts[0].span.start], file), statements, words)
 
 
 def _header(text: str, file: Path) -> Header:
     header = Header()
     inherits: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        if not line.startswith("//"):
-            raise DefinitionError("text before the first command that is no comment", file, number)
-        directive = _DIRECTIVE.match(line.removeprefix("//").strip())
+        directive = _DIRECTIVE.match(line.strip().removeprefix("//").strip())
         if directive is None:
             continue
         keyword, name, description = directive.groups()
@@ -169,71 +153,35 @@ def _header(text: str, file: Path) -> Header:
 
 
 def _statement(text: str, file: Path, line: int) -> Statement:
-    tokens = scan(text)
-    error = next((token for token in tokens if token.kind is TokenKind.ERROR), None)
-    if error is not None:
-        raise DefinitionError(str(error.value), file, line + text.count("\n", 0, error.start))
-    words, position = _leading_words(tokens)
-    kind = _STARTS.get(words, Kind.OTHER)
-    if kind is Kind.OTHER:
-        return Statement(kind, "", text, file, line)
-    properties, position = _properties(tokens, position)
-    name = tokens[position]
-    if name.kind is not TokenKind.NAME:
-        raise DefinitionError(
-            f"the name of the {kind.value} is missing",
-            file,
-            line + text.count("\n", 0, name.start),
-            "write .create-or-alter function with (docstring = \"…\") Name(parameters) { body }"
-            if kind is Kind.FUNCTION
-            else "",
-        )
-    return Statement(kind, name.text, text, file, line, name.end, properties)
-
-
-def _leading_words(tokens: list[Token]) -> tuple[tuple[str, ...], int]:
-    """Read `. create - or - alter function` as two words; the dashes bind what they touch."""
-    words: list[str] = []
-    position = 1
-    while len(words) < 2 and tokens[position].kind is TokenKind.NAME:
-        word = tokens[position].text
-        end = tokens[position].end
-        position += 1
-        while tokens[position].text == "-" and tokens[position].start == end:
-            word += "-" + tokens[position + 1].text
-            end = tokens[position + 1].end
-            position += 2
-        words.append(word)
-    return tuple(words), position
-
-
-def _properties(tokens: list[Token], position: int) -> tuple[dict[str, str], int]:
-    """Read `with (folder = "x", docstring = "y")` where it stands."""
-    properties: dict[str, str] = {}
-    if tokens[position].text != "with":
-        return properties, position
-    position += 1
-    while tokens[position].text != ")" and tokens[position].kind is not TokenKind.END:
-        if tokens[position].text == "=":
-            value = tokens[position + 1]
-            key = tokens[position - 1].text.lower()
-            properties[key] = str(value.value) if value.kind is TokenKind.STRING else value.text
-        position += 1
-    return properties, position + 1
+    if not text.startswith("."):
+        raise DefinitionError("a query, not a management command", file, line, "wrap it in a function")
+    try:
+        command = parse_command(text)
+    except KustoError as error:
+        number, _ = line_and_column(text, error.span.start)
+        raise DefinitionError(f"{error.code}: {error.message}", file, line + number - 1, error.hint) from error
+    match command:
+        case DefineFunction(name=name):
+            return Statement(Kind.FUNCTION, name.text, text, file, line, command)
+        case DefineMaterializedView(name=name):
+            return Statement(Kind.VIEW, name.text, text, file, line, command)
+        case DefineTables(tables=(table,)):
+            return Statement(Kind.TABLE, table.name.text, text, file, line, command)
+        case _:
+            return Statement(Kind.OTHER, "", text, file, line, command)
 
 
 def _words(statement: Statement) -> set[str]:
     """Return the names a command uses; those of an update policy stand inside of its JSON."""
-    tokens = scan(statement.text)
-    words = {token.text for token in tokens if token.kind is TokenKind.NAME}
-    if {"policy", "update"} <= words:
-        policy = next((token for token in tokens if token.kind is TokenKind.STRING), None)
-        try:
-            entries = json.loads(str(policy.value)) if policy is not None else []
-        except ValueError as error:
-            raise statement.error(f"the update policy is not valid JSON: {error}") from error
-        for entry in entries:
-            words.update(_WORD.findall(f"{entry.get('Source', '')} {entry.get('Query', '')}"))
+    words = {token.text for token in scan(statement.text) if token.kind is TokenKind.NAME}
+    match statement.command:
+        case AlterPolicy(policy="update", value=PolicyJson(text=policy)):
+            try:
+                entries = json.loads(policy)
+            except ValueError as error:
+                raise statement.error(f"the update policy is not valid JSON: {error}") from error
+            for entry in entries:
+                words.update(_WORD.findall(f"{entry.get('Source', '')} {entry.get('Query', '')}"))
     return words
 
 

@@ -153,9 +153,7 @@ class _Reader:
         known = {"route", "function", "tags", "max_age", "deprecated", "parameter"}
         self._check_keys(entry, known, f"the endpoint {route}", place)
         contract = self._contract(function, place)
-        own = {
-            name: self._rule(rule, name, place) for name, rule in self._table(entry, "parameter", place).items()
-        }
+        own = {name: self._rule(rule, name, place) for name, rule in self._table(entry, "parameter", place).items()}
         for name in own:
             if contract.parameter(name) is None:
                 raise self._error(
@@ -271,7 +269,9 @@ def _merged(shared: ParameterRule | None, own: ParameterRule | None) -> Paramete
         return own or shared or ParameterRule()
     empty = ParameterRule()
     changed = {
-        name: value for name in ParameterRule.__dataclass_fields__ if (value := getattr(own, name)) != getattr(empty, name)
+        name: value
+        for name in ParameterRule.__dataclass_fields__
+        if (value := getattr(own, name)) != getattr(empty, name)
     }
     return replace(shared, **changed)
 

@@ -54,13 +54,17 @@ def fault_of(error: Exception, text: str) -> KustoError:
     match error:
         case KustoNetworkError():
             return EngineFault(
-                f"no connection to {error.endpoint}", "TH_NETWORK", hint="is the Eventhouse running, and is the URL right?"
+                f"no connection to {error.endpoint}",
+                "TH_NETWORK",
+                hint="is the Eventhouse running, and is the URL right?",
             )
         case KustoThrottlingError():
             return LimitFault("the Eventhouse is busy and asks to try again later", "TH_THROTTLED")
         case KustoAuthenticationError():
             return KustoError(
-                f"no access: {error.exception}", "TH_AUTHENTICATION", hint="sign in with `az login`, or set AZURE_CLIENT_ID…"
+                f"no access: {error.exception}",
+                "TH_AUTHENTICATION",
+                hint="sign in with `az login`, or set AZURE_CLIENT_ID…",
             )
         case KustoApiError():
             return _api_fault(error.error, text)

@@ -136,7 +136,8 @@ def _declared_type(name: str, text: str) -> str:
                 if parameter.name.text == name:
                     return str(parameter.type)
     raise KustoError(
-        f"the query declares no parameter '{name}'", hint=f"declare query_parameters({name}: type) stands first in a query"
+        f"the query declares no parameter '{name}'",
+        hint=f"declare query_parameters({name}: type) stands first in a query",
     )
 
 

@@ -100,7 +100,5 @@ def _ticks(text: pa.Array) -> pa.Array:
 
     fraction = pc.utf8_rpad(pc.struct_field(parts, "fraction"), 7, "0").cast(pa.int64())
     seconds = pc.add(pc.add(pc.multiply(number("hours"), 3600), pc.multiply(number("minutes"), 60)), number("seconds"))
-    ticks = pc.add(
-        pc.add(pc.multiply(number("days"), TICKS_PER_DAY), pc.multiply(seconds, TICKS_PER_SECOND)), fraction
-    )
+    ticks = pc.add(pc.add(pc.multiply(number("days"), TICKS_PER_DAY), pc.multiply(seconds, TICKS_PER_SECOND)), fraction)
     return pc.if_else(pc.equal(pc.struct_field(parts, "sign"), "-"), pc.negate(ticks), ticks)

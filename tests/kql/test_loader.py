@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.syntax.commands import DefineFunction
 from kql.errors import DefinitionError
 from kql.loader import DATABASE_FOLDER, Kind, load_database, load_script
 
@@ -52,8 +53,8 @@ def test_a_command_keeps_its_text_its_line_and_its_properties(tmp_path: Path) ->
     script = load_script(tmp_path / "F.kql")
     made, other = script.statements
     assert (made.kind, made.name, made.line) == (Kind.FUNCTION, "F", 5)
-    assert made.properties == {"folder": "v1", "docstring": 'Say "it".'}
-    assert made.body.startswith("(window: long) {")
+    assert isinstance(made.command, DefineFunction)
+    assert {each.name: each.text for each in made.command.properties} == {"folder": "v1", "docstring": 'Say "it".'}
     assert made.text.endswith("}")
     assert (other.kind, other.text, other.line) == (Kind.OTHER, ".show tables", 12)
     assert script.header.parameters == {"window": "Number of bars."}
@@ -65,10 +66,11 @@ def test_a_command_keeps_its_text_its_line_and_its_properties(tmp_path: Path) ->
     ("text", "line", "message"),
     [
         ("// nothing else\n", None, "no management command found"),
-        ("print 1\n.show tables\n", 1, "no comment"),
         ("// @param window\n.show tables\n", 1, "'// @param window' is not understood"),
         ("// @parameter window Text.\n.show tables\n", 1, "is not understood"),
-        (".create-or-alter function\n(x: long) { print x }\n", 2, "the name of the function is missing"),
+        (".create-or-alter function\n(x: long) { print x }\n", 2, "name"),
+        (".create-or-alter function F() {\n    print 1 |\n}\n", 3, "."),
+        (".show tables\n\nprint 1\n", 3, "a query, not a management command"),
         ('.show tables\n\n.create-or-alter function F() {\n  print "open\n}\n', 4, "unterminated|closed|string"),
     ],
 )

@@ -20,9 +20,7 @@ def test_a_symbol_or_alias_in_any_case_stands_for_one_company(name: str, symbol:
 
 
 def company(symbol: str, aliases: str = "[]") -> str:
-    return (
-        f'[[company]]\nsymbol = "{symbol}"\nname = "X"\nexchange = "X"\ncurrency = "X"\nsector = "X"\naliases = {aliases}\n'
-    )
+    return f'[[company]]\nsymbol = "{symbol}"\nname = "X"\nexchange = "X"\ncurrency = "X"\nsector = "X"\naliases = {aliases}\n'
 
 
 @pytest.mark.parametrize(
