@@ -2,26 +2,28 @@
 
 from pathlib import Path
 
-from emulator.engine.eventhouse import Eventhouse
 from rich.console import Console
 
 from cli.eventhouses import served
-from cli.ports import require_free
-from emulator.server.app import serve
+from cli.servers import listen
+from emulator.engine.eventhouse import Eventhouse
+from emulator.server.app import serve_on
+from emulator.server.listen import url_of
 
 
 def run_emulator(*, port: int, data: Path | None, host: str, token: str | None, database: str) -> None:
     """Serve until Ctrl-C; the folder is created when it does not exist."""
-    require_free(host, port, "--port")
-    if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
-    eventhouse = Eventhouse.open(data, database=database)
-    url = f"http://{host}:{port}"
-    console = Console(stderr=True)
-    where = f"data in {data}" if data is not None else "in memory: nothing is kept"
-    console.print(f"Eventhouse at [bold]{url}[/bold], database [bold]{database}[/bold], {where}. Ctrl-C ends it.")
-    try:
-        with served(data, url):
-            serve(eventhouse, host=host, port=port, token=token)
-    finally:
-        eventhouse.close()
+    with listen(host, port, "--port and --token", key=token) as listener:
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True)
+        eventhouse = Eventhouse.open(data, database=database)
+        try:
+            url = url_of(listener)
+            where = f"data in {data}" if data is not None else "in memory: nothing is kept without --data"
+            Console(stderr=True).print(
+                f"Eventhouse [bold]{url}[/], database [bold]{database}[/], {where}. Ctrl-C ends it."
+            )
+            with served(data, url):
+                serve_on(eventhouse, listener, token=token)
+        finally:
+            eventhouse.close()

@@ -17,8 +17,11 @@ DEFAULT_DATA = Path("data") / "market"
 ENDPOINT_FILE = "endpoint.json"
 
 
-async def open_eventhouse(*, url: str | None, data: Path | None, database: str) -> Eventhouse:
-    """Open an Eventhouse by URL, or a data folder: in this process, or through the process that has it open."""
+async def open_eventhouse(*, url: str | None, data: Path | None, database: str, create: bool = False) -> Eventhouse:
+    """Open an Eventhouse by URL, or a data folder: in this process, or through the process that has it open.
+
+    With `create` a folder that does not exist is made.
+    """
     if url is not None and data is not None:
         raise CliError("--eventhouse and --data exclude each other", hint="give one of the two")
     folder = data or DEFAULT_DATA
@@ -27,6 +30,8 @@ async def open_eventhouse(*, url: str | None, data: Path | None, database: str) 
         from kql.client.remote import RemoteEventhouse
 
         return RemoteEventhouse.connect(require_reachable(url), database)
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         raise CliError(
             f"no data folder '{folder}'", hint="create one with `tickhouse up --data` or `tickhouse deploy --data`"

@@ -83,6 +83,7 @@ ApiKey = Annotated[
     ),
 ]
 Port = Annotated[int, typer.Option("--port", envvar="TICKHOUSE_PORT", help="Port of the REST API.", min=1, max=65535)]
+Mix = Annotated[bool, typer.Option("--mix", help="Allow real and simulated prices in one database.")]
 EventhousePort = Annotated[
     int,
     typer.Option(
@@ -127,6 +128,7 @@ def up(
     host: Host = "127.0.0.1",
     api_key: ApiKey = None,
     database: Database = "Market",
+    mix: Mix = False,
 ) -> None:
     """Run Eventhouse, market database, producer and API on this machine until Ctrl-C."""
     from cli.up import UpSettings, run_up
@@ -140,6 +142,7 @@ def up(
             host=host,
             api_key=api_key,
             database=database,
+            mix=mix,
         )
     )
 
@@ -191,7 +194,7 @@ def load(
     data: Data = None,
     eventhouse: Url = None,
     database: Database = "Market",
-    mix: Annotated[bool, typer.Option("--mix", help="Allow real prices beside simulated ones.")] = False,
+    mix: Mix = False,
 ) -> None:
     """Load historical prices from files; loading a file twice changes nothing."""
     from cli.load import run_load
@@ -277,7 +280,11 @@ def main() -> None:
 
 def is_reportable(error: Exception) -> bool:
     """Whether an error of another package is meant for the user; asks only packages that are loaded already."""
-    roots = (("emulator.errors", "KustoError"), ("producer.errors", "ProducerError"))
+    roots = (
+        ("emulator.errors", "KustoError"),
+        ("kql.errors", "DefinitionError"),
+        ("producer.errors", "ProducerError"),
+    )
     classes = tuple(getattr(sys.modules[module], name) for module, name in roots if module in sys.modules)
     return isinstance(error, classes)
 

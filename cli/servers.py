@@ -1,0 +1,76 @@
+"""Several HTTP servers in one event loop, with one place that decides when they end."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from cli.errors import CliError
+from emulator.server.listen import ListenError, bind
+
+GRACE_SECONDS = 5
+
+
+def listen(host: str, port: int, flag: str, *, key: str | None) -> socket.socket:
+    """Return a listening socket, or refuse with the flag that chooses another port or gives a key."""
+    try:
+        return bind(host, port, token=key)
+    except ListenError as error:
+        raise CliError(str(error), hint=f"see {flag}") from error
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers as they are."""
+        yield
+
+
+def server(app: ASGIApp) -> Server:
+    """Return a server for an application, quiet about single requests."""
+    return Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=120,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
+@asynccontextmanager
+async def running(http: Server, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve on a socket for the duration, then let requests in flight finish."""
+    task = asyncio.create_task(http.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        http.should_exit = True
+        await task
+
+
+async def until_signal_or_end(*work: Awaitable[object]) -> None:
+    """Wait for SIGINT or SIGTERM, or until one of the awaitables ends; its error is raised, the rest is cancelled."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.ensure_future(each) for each in work]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in (stopped, *tasks):
+            task.cancel()
+        await asyncio.gather(stopped, *tasks, return_exceptions=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,124 @@
+"""`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from api.app import create_app
+from cli.embedded import EmbeddedEventhouse
+from cli.errors import CliError
+from cli.eventhouses import served, served_at
+from cli.servers import listen, running, server, until_signal_or_end
+from cli.sources import Source, choose_source, default_data, refuse_mixing
+from emulator.engine.eventhouse import Eventhouse
+from emulator.server.app import create_app as create_wire
+from emulator.server.listen import url_of
+from kql.deploy import deploy
+from kql.registry import load_registry
+from producer.backfill import BackfillSettings, backfill
+from producer.clock import SystemClock
+from producer.pipeline import Counters, Pipeline, PipelineSettings
+from producer.settings import SYMBOLS
+from producer.sinks.eventhouse import EventhouseSink
+from producer.sources.simulated import SimulatedSource
+from producer.store import LandingStore, Progress
+
+STATUS_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpSettings:
+    """What `up` was asked to run."""
+
+    source: str
+    data: Path | None
+    port: int
+    eventhouse_port: int
+    host: str
+    api_key: str | None
+    database: str
+    mix: bool = False
+
+
+def run_up(settings: UpSettings) -> None:
+    """Run until a signal; what is durable stays so, whichever way the run ends."""
+    asyncio.run(_up(settings, Console(stderr=True)))
+
+
+async def _up(settings: UpSettings, console: Console) -> None:
+    # Sockets first: a taken port must leave nothing behind.
+    with (
+        closing(listen(settings.host, settings.port, "--port and --api-key", key=settings.api_key)) as api_socket,
+        closing(listen("127.0.0.1", settings.eventhouse_port, "--eventhouse-port", key=None)) as wire_socket,
+    ):
+        source = await choose_source(settings.source, console)
+        data = settings.data or default_data(source)
+        if (url := served_at(data)) is not None:
+            raise CliError(f"data folder '{data}' is served already at {url}", hint="end that process, or give --data")
+        data.mkdir(parents=True, exist_ok=True)
+        engine = await asyncio.to_thread(Eventhouse.open, data, database=settings.database)
+        async with AsyncExitStack() as stack:
+            stack.callback(engine.close)
+            eventhouse = EmbeddedEventhouse(engine, settings.database)
+            deployment = await deploy(eventhouse)
+            if source is not None and not settings.mix:
+                await refuse_mixing(eventhouse, simulated=isinstance(source, SimulatedSource))
+            stack.enter_context(served(data, url_of(wire_socket)))
+            app = create_app(load_registry(), eventhouse, api_key=settings.api_key)
+            api_server, wire_server = server(app), server(create_wire(engine))
+            console.print(f"Deployed {deployment}.")
+            console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
+            console.print(f"Eventhouse  [bold]{url_of(wire_socket)}[/]  database {settings.database}, data in {data}")
+            console.print(f"Source      [bold]{source.name if source else 'none'}[/]  Ctrl-C ends everything.")
+            async with running(api_server, api_socket), running(wire_server, wire_socket):
+                await until_signal_or_end(produce(source, eventhouse, console) if source else asyncio.Event().wait())
+            console.print("Ended; everything acknowledged is on disk.")
+
+
+async def produce(source: Source, eventhouse: EmbeddedEventhouse, console: Console) -> None:
+    """Fetch the past that the database lacks, then stream live trades until cancelled."""
+    clock = SystemClock()
+    store = LandingStore(eventhouse, clock)
+    try:
+        with console.status("Fetching history …") as status:
+
+            def show(progress: Progress) -> None:
+                status.update(f"Fetching history … {progress.table}: {progress.done:,} of {progress.total:,}")
+
+            report = await backfill(store, source, SYMBOLS, clock, BackfillSettings(), show)
+        console.print(
+            f"History: {report.daily_written:,} daily and {report.intraday_written:,} one-minute bars were new."
+        )
+        for failure in report.failures:
+            console.print(f"[yellow]No history:[/] {failure}")
+        pipeline = Pipeline(source, EventhouseSink(eventhouse), clock, PipelineSettings())
+        async with status_line(console, pipeline.counters, source.name):
+            await pipeline.run()
+    finally:
+        await source.close()
+
+
+@asynccontextmanager
+async def status_line(console: Console, counters: Counters, name: str) -> AsyncIterator[None]:
+    """Keep one line of counters up to date on a terminal; print nothing elsewhere."""
+    if not console.is_terminal:
+        yield
+        return
+    with console.status("") as status:
+
+        async def refresh() -> None:
+            while True:
+                last = f", last {counters.last_event:%H:%M:%S}" if counters.last_event else ""
+                problem = f", {counters.last_error}" if counters.last_error else ""
+                status.update(f"{name}: {counters.sent:,} trades sent{last}{problem}")
+                await asyncio.sleep(STATUS_SECONDS)
+
+        task = asyncio.create_task(refresh())
+        try:
+            yield
+        finally:
+            task.cancel()
