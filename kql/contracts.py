@@ -1,4 +1,4 @@
-"""What a function promises: its parameters and the columns of its answer, derived from its text and never written down."""
+"""What a function promises: its parameters and the columns of its answer, derived and never written down."""
 
 from dataclasses import dataclass
 

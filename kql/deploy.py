@@ -37,8 +37,8 @@ async def deploy(
 ) -> Deployment:
     """Run every command of the market database; running it again changes nothing.
 
-    All files are parsed and bound before the first command runs, so a mistake in one of them leaves the Eventhouse as it
-    was. A command that the Eventhouse refuses ends the deployment with a `DefinitionError` at its file and line.
+    All files are parsed and bound before the first command runs, so a mistake in one of them leaves the Eventhouse
+    as it was. A command that the Eventhouse refuses ends the deployment with a `DefinitionError` at its file and line.
     """
     database = database or load_database()
     check_database(database)

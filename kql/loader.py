@@ -1,6 +1,7 @@
 """The folder of `.kql` files as ordered definitions: what each file makes, what it says of it, and what it needs.
 
-A file is a script of plain management commands; the comment lines before the first one are its header. Lines of the header that begin with `@` say what KQL has no place for:
+A file is a script of plain management commands; the comment lines before the first one are its header. Lines of the
+header that begin with `@` say what KQL has no place for:
 
     // @param window Number of bars.
     // @column Average The average over the last bars.

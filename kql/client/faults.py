@@ -1,6 +1,7 @@
 """Errors of Microsoft's SDK as the errors of the client seam.
 
-The SDK keeps of an answer its code, its text and whether it is permanent; the kind of error is read from the text's words.
+The SDK keeps of an answer its code, its text and whether it is permanent; the kind of error is read from the
+words of the text.
 """
 
 import re

@@ -5,7 +5,6 @@ Loading this module loads the Azure packages; nothing else of `kql` does.
 
 import asyncio
 import io
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -49,7 +48,7 @@ class RemoteEventhouse:
 
     @classmethod
     def connect(cls, url: str, database: str) -> "RemoteEventhouse":
-        """Connect to a cluster URL; beyond loopback with the machine's Azure identity. Must run inside an event loop."""
+        """Connect to a cluster URL, beyond loopback with the machine's Azure identity; needs a running event loop."""
         return cls(_connection(url), database)
 
     async def query(
@@ -60,9 +59,9 @@ class RemoteEventhouse:
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
         """Run a query and return its first result; values travel only as declared query parameters."""
-        properties = ClientRequestProperties()
+        properties = ClientRequestProperties()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
         for name, value in (parameters or {}).items():
-            properties.set_parameter(name, parameter_literal(name, value, text))
+            properties.set_parameter(name, parameter_literal(name, value, text))  # type: ignore[arg-type]  # numbers too
         for name, option in (options or {}).items():
             properties.set_option(name, option)
         try:

@@ -20,7 +20,8 @@ def test_a_symbol_or_alias_in_any_case_stands_for_one_company(name: str, symbol:
 
 
 def company(symbol: str, aliases: str = "[]") -> str:
-    return f'[[company]]\nsymbol = "{symbol}"\nname = "X"\nexchange = "X"\ncurrency = "X"\nsector = "X"\naliases = {aliases}\n'
+    others = "".join(f'{field} = "X"\n' for field in ("name", "exchange", "currency", "sector"))
+    return f'[[company]]\nsymbol = "{symbol}"\n{others}aliases = {aliases}\n'
 
 
 @pytest.mark.parametrize(
