@@ -27,33 +27,33 @@ app = typer.Typer(
 class SourceName(StrEnum):
     """Where `up` takes prices from."""
 
-    auto = "auto"
-    yahoo = "yahoo"
-    simulated = "simulated"
-    none = "none"
+    AUTO = "auto"
+    YAHOO = "yahoo"
+    SIMULATED = "simulated"
+    NONE = "none"
 
 
 class LoadKind(StrEnum):
     """What the rows of a file are."""
 
-    daily = "daily"
-    intraday = "intraday"
-    trades = "trades"
+    DAILY = "daily"
+    INTRADAY = "intraday"
+    TRADES = "trades"
 
 
 class AdjustmentName(StrEnum):
     """How the prices of a file are adjusted."""
 
-    raw = "raw"
-    split = "split"
+    RAW = "raw"
+    SPLIT = "split"
 
 
 class OutputFormat(StrEnum):
     """How `query` prints rows."""
 
-    table = "table"
-    json = "json"
-    csv = "csv"
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 Data = Annotated[
@@ -121,7 +121,7 @@ def up(
     source: Annotated[
         SourceName,
         typer.Option(envvar="TICKHOUSE_SOURCE", help="auto tries Yahoo and falls back to the simulated market."),
-    ] = SourceName.auto,
+    ] = SourceName.AUTO,
     data: Data = None,
     port: Port = 8000,
     eventhouse_port: EventhousePort = 8080,
@@ -190,7 +190,7 @@ def load(
     kind: Annotated[LoadKind, typer.Option("--as", help="What the rows are.")],
     adjustment: Annotated[
         AdjustmentName, typer.Option(help="split: prices are split-adjusted and the file carries the splits.")
-    ] = AdjustmentName.raw,
+    ] = AdjustmentName.RAW,
     data: Data = None,
     eventhouse: Url = None,
     database: Database = "Market",
@@ -234,7 +234,7 @@ def query(
         list[str] | None,
         typer.Option("--parameter", "-p", help="name=value for `declare query_parameters`; repeatable.", metavar="N=V"),
     ] = None,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the rows.")] = OutputFormat.table,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the rows.")] = OutputFormat.TABLE,
 ) -> None:
     """Run KQL and print the rows."""
     from cli.query import run_query
