@@ -1,0 +1,1 @@
+"""The REST API, generated from the registry: every route answers with one KQL function."""

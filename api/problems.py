@@ -1,0 +1,115 @@
+"""What the API can refuse, as problem documents (RFC 9457): code, what is wrong, and what would be right."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from emulator.errors import EntityNotFound, KustoError, LimitFault, SemanticFault
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Issue(BaseModel):
+    """One parameter that cannot be used."""
+
+    parameter: str = Field(description="Name of the parameter.")
+    detail: str = Field(description="What is wrong with it.")
+    allowed: list[str] | None = Field(default=None, description="The values it may have, where they can be listed.")
+    hint: str | None = Field(default=None, description="What would help.")
+
+
+class Problem(BaseModel):
+    """An error in the shape of RFC 9457."""
+
+    type: str = Field(description="Identifies the kind of problem.", examples=["urn:tickhouse:problem:bad-parameter"])
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="HTTP status code.")
+    detail: str = Field(description="What is wrong with this request.")
+    code: str = Field(description="Stable code of the kind of problem, or of the Eventhouse's error.")
+    hint: str | None = Field(default=None, description="What would help.")
+    parameter: str | None = Field(default=None, description="The first parameter that is wrong.")
+    allowed: list[str] | None = Field(default=None, description="The values it may have, where they can be listed.")
+    errors: list[Issue] | None = Field(
+        default=None, description="Every parameter that is wrong, when there are several."
+    )
+
+
+@dataclass
+class ApiError(Exception):
+    """A request that is answered with a problem document."""
+
+    status: int
+    kind: str
+    title: str
+    detail: str
+    code: str = ""
+    hint: str | None = None
+    issues: Sequence[Issue] = ()
+    headers: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.detail)
+
+    def response(self) -> Response:
+        """Render the document."""
+        first = self.issues[0] if self.issues else None
+        problem = Problem(
+            type=f"urn:tickhouse:problem:{self.kind}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code or self.kind.upper().replace("-", "_"),
+            hint=self.hint or (first.hint if first else None),
+            parameter=first.parameter if first else None,
+            allowed=first.allowed if first else None,
+            errors=list(self.issues) if len(self.issues) > 1 else None,
+        )
+        headers = {"Cache-Control": "no-store", **(self.headers or {})}
+        body = orjson.dumps(problem.model_dump(exclude_none=True))
+        return Response(body, self.status, headers, MEDIA_TYPE)
+
+
+def bad_parameters(issues: Sequence[Issue]) -> ApiError:
+    """Return the answer to parameters that cannot be used."""
+    return ApiError(422, "bad-parameter", "Bad parameter", " ".join(issue.detail for issue in issues), issues=issues)
+
+
+def unknown_symbol(issue: Issue) -> ApiError:
+    """Return the answer to a symbol that no company has."""
+    return ApiError(404, "unknown-symbol", "Unknown symbol", issue.detail, issues=[issue])
+
+
+def too_many_rows(limit: int) -> ApiError:
+    """Return the answer to a range that holds more records than one answer may."""
+    detail = f"The answer would have more than {limit} records."
+    return ApiError(422, "too-many-records", "Too many records", detail, hint="narrow the range, or use longer bars")
+
+
+def status_problem(status: int, path: str) -> ApiError:
+    """Return the answer to what no route takes: an unknown path, a wrong method."""
+    phrase = HTTPStatus(status).phrase
+    hint = "the routes stand at /docs and /openapi.json" if status == HTTPStatus.NOT_FOUND else None
+    return ApiError(status, phrase.lower().replace(" ", "-"), phrase, f"{phrase}: {path}", hint=hint)
+
+
+def from_eventhouse(error: KustoError | asyncio.TimeoutError) -> ApiError:
+    """Translate the Eventhouse's trouble.
+
+    Its error is never the caller's fault: a request reaches it only with valid parameters.
+    """
+    if isinstance(error, TimeoutError):
+        return ApiError(504, "timeout", "Timeout", "The Eventhouse did not answer in time.", hint="narrow the range")
+    if error.http_status == HTTPStatus.GATEWAY_TIMEOUT:
+        return ApiError(504, "timeout", "Timeout", error.message, error.code, hint="narrow the range")
+    hint = error.hint or None
+    if isinstance(error, EntityNotFound | SemanticFault) and not isinstance(error, LimitFault):
+        hint = "is the market database deployed? `tickhouse deploy` brings it up to date"
+    retry = None if error.permanent else {"Retry-After": "1"}
+    return ApiError(
+        503, "eventhouse", "Eventhouse trouble", f"The Eventhouse refused: {error.message}", error.code, hint, (), retry
+    )
