@@ -30,6 +30,8 @@ _TEXT = (".csv", ".csv.gz", ".txt")
 def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
     """Read a whole file; `header` names the columns of a CSV that has none."""
     name = path.name.lower()
+    if not path.is_file():
+        raise BadData("no such file", source=str(path))
     try:
         if name.endswith(_PARQUET):
             return pq.read_table(path)
@@ -38,9 +40,8 @@ def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise BadData(f"cannot be read: {_first_line(error)}", source=str(path)) from error
     except OSError as error:
-        # Arrow reports a damaged Parquet page as an OSError without an errno.
-        reason = error.strerror or _first_line(error)
-        raise BadData(f"cannot be read: {reason}", source=str(path)) from error
+        # Arrow reports a damaged Parquet page this way too.
+        raise BadData(f"cannot be read: {error.strerror or _first_line(error)}", source=str(path)) from error
     raise BadData(
         "unknown kind of file", source=str(path), hint=f"the name should end with {', '.join(_PARQUET + _TEXT)}"
     )

@@ -5,6 +5,7 @@ import heapq
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -76,3 +77,8 @@ async def settle() -> None:
     """Let every task run until it waits for something."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+
+
+def seeded(seed: int = 1) -> Random:
+    """Return a generator of jitter that is the same in every run."""
+    return Random(seed)  # noqa: S311 - jitter, not secrets

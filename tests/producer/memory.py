@@ -58,7 +58,9 @@ class MemoryEventhouse:
         parameters: Mapping[str, ParameterValue] | None = None,
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
-        found = re.search(r"^(\w+)\n\| where Symbol == _symbol and (\w+) between \(_from \.\. _to\)", text, re.MULTILINE)
+        found = re.search(
+            r"^(\w+)\n\| where Symbol == _symbol and (\w+) between \(_from \.\. _to\)", text, re.MULTILINE
+        )
         assert found
         assert parameters
         rows = self.tables[found[1]]
@@ -67,7 +69,8 @@ class MemoryEventhouse:
             pc.and_(
                 pc.equal(rows["Symbol"], parameters["_symbol"]),
                 pc.and_(
-                    pc.greater_equal(times, _naive(parameters["_from"])), pc.less_equal(times, _naive(parameters["_to"]))
+                    pc.greater_equal(times, _naive(parameters["_from"])),
+                    pc.less_equal(times, _naive(parameters["_to"])),
                 ),
             )
         )

@@ -1,8 +1,8 @@
 """The pipeline: batches, retries, backpressure and the drain."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from random import Random
+from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +11,10 @@ from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Tr
 from producer.model import Trade, encode_trade
 from producer.pipeline import Counters, Pipeline, PipelineSettings
 from producer.retry import RetryPolicy
-from tests.producer.clock import START, ManualClock, settle
+from tests.producer.clock import START, ManualClock, seeded, settle
+
+
+Script = Sequence[Trade | float | ProducerError]
 
 
 def make_trade(number: int) -> Trade:
@@ -23,7 +26,7 @@ class ScriptedSource:
 
     name = "script"
 
-    def __init__(self, clock: ManualClock, script: Sequence[Trade | float | ProducerError]) -> None:
+    def __init__(self, clock: ManualClock, script: Script) -> None:
         self._clock = clock
         self._script = list(script)
         self.taken = 0
@@ -62,17 +65,14 @@ class ListSink:
     async def close(self) -> None: ...
 
 
-Build = Callable[..., Pipeline]
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 
 
-def build(clock: ManualClock, script: Sequence[Trade | float | ProducerError], sink: ListSink, **more: object) -> Pipeline:
+def build(clock: ManualClock, script: Script, sink: ListSink, **more: object) -> Pipeline:
     settings = PipelineSettings(**more)  # type: ignore[arg-type]  # tests name the settings they mean
-    return Pipeline(ScriptedSource(clock, script), sink, clock, settings, Random(1))
+    return Pipeline(ScriptedSource(clock, script), sink, clock, settings, seeded(1))
 
 
 async def test_a_batch_is_sealed_by_count(clock: ManualClock) -> None:
@@ -128,7 +128,7 @@ async def test_a_full_queue_holds_the_source_back(clock: ManualClock) -> None:
     sink.gate = asyncio.Event()
     source = ScriptedSource(clock, [make_trade(number) for number in range(50)])
     settings = PipelineSettings(limits=BatchLimits(count=5), queue_capacity=10)
-    run = asyncio.create_task(Pipeline(source, sink, clock, settings, Random(1)).run())
+    run = asyncio.create_task(Pipeline(source, sink, clock, settings, seeded(1)).run())
     await settle()
     assert source.taken <= 10 + 5 + 1
     sink.gate.set()
@@ -139,7 +139,7 @@ async def test_a_full_queue_holds_the_source_back(clock: ManualClock) -> None:
 
 async def test_a_failing_source_is_started_again(clock: ManualClock) -> None:
     sink = ListSink()
-    script = [make_trade(0), Transient("reset"), RateLimited("wait", retry_after=90.0), make_trade(1)]
+    script: Script = [make_trade(0), Transient("reset"), RateLimited("wait", retry_after=90.0), make_trade(1)]
     counters = await clock.finish(build(clock, script, sink).run())
     assert [event for batch in sink.batches for event in batch] == ["e000", "e001"]
     assert counters.source_failures == 2
@@ -154,7 +154,7 @@ async def test_a_final_source_error_is_raised_after_the_drain(clock: ManualClock
 
 
 async def test_sources_give_up_after_the_attempts_they_are_given(clock: ManualClock) -> None:
-    script = [Transient("one"), Transient("two"), make_trade(0)]
+    script: Script = [Transient("one"), Transient("two"), make_trade(0)]
     with pytest.raises(Transient, match="two"):
         await clock.finish(build(clock, script, ListSink(), source_retry=RetryPolicy(attempts=2)).run())
 
@@ -199,7 +199,5 @@ async def test_sends_are_spaced(clock: ManualClock) -> None:
             await super().send(trades, payloads)
 
     script = [make_trade(number) for number in range(3)]
-    await clock.finish(
-        build(clock, script, TimedSink(), limits=BatchLimits(count=1), send_interval_seconds=0.5).run()
-    )
-    assert [round(later - earlier, 9) for earlier, later in zip(moments, moments[1:], strict=False)] == [0.5, 0.5]
+    await clock.finish(build(clock, script, TimedSink(), limits=BatchLimits(count=1), send_interval_seconds=0.5).run())
+    assert [round(later - earlier, 9) for earlier, later in pairwise(moments)] == [0.5, 0.5]
