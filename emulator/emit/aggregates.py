@@ -73,8 +73,7 @@ def all_groups(emission: Emission, alias: str) -> SubqueryRef:
     inner = emission.alias()
     groups = [Item(ColumnRef(f"$group_{n}", inner), f"$group_{n}") for n in range(len(scope.rows.groups))]
     carried = [
-        Item(call("first", ColumnRef(f"$carried_{n}", inner)), f"$carried_{n}")
-        for n in range(len(scope.rows.carried))
+        Item(call("first", ColumnRef(f"$carried_{n}", inner)), f"$carried_{n}") for n in range(len(scope.rows.carried))
     ]
     positions = tuple(Literal(n + 1) for n in range(len(groups)))
     return SubqueryRef(Select((*groups, *carried), emission.table(scope.cte, inner), group_by=positions), alias)

@@ -7,12 +7,10 @@ from emulator.binder.plan import Join, Union
 from emulator.emit.aggregates import all_groups, same_group
 from emulator.emit.context import Emission
 from emulator.emit.expressions import Scope, value
-from emulator.emit.names import physical_names
 from emulator.emit.relation import Relation, over
 from emulator.errors import EngineFault
-from emulator.sql.ast import ColumnRef, From, Item, JoinRef, Literal, Select, Sql, SubqueryRef, UnionAll
-from emulator.sql.build import and_, call, coalesce, op
-from emulator.functions.physical import null_of
+from emulator.sql.ast import ColumnRef, From, JoinRef, Literal, Sql, SubqueryRef, UnionAll
+from emulator.sql.build import and_, coalesce, op
 from emulator.types import Scalar
 
 _LEFT, _RIGHT = 0, 1
@@ -69,9 +67,7 @@ def union(emission: Emission, plan: Union, inputs: tuple[Relation, ...]) -> Rela
     """Emit a concatenation."""
     if any(rows.groups for rows in inputs):
         inputs = tuple(_in_groups(emission, _joinable(emission, rows)) for rows in inputs)
-    legs = tuple(
-        replace(rows, schema=plan.schema, order=None, is_total=False) for rows in inputs
-    )
+    legs = tuple(replace(rows, schema=plan.schema, order=None, is_total=False) for rows in inputs)
     if not legs:
         raise EngineFault("a union without inputs", "TH0903")
     if len(legs) == 1:

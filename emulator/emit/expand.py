@@ -20,9 +20,7 @@ def expand(emission: Emission, plan: Expand, rows: Relation) -> Relation:
         rows = emission.with_ordinal(rows)
     rows, arrays = computed(emission, emission.closed(rows), tuple(each.expression for each in plan.expansions))
     limit = None if plan.row_limit is None else value(emission, Scope(()), plan.row_limit)
-    lists = tuple(
-        _list(sql, each, limit, plan) for sql, each in zip(arrays, plan.expansions, strict=True)
-    )
+    lists = tuple(_list(sql, each, limit, plan) for sql, each in zip(arrays, plan.expansions, strict=True))
     opened = emission.alias()
     rows = closed(rows, rows.select(*((f"$list_{n}", sql) for n, sql in enumerate(lists))), opened)
     refs = tuple(ColumnRef(f"$list_{n}", opened) for n in range(len(lists)))
@@ -80,7 +78,9 @@ def _items(sql: Sql, type_: KqlType, *, as_arrays: bool) -> Sql:
     entry = ColumnRef("e")
     make = "json_array" if as_arrays else "json_object"
     property_ = call(make, Field(entry, "key"), Field(entry, "value"))
-    properties = call("list_transform", call("map_entries", try_cast(sql, "MAP(VARCHAR, JSON)")), lambda_("e", property_))
+    properties = call(
+        "list_transform", call("map_entries", try_cast(sql, "MAP(VARCHAR, JSON)")), lambda_("e", property_)
+    )
     kind = call("json_type", sql)
     return case(
         (op("=", kind, lit("ARRAY")), try_cast(sql, "JSON[]")),

@@ -168,9 +168,7 @@ def _filter(emission: Emission, rows: Relation, predicate: BoundExpression) -> R
 def _sort(emission: Emission, plan: Sort) -> Relation:
     rows = emission.plan(plan.input)
     rows, keys = computed(emission, rows, tuple(key.expression for key in plan.keys))
-    order = tuple(
-        OrderBy(sql, key.ascending, key.nulls_first) for sql, key in zip(keys, plan.keys, strict=True)
-    )
+    order = tuple(OrderBy(sql, key.ascending, key.nulls_first) for sql, key in zip(keys, plan.keys, strict=True))
     rows = replace(rows, order=order, is_total=False)
     return rows if plan.limit is None else _first_rows(emission, rows, plan.limit)
 

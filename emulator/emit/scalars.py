@@ -56,9 +56,7 @@ def _may_repeat(relation: Relation, expressions: Iterable[BoundExpression]) -> b
     return all(count < 2 or is_cheap(columns[name]) for name, count in uses.items())
 
 
-def _unnested(
-    emission: Emission, relation: Relation, expressions: tuple[Sql, ...]
-) -> tuple[Relation, tuple[Sql, ...]]:
+def _unnested(emission: Emission, relation: Relation, expressions: tuple[Sql, ...]) -> tuple[Relation, tuple[Sql, ...]]:
     # SQL has no window inside a window: the inner ones become hidden columns of a subquery.
     while inner := dict.fromkeys(_inner_windows(expressions)):
         hidden: dict[Sql, str] = {sql: f"$window_{n}" for n, sql in enumerate(inner)}
@@ -86,9 +84,7 @@ def _inner_windows(node: object, *, is_inside: bool = False) -> Iterable[Sql]:
         yield from _inner_windows(child, is_inside=is_inside or isinstance(node, Window))
 
 
-def _with_hidden(
-    emission: Emission, relation: Relation, hidden: Mapping[Sql, str]
-) -> tuple[Relation, dict[Sql, Sql]]:
+def _with_hidden(emission: Emission, relation: Relation, hidden: Mapping[Sql, str]) -> tuple[Relation, dict[Sql, Sql]]:
     if not relation.is_plain:
         raise ValueError("only a relation with plain columns can be read under new names")
     alias = emission.alias()
@@ -96,6 +92,8 @@ def _with_hidden(
     old = [*relation.columns, *relation.groups, *relation.carried, *(key.expression for key in relation.order or ())]
     new = [*outer.columns, *outer.groups, *outer.carried, *(key.expression for key in outer.order or ())]
     # Literals mean the same inside and outside.
-    renamed: dict[Sql, Sql] = {before: after for before, after in zip(old, new, strict=True) if isinstance(before, ColumnRef)}
+    renamed: dict[Sql, Sql] = {
+        before: after for before, after in zip(old, new, strict=True) if isinstance(before, ColumnRef)
+    }
     renamed.update((sql, ColumnRef(name, alias)) for sql, name in hidden.items())
     return outer, renamed

@@ -1,0 +1,61 @@
+"""Rows of DuckDB as an Arrow table in the canonical types of a result, up to the limits of a request."""
+
+from collections.abc import Mapping
+
+import duckdb
+import pyarrow as pa
+
+from emulator.engine.limits import Limits
+from emulator.errors import LimitFault
+from emulator.types import Scalar, Schema
+
+_BATCH_ROWS = 65_536
+
+ARROW_TYPES: dict[Scalar, pa.DataType] = {
+    Scalar.BOOL: pa.bool_(),
+    Scalar.INT: pa.int32(),
+    Scalar.LONG: pa.int64(),
+    Scalar.REAL: pa.float64(),
+    Scalar.DECIMAL: pa.decimal128(38, 17),
+    Scalar.STRING: pa.string(),
+    Scalar.DATETIME: pa.timestamp("us"),
+    Scalar.TIMESPAN: pa.int64(),
+    Scalar.GUID: pa.string(),
+    Scalar.DYNAMIC: pa.string(),
+}
+
+
+def fetch(
+    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object], schema: Schema, limits: Limits
+) -> pa.Table:
+    """Run a SELECT and return its rows; its columns are those of `schema` by position."""
+    relation = cursor.sql(sql, params=dict(parameters) or None)
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    batches = []
+    records = size = 0
+    for batch in reader:
+        records += batch.num_rows
+        size += batch.nbytes
+        _check(records, size, limits)
+        batches.append(batch)
+    table = pa.Table.from_batches(batches, reader.schema)
+    if len(schema) == 0:
+        return pa.table({}).slice(0, 0)
+    target = pa.schema([(column.name, ARROW_TYPES[column.type.scalar]) for column in schema])
+    return table.rename_columns(list(schema.names)).cast(target)
+
+
+def _check(records: int, size: int, limits: Limits) -> None:
+    reason = ""
+    if limits.records is not None and records > limits.records:
+        reason = f"the set limit of {limits.records} records"
+    elif limits.size is not None and size > limits.size:
+        reason = f"the allowed size of {limits.size} bytes"
+    if reason:
+        raise LimitFault(
+            "Query execution has exceeded the allowed limits (80DA0003): The results of this query exceed"
+            f" {reason}, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)."
+            " See https://aka.ms/kustoquerylimits for more information and possible solutions.",
+            "E_QUERY_RESULT_SET_TOO_LARGE",
+            hint="summarize, take or filter; or set the option 'notruncation'",
+        )
