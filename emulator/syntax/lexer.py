@@ -8,9 +8,7 @@ from emulator.syntax.tokens import Token, TokenKind
 from emulator.types import Scalar
 
 # The spellings whose `name(text)` is one literal token, not a call; the parenthesis must follow without a blank.
-_TYPED_LITERALS = (
-    "datetime|date|timespan|time|guid|uuid|uniqueid|int32|int64|int|long|real|double|decimal|boolean|bool"
-)
+_TYPED_LITERALS = "datetime|date|timespan|time|guid|uuid|uniqueid|int32|int64|int|long|real|double|decimal|boolean|bool"
 
 _WORD = r"[^\W\d]\w*"
 _TOKEN = re.compile(

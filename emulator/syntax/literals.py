@@ -25,9 +25,7 @@ _TICKS_PER_UNIT: dict[str, Fraction] = {
     **dict.fromkeys(
         ("ms", "milli", "millis", "millisec", "millisecond", "milliseconds"), Fraction(_TICKS_PER_MILLISECOND)
     ),
-    **dict.fromkeys(
-        ("micro", "micros", "microsec", "microsecond", "microseconds"), Fraction(TICKS_PER_MICROSECOND)
-    ),
+    **dict.fromkeys(("micro", "micros", "microsec", "microsecond", "microseconds"), Fraction(TICKS_PER_MICROSECOND)),
     **dict.fromkeys(("nano", "nanos", "nanosec", "nanosecond", "nanoseconds"), Fraction(1, 100)),
     **dict.fromkeys(("tick", "ticks"), Fraction(1)),
 }

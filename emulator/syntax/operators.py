@@ -531,6 +531,7 @@ class Search:
     predicate: Expression
     tables: tuple[ColumnPattern, ...]
     span: Span
+    kind: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,13 +543,55 @@ class Unparsed:
 
 
 Source: TypeAlias = (
-    NameSource | CallSource | ParenthesisSource | Datatable | RangeSource | PrintSource | UnionSource | Evaluate
-    | Search | Unparsed
+    NameSource
+    | CallSource
+    | ParenthesisSource
+    | Datatable
+    | RangeSource
+    | PrintSource
+    | UnionSource
+    | Evaluate
+    | Search
+    | Unparsed
 )
 
 Operator: TypeAlias = (
-    Where | Extend | Project | ProjectAway | ProjectKeep | ProjectRename | ProjectReorder | ProjectByNames | Summarize
-    | Distinct | Sort | Top | TopNested | Take | Sample | SampleDistinct | Count | Join | Lookup | Union | MvExpand
-    | MvApply | MakeSeries | Serialize | Partition | Scan | Parse | ParseKv | Getschema | As | Invoke | Evaluate
-    | Render | Consume | Fork | Facet | Search | Unparsed
+    Where
+    | Extend
+    | Project
+    | ProjectAway
+    | ProjectKeep
+    | ProjectRename
+    | ProjectReorder
+    | ProjectByNames
+    | Summarize
+    | Distinct
+    | Sort
+    | Top
+    | TopNested
+    | Take
+    | Sample
+    | SampleDistinct
+    | Count
+    | Join
+    | Lookup
+    | Union
+    | MvExpand
+    | MvApply
+    | MakeSeries
+    | Serialize
+    | Partition
+    | Scan
+    | Parse
+    | ParseKv
+    | Getschema
+    | As
+    | Invoke
+    | Evaluate
+    | Render
+    | Consume
+    | Fork
+    | Facet
+    | Search
+    | Unparsed
 )

@@ -26,22 +26,22 @@ from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span
 from emulator.types import Scalar
 
-_OR, _AND, _EQUALITY, _RELATION, _SUM, _PRODUCT, _STRING = range(1, 8)
+_OR, _AND, EQUALITY_POWER, _RELATION, _SUM, _PRODUCT, STRING_POWER = range(1, 8)
 
 _WORDS = ("contains", "startswith", "endswith", "has", "hasprefix", "hassuffix")
 _STRING_OPERATORS = tuple(f"{word}{case}" for word in _WORDS for case in ("", "_cs"))
-_POWERS: dict[str, int] = {
+POWERS: dict[str, int] = {
     "or": _OR,
     "and": _AND,
-    **dict.fromkeys(("==", "!=", "<>"), _EQUALITY),
-    **dict.fromkeys(("in", "!in", "in~", "!in~", "has_any", "has_all", "between", "!between"), _EQUALITY),
+    **dict.fromkeys(("==", "!=", "<>"), EQUALITY_POWER),
+    **dict.fromkeys(("in", "!in", "in~", "!in~", "has_any", "has_all", "between", "!between"), EQUALITY_POWER),
     **dict.fromkeys(("<", "<=", ">", ">="), _RELATION),
     **dict.fromkeys(("+", "-"), _SUM),
     **dict.fromkeys(("*", "/", "%"), _PRODUCT),
-    **dict.fromkeys(("=~", "!~", "matches", "like", "notlike", "likecs", "notlikecs"), _STRING),
-    **dict.fromkeys(("notcontains", "containscs", "notcontainscs"), _STRING),
-    **dict.fromkeys(_STRING_OPERATORS, _STRING),
-    **dict.fromkeys((f"!{name}" for name in _STRING_OPERATORS), _STRING),
+    **dict.fromkeys(("=~", "!~", "matches", "like", "notlike", "likecs", "notlikecs"), STRING_POWER),
+    **dict.fromkeys(("notcontains", "containscs", "notcontainscs"), STRING_POWER),
+    **dict.fromkeys(_STRING_OPERATORS, STRING_POWER),
+    **dict.fromkeys((f"!{name}" for name in _STRING_OPERATORS), STRING_POWER),
 }
 _SPELLINGS = {"<>": "!=", "containscs": "contains_cs", "notcontains": "!contains", "notcontainscs": "!contains_cs"}
 _LISTS = frozenset({"in", "!in", "in~", "!in~", "has_any", "has_all"})
@@ -55,7 +55,7 @@ def parse_expression(cursor: Cursor, loosest: int = _OR) -> Expression:
     while True:
         token = cursor.token
         operator = token.text
-        power = _POWERS.get(operator)
+        power = POWERS.get(operator)
         if power is None or power < loosest or token.kind is TokenKind.STRING:
             return left
         if operator in _LISTS:
@@ -65,7 +65,7 @@ def parse_expression(cursor: Cursor, loosest: int = _OR) -> Expression:
             left = InList(operator, left, _list_elements(cursor), cursor.span_from(left.span.start))
             continue
         cursor.advance()
-        if power == _EQUALITY and operator.endswith("between"):
+        if power == EQUALITY_POWER and operator.endswith("between"):
             left = _between(cursor, left, negated=operator[0] == "!")
             continue
         if operator == "matches":

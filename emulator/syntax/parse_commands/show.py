@@ -222,9 +222,7 @@ def _entities_or_schema(
     return ShowEntities(kind, names, is_plural, aspect, properties, cursor.span_from(head.start))
 
 
-def _schema(
-    cursor: Cursor, head: Head, kind: EntityKind, names: tuple[Name, ...], *, is_plural: bool
-) -> ShowSchema:
+def _schema(cursor: Cursor, head: Head, kind: EntityKind, names: tuple[Name, ...], *, is_plural: bool) -> ShowSchema:
     form = "csl" if cursor.advance().text == "cslschema" else ""
     later_than = _later_than(cursor)
     form = next((name for words, name in _FORMS.items() if take_words(cursor, *words)), form)

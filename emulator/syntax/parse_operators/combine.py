@@ -30,6 +30,7 @@ _JOIN_KINDS = (
     *("innerunique", "inner", "fullouter", "anti"),
     *(f"{side}{kind}" for side in ("left", "right") for kind in _SIDED_JOINS),
 )
+_SEARCH_KINDS = ("default", "case_insensitive", "case_sensitive")
 _UNION_OPTIONS = ("kind", "withsource", "with_source", "isfuzzy")
 
 
@@ -41,7 +42,8 @@ def parse_join(cursor: Cursor, start: int) -> Join:
         raise cursor.fault("", problem=f"'{kind}' is no kind of join", hint=f"the kinds are {', '.join(_JOIN_KINDS)}")
     right = parse_tabular_operand(cursor, "the right table of the join: a name or a query in parentheses")
     conditions = _conditions(cursor) if cursor.take("on") else ()
-    return Join(kind, right, conditions, options, cursor.span_from(start))
+    hints = tuple(option for option in options if option.name != "kind")
+    return Join(kind, right, conditions, hints, cursor.span_from(start))
 
 
 def parse_lookup(cursor: Cursor, start: int) -> Lookup:
@@ -104,14 +106,18 @@ def parse_facet(cursor: Cursor, start: int) -> Facet:
 
 def parse_search(cursor: Cursor, start: int) -> Search:
     """Parse `search [kind=…] [in (tables)] predicate`; a lone string searches every column."""
-    parse_options(cursor, ("kind",))
+    kind = option_value(parse_options(cursor, ("kind",)), "kind", "default")
+    if kind not in _SEARCH_KINDS:
+        raise cursor.fault(
+            "", problem=f"'{kind}' is no kind of search", hint=f"the kinds are {', '.join(_SEARCH_KINDS)}"
+        )
     tables: tuple[ColumnPattern, ...] = ()
     if cursor.at("in") and cursor.peek().text == "(":
         cursor.advance()
         cursor.advance()
         tables = comma_list(cursor, parse_column_pattern)
         cursor.expect(")")
-    return Search(parse_expression(cursor), tables, cursor.span_from(start))
+    return Search(parse_expression(cursor), tables, cursor.span_from(start), kind)
 
 
 def parse_partition(cursor: Cursor, start: int) -> Partition:

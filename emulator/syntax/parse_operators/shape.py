@@ -113,7 +113,6 @@ def parse_parse_kv(cursor: Cursor, start: int) -> ParseKv:
 
 def parse_getschema(cursor: Cursor, start: int) -> Getschema:
     """Parse `getschema`."""
-    parse_options(cursor, ("kind",))
     return Getschema(cursor.span_from(start))
 
 
