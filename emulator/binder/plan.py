@@ -237,6 +237,7 @@ class MakeSeries:
 
     Schema: keys, the aggregates as arrays, then the axis as an array (Kusto's order). A missing start or stop is the
     minimum or maximum of the axis over all rows. Bins are anchored at start; stop is exclusive unless inclusive.
+    With `is_nonempty` (kind=nonempty, only without keys) an input without rows still gives one row of defaults.
     """
 
     input: "Plan"
@@ -248,6 +249,7 @@ class MakeSeries:
     step: BoundExpression
     stop_inclusive: bool
     aggregates: tuple[SeriesAggregate, ...]
+    is_nonempty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,15 +313,13 @@ def is_serialized(plan: Plan) -> bool:
     match plan:
         case Sort() | Serialize() | Range() | ScanMatch():
             return True
-        case Values() | OneRow():
-            return True
         case Filter() | Project() | Limit() | Materialized():
             return is_serialized(plan.input) and not (isinstance(plan, Limit) and plan.random)
         case GroupInput():
             return plan.is_serialized
         case Expand():
             return not plan.keep_empty
-        case Scan() | Aggregate() | Join() | Union() | ForEachGroup() | MakeSeries():
+        case Scan() | Values() | OneRow() | Aggregate() | Join() | Union() | ForEachGroup() | MakeSeries():
             return False
         case _:
             assert_never(plan)

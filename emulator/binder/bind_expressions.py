@@ -1,0 +1,242 @@
+"""Scalar expressions: names to columns and values, operators to catalogue functions."""
+
+import json
+from typing import assert_never
+
+from emulator.binder.bind_calls import bind_call
+from emulator.binder.calls import call_function
+from emulator.binder.constants import folded, read_datetime
+from emulator.binder.conversion import convert, plain
+from emulator.binder.dynamic_literals import read_dynamic
+from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery
+from emulator.binder.faults import not_allowed, unresolved_column, unsupported
+from emulator.binder.scope import Environment, FunctionBinding, Rows, ScalarBinding, TabularBinding
+from emulator.binder.tabular_names import as_pipeline, is_tabular_expression
+from emulator.syntax.expressions import (
+    Between,
+    Binary,
+    Call,
+    DynamicLiteral,
+    Expression,
+    Index,
+    InList,
+    Literal,
+    Name,
+    NamedArgument,
+    Path,
+    Star,
+    SubqueryExpression,
+    Unary,
+)
+from emulator.syntax.operators import Pipeline
+from emulator.text import Span
+from emulator.types import BOOL, DATETIME, DYNAMIC, LONG, STRING, KqlType, Scalar
+
+_SIDES = {"$left": 0, "$right": 1}
+_MEMBERSHIP = frozenset({"in", "!in", "in~", "!in~"})
+
+
+def bind_expression(node: Expression, environment: Environment, rows: Rows) -> BoundExpression:
+    """Bind a scalar expression to the row it is evaluated on."""
+    match node:
+        case Name():
+            return bind_name(node, environment, rows)
+        case Literal():
+            return _bind_literal(node)
+        case DynamicLiteral(text=text, span=span):
+            return Constant(read_dynamic(text, span), DYNAMIC, span)
+        case Unary():
+            return _bind_unary(node, environment, rows)
+        case Binary():
+            return _bind_binary(node, environment, rows)
+        case InList():
+            return _bind_in(node, environment, rows)
+        case Between():
+            return _bind_between(node, environment, rows)
+        case Call():
+            return bind_call(node, environment, rows)
+        case Path():
+            return _bind_path(node, environment, rows)
+        case Index():
+            operand = plain_or_list(environment.expression(node.operand, rows))
+            index = environment.expression(node.index, rows)
+            return call_function("[]", (operand, index), node.span, environment)
+        case NamedArgument(span=span):
+            raise not_allowed("a named argument may only stand in a call of a function that has names", span)
+        case Star(span=span):
+            raise not_allowed("'*' may not stand here", span)
+        case SubqueryExpression(span=span):
+            raise not_allowed("a tabular expression may not stand here", span, "wrap it in toscalar(…)")
+        case _:
+            assert_never(node)
+
+
+def plain_or_list(expression: BoundExpression) -> BoundExpression:
+    """Return an operand of a member access as a dynamic value."""
+    return expression if expression.type.scalar is Scalar.DYNAMIC else convert(expression, DYNAMIC)
+
+
+def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpression:
+    """Resolve a name: columns of the row first, then let-bound scalars and parameters."""
+    column = rows.schema.find(name.text)
+    if column is not None:
+        if rows.aggregates is not None and not rows.inside_aggregate:
+            raise not_allowed(
+                f"'{rows.operator}' operator: column '{name.text}' is neither a group key nor inside an aggregate function",
+                name.span,
+                f"aggregate it, for example take_any({name.text}), or add it after 'by'",
+            )
+        return ColumnReference(column.name, column.type, name.span)
+    binding = environment.names.get(name.text)
+    match binding:
+        case ScalarBinding(value=value, is_row_bound=is_row_bound):
+            if is_row_bound and not rows.is_scalar_body:
+                raise not_allowed(
+                    f"'{name.text}' depends on the row of the calling query and cannot be used inside a tabular expression",
+                    name.span,
+                )
+            return value
+        case FunctionBinding(literal=literal) if not literal.parameters:
+            return bind_call(Call(name, (), name.span), environment, rows)
+        case TabularBinding():
+            raise not_allowed(
+                f"'{name.text}' is a table; a scalar value is needed here", name.span, f"use toscalar({name.text})"
+            )
+        case _:
+            scalars = [known for known, found in environment.names.items() if isinstance(found, ScalarBinding)]
+            raise unresolved_column(rows.operator, name.text, (*rows.schema.names, *scalars), name.span)
+
+
+def _bind_literal(node: Literal) -> BoundExpression:
+    type_ = KqlType(node.type)
+    value = node.value
+    if node.type is Scalar.DATETIME and isinstance(value, str):
+        return Constant(read_datetime(value, node.span), DATETIME, node.span)
+    if node.type is Scalar.STRING and value is None:
+        return Constant("", STRING, node.span)
+    return Constant(value, type_, node.span)
+
+
+def _bind_unary(node: Unary, environment: Environment, rows: Rows) -> BoundExpression:
+    operand = environment.expression(node.operand, rows)
+    if node.operator == "+" and operand.type.scalar.is_numeric:
+        return operand
+    return folded(call_function(node.operator, (operand,), node.span, environment))
+
+
+def _bind_binary(node: Binary, environment: Environment, rows: Rows) -> BoundExpression:
+    if isinstance(node.left, Star):
+        return _bind_any_column(node, environment, rows)
+    left = environment.expression(node.left, rows)
+    right = environment.expression(node.right, rows)
+    return call_function(node.operator, (left, right), node.span, environment, node.operator_span)
+
+
+def _bind_any_column(node: Binary, environment: Environment, rows: Rows) -> BoundExpression:
+    """`* has "x"`: true when any column's text matches."""
+    right = environment.expression(node.right, rows)
+    result: BoundExpression | None = None
+    for column in rows.schema:
+        reference = convert(ColumnReference(column.name, column.type, node.left.span), STRING)
+        matches = call_function(node.operator, (reference, right), node.span, environment, node.operator_span)
+        result = matches if result is None else call_function("or", (result, matches), node.span, environment)
+    return result or Constant(False, BOOL, node.span)
+
+
+def _bind_in(node: InList, environment: Environment, rows: Rows) -> BoundExpression:
+    operand = environment.expression(node.operand, rows)
+    if len(node.elements) == 1:
+        subquery = tabular_operand(node.elements[0], environment, rows)
+        if subquery is not None:
+            return _bind_in_subquery(node, operand, subquery, environment)
+    elements: list[BoundExpression] = []
+    for element in node.elements:
+        bound = environment.expression(element, rows)
+        elements.extend(_spread(bound) if node.operator in _MEMBERSHIP else (bound,))
+    if not elements:
+        return Constant(node.operator.startswith("!"), BOOL, node.span)
+    return call_function(node.operator, (operand, *elements), node.span, environment)
+
+
+def _bind_in_subquery(
+    node: InList, operand: BoundExpression, subquery: Pipeline, environment: Environment
+) -> BoundExpression:
+    if node.operator not in _MEMBERSHIP:
+        raise unsupported(f"'{node.operator}' over a tabular expression", node.span, "collect it with toscalar(… make_set(…))")
+    relation = environment.pipeline(subquery)
+    if not relation.schema.columns:
+        raise not_allowed(f"'{node.operator}' needs a table with a column", node.span)
+    column = relation.schema.columns[0]
+    target = column.type
+    if operand.type.scalar is not column.type.scalar and Scalar.DYNAMIC not in (operand.type.scalar, column.type.scalar):
+        # The equality of the two types decides, with its own faults.
+        call_function("==", (operand, ColumnReference(column.name, column.type, node.span)), node.span, environment)
+    if column.type.scalar is Scalar.DYNAMIC:
+        raise unsupported(f"'{node.operator}' over a column of type dynamic", node.span, "convert the column, for example with tostring()")
+    operand = convert(operand, target)
+    operator = node.operator
+    return InSubquery(operand, relation.plan, operator.startswith("!"), operator.endswith("~"), BOOL, node.span)
+
+
+def tabular_operand(node: Expression, environment: Environment, rows: Rows) -> Pipeline | None:
+    """Return an operand as a tabular expression when it is one: a subquery, or a name that is no scalar."""
+    if isinstance(node, Name) and rows.schema.find(node.text) is not None:
+        return None
+    return as_pipeline(node) if is_tabular_expression(node, environment) else None
+
+
+def _spread(expression: BoundExpression) -> tuple[BoundExpression, ...]:
+    """Return the elements of a constant array, which `in` takes as if they were written one by one."""
+    if not isinstance(expression, Constant) or expression.type != DYNAMIC or not isinstance(expression.value, str):
+        return (expression,)
+    values = json.loads(expression.value)
+    if not isinstance(values, list):
+        return (expression,)
+    constants = [_element(value, expression.span) for value in values]
+    return (expression,) if None in constants else tuple(constant for constant in constants if constant is not None)
+
+
+def _element(value: object, span: Span) -> Constant | None:
+    match value:
+        case bool():
+            return Constant(value, BOOL, span)
+        case int():
+            return Constant(value, LONG, span)
+        case float():
+            return Constant(value, KqlType(Scalar.REAL), span)
+        case str():
+            return Constant(value, STRING, span)
+        case _:
+            return None
+
+
+def _bind_between(node: Between, environment: Environment, rows: Rows) -> BoundExpression:
+    operand = environment.expression(node.operand, rows)
+    low = environment.expression(node.low, rows)
+    high = environment.expression(node.high, rows)
+    operator = "!between" if node.negated else "between"
+    return call_function(operator, (operand, low, high), node.span, environment)
+
+
+def _bind_path(node: Path, environment: Environment, rows: Rows) -> BoundExpression:
+    if isinstance(node.operand, Name):
+        owner = node.operand.text
+        if rows.sides is not None and owner in _SIDES:
+            side = _SIDES[owner]
+            column = rows.sides[side].find(node.member.text)
+            if column is None:
+                raise unresolved_column(rows.operator, node.member.text, rows.sides[side].names, node.member.span)
+            return ColumnReference(column.name, column.type, node.span, side)
+        if owner in rows.steps:
+            column = rows.steps[owner].find(node.member.text)
+            if column is None:
+                raise unresolved_column(rows.operator, node.member.text, rows.steps[owner].names, node.member.span)
+            return ColumnReference(f"{owner}.{column.name}", column.type, node.span)
+    operand = environment.expression(node.operand, rows)
+    if operand.type.scalar is not Scalar.DYNAMIC:
+        raise not_allowed(
+            f"{operand.type} values have no members: '.{node.member.text}' needs a dynamic value", node.span,
+            "parse text with parse_json(…) first" if operand.type == STRING else "",
+        )  # fmt: skip
+    key = Constant(node.member.text, STRING, node.member.span)
+    return call_function("[]", (plain(operand), key), node.span, environment)

@@ -1,0 +1,1 @@
+"""Tabular operators to plan nodes, by family."""
