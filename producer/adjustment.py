@@ -33,7 +33,7 @@ def split_steps(actions: Iterable[CorporateAction]) -> Mapping[str, SplitSteps]:
     for action in actions:
         if action.kind == "split":
             # A binary float is a poor 4-for-3; small denominators give the ratio that was meant.
-            ratios.setdefault(action.symbol, {})[action.ex_date] = Fraction(action.value).limit_denominator(10_000)
+            ratios.setdefault(action.symbol, {})[action.ex_date] = Fraction(action.value).limit_denominator(1_000_000)
     steps = {}
     for symbol, by_date in ratios.items():
         factor = Fraction(1)

@@ -12,10 +12,11 @@ from producer.aliases import with_canonical_names
 from producer.clock import Clock
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
 from producer.model import CorporateAction, History
+from producer.sources.actions import read_actions
 from producer.sources.files import BarKind, FileOptions, read_bars, read_trades
 from producer.store import LandingStore, OnProgress
 
-LoadKind = Literal["daily", "intraday", "trades"]
+LoadKind = Literal["daily", "intraday", "trades", "actions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ async def load_file(
             content = await to_thread(read_bars, request.path, kind, request.options, received_at)
             content = with_canonical_names(content, load_companies())
             return await _store_bars(store, kind, content.bars, content.actions, on_progress)
+        case "actions":
+            actions = await to_thread(read_actions, request.path, request.options, received_at)
+            rows = CORPORATE_ACTIONS.rows(actions)
+            return LoadReport(len(actions), await store.write(CORPORATE_ACTIONS, rows, on_progress))
         case _:
             assert_never(request.kind)
 

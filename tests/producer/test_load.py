@@ -147,6 +147,12 @@ async def test_trades_of_a_file_are_loaded_once(eventhouse: MemoryEventhouse, cl
     assert await load(eventhouse, clock, path, "trades", batch_rows=50, **options) == LoadReport(159, 0)
 
 
+async def test_splits_of_a_file_are_loaded_once(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
+    path = market_file("daily/lean_factor_files.csv")
+    assert await load(eventhouse, clock, path, "actions") == LoadReport(6, 6)
+    assert await load(eventhouse, clock, path, "actions") == LoadReport(6, 0)
+
+
 async def test_progress_is_told_after_each_batch(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     told: list[Progress] = []
     request = LoadRequest(market_file("daily/wiki_aapl_googl_2015_2017.parquet"), "daily")
@@ -220,14 +226,15 @@ class PartialProvider:
 async def test_a_symbol_without_history_is_reported(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     provider = PartialProvider(NoData("nothing here"))
     report = await clock.finish(backfill(store(eventhouse, clock), provider, ["MSFT", "AAPL"], clock, SHORT))
-    assert report.failures == ("MSFT: nothing here",)
+    assert report.failures == ("MSFT daily: nothing here", "MSFT intraday: nothing here")
     assert (report.daily_written, report.intraday_written) == (1, 1)
 
 
-async def test_a_rate_limit_ends_the_backfill(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
+async def test_a_provider_that_refuses_is_asked_no_more(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     provider = PartialProvider(RateLimited("too many requests", retry_after=900))
-    with pytest.raises(RateLimited):
-        await clock.finish(backfill(store(eventhouse, clock), provider, ["MSFT", "AAPL"], clock, SHORT))
+    report = await clock.finish(backfill(store(eventhouse, clock), provider, ["AAPL", "MSFT", "NVDA"], clock, SHORT))
+    assert report.failures == ("MSFT daily: too many requests", "MSFT intraday: too many requests")
+    assert (report.daily_written, report.intraday_written) == (1, 1)
 
 
 async def test_nothing_to_write_is_no_batch(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:

@@ -13,7 +13,6 @@ from producer.pipeline import Counters, Pipeline, PipelineSettings
 from producer.retry import RetryPolicy
 from tests.producer.clock import START, ManualClock, seeded, settle
 
-
 Script = Sequence[Trade | float | ProducerError]
 
 
