@@ -112,17 +112,11 @@ def _parameter(parameter: EndpointParameter) -> inspect.Parameter:
         ge=_whole(parameter.minimum, None if bound is None else -bound - 1) if is_number else None,
         le=_whole(parameter.maximum, bound) if is_number else None,
     )
-    type_ = _type(parameter)
-    default: object = inspect.Parameter.empty
-    if not parameter.is_required:
-        default = parameter.default
-        if default is None:
-            type_ = type_ | None
     return inspect.Parameter(
         parameter.argument,
         inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[type_, information],
+        default=inspect.Parameter.empty if parameter.is_required else parameter.default,
+        annotation=Annotated[_type(parameter), information],
     )
 
 
