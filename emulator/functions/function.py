@@ -66,6 +66,7 @@ class OutputNames(Enum):
 ReturnRule: TypeAlias = Callable[[tuple[KqlType, ...]], KqlType]
 Emit: TypeAlias = Callable[[tuple[Operand, ...]], Sql]
 UnifyRule: TypeAlias = Callable[[int], tuple[int, ...]]
+CommonRule: TypeAlias = Callable[[tuple[KqlType, ...]], KqlType | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,17 @@ class Signature:
 
     The binder picks the first overload whose parameters accept the argument types, trying exact types, then widening
     (int → long → real, int/long → decimal, and dynamic → anything by the conversion functions). The arguments at the
-    positions in `unify` (a rule takes the number of arguments) are brought to their common type before `emit`.
+    positions in `unify` (a rule takes the number of arguments) are brought to their common type before `emit`;
+    `common` finds that type where numbers may not simply widen, None meaning that there is none.
     Neighbouring repeated parameters repeat as a group: `case(predicate, then, …, else)`. A dynamic parameter also
     accepts a typed list as it is: the emission reads `Operand.type.element`.
-
-    `emit_filter` is the cheaper form of a predicate for places where null counts as false (`where`, `countif`); with
-    `filters_operands` the operands of that form may be emitted in the same way (`and`, `or`).
     """
 
     parameters: tuple[Parameter, ...]
     returns: KqlType | ReturnRule
     emit: Emit
     unify: tuple[int, ...] | UnifyRule = ()
-    emit_filter: Emit | None = None
-    filters_operands: bool = False
+    common: CommonRule | None = None
 
     def result_type(self, arguments: tuple[KqlType, ...]) -> KqlType:
         """Return the type of the call for arguments of these types."""

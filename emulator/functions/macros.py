@@ -54,7 +54,29 @@ MACROS: tuple[Macro, ...] = (
         ("xs",),
         "regexp_replace(to_json(xs)::VARCHAR, '(-?Infinity|NaN)', '\"\\1\"', 'g')::JSON",
     ),
-    Macro("kql_json", ("j",), "CASE WHEN json_type(j) = 'NULL' THEN NULL ELSE j END"),
+    Macro(
+        "kql_json_of_text",
+        ("s",),
+        "CASE WHEN s = '' THEN NULL WHEN json_valid(s) THEN nullif(s::JSON, 'null') ELSE to_json(s) END",
+    ),
+    # Conversions between numbers: a long wraps to 32 bits, a real saturates, NaN is null.
+    Macro(
+        "kql_int_of_long",
+        ("n",),
+        "((n & 4294967295) - CASE WHEN n & 2147483648 <> 0 THEN 4294967296 ELSE 0 END)::INTEGER",
+    ),
+    Macro(
+        "kql_long_of_real",
+        ("x",),
+        """CASE WHEN isnan(x) THEN NULL WHEN x >= 9223372036854775807::DOUBLE THEN 9223372036854775807
+        WHEN x <= -9223372036854775808::DOUBLE THEN -9223372036854775808 ELSE TRY_CAST(trunc(x) AS BIGINT) END""",
+    ),
+    Macro(
+        "kql_int_of_real",
+        ("x",),
+        """CASE WHEN isnan(x) THEN NULL WHEN x >= 2147483647 THEN 2147483647 WHEN x <= -2147483648 THEN -2147483648
+        ELSE TRY_CAST(trunc(x) AS INTEGER) END""",
+    ),
     # Conversions from text: null where the text is not of the type.
     Macro(
         "kql_long_of_text",
@@ -97,7 +119,7 @@ MACROS: tuple[Macro, ...] = (
         THEN TRY_CAST(rtrim(trim(s), 'Z') AS TIMESTAMP)
         WHEN regexp_matches(s, '\\d([+-]\\d{2}:?\\d{2}| GMT)\\s*$')
         THEN TRY_CAST(TRY_CAST(replace(trim(s), ' GMT', '+00:00') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) END,
-        try_strptime(trim(s), ['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%Y-%m', '%Y/%m/%d %H:%M:%S',
+        try_strptime(trim(s), ['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m-%d-%Y', '%Y-%m', '%Y/%m/%d %H:%M:%S',
         '%Y/%m/%d', '%Y%m%d', '%Y', '%a, %d %b %Y %H:%M:%S GMT', '%A, %d-%b-%y %H:%M:%S GMT', '%a %b %d %H:%M:%S %Y',
         '%m/%d/%Y %I:%M:%S %p', '%d %b %Y', '%d %B %Y', '%B %d, %Y', '%b %d, %Y']))""",
     ),
@@ -106,11 +128,16 @@ MACROS: tuple[Macro, ...] = (
         "kql_long_of_json",
         ("j",),
         """CASE json_type(j) WHEN 'VARCHAR' THEN kql_long_of_text(json_extract_string(j, '$'))
-        WHEN 'DOUBLE' THEN TRY_CAST(trunc(TRY_CAST(j AS DOUBLE)) AS BIGINT)
+        WHEN 'DOUBLE' THEN kql_long_of_real(TRY_CAST(j AS DOUBLE))
         WHEN 'BOOLEAN' THEN TRY_CAST(TRY_CAST(j AS BOOLEAN) AS BIGINT)
         WHEN 'BIGINT' THEN TRY_CAST(j AS BIGINT) WHEN 'UBIGINT' THEN TRY_CAST(j AS BIGINT) END""",
     ),
-    Macro("kql_int_of_json", ("j",), "TRY_CAST(kql_long_of_json(j) AS INTEGER)"),
+    Macro(
+        "kql_int_of_json",
+        ("j",),
+        """CASE json_type(j) WHEN 'VARCHAR' THEN kql_int_of_text(json_extract_string(j, '$'))
+        WHEN 'DOUBLE' THEN kql_int_of_real(TRY_CAST(j AS DOUBLE)) ELSE kql_int_of_long(kql_long_of_json(j)) END""",
+    ),
     Macro(
         "kql_real_of_json",
         ("j",),
@@ -142,5 +169,122 @@ MACROS: tuple[Macro, ...] = (
         "kql_bin_datetime",
         ("t", "n"),
         f"make_timestamp((epoch_us(t) + {_ORIGIN}) - (epoch_us(t) + {_ORIGIN}) % (n // 10) - {_ORIGIN})",
+    ),
+    # Texts.
+    Macro(
+        "kql_substring_from",
+        ("s", "n"),
+        """CASE WHEN n >= 0 THEN substring(s, n + 1) WHEN n < -length(s) THEN '' WHEN n < 0 THEN right(s, -n)
+        ELSE '' END""",
+    ),
+    Macro(
+        "kql_substring",
+        ("s", "n", "k"),
+        "CASE WHEN k > 0 THEN left(kql_substring_from(s, n), k) ELSE '' END",
+    ),
+    Macro("kql_split_part", ("parts", "n"), "CASE WHEN n >= 0 AND n < len(parts) THEN parts[n + 1:n + 1] END"),
+    Macro(
+        "kql_index_of",
+        ("s", "x", "n := 0"),
+        """CASE WHEN strpos(kql_substring_from(s, n), x) = 0 THEN -1
+        ELSE strpos(kql_substring_from(s, n), x) - 1 + CASE WHEN n >= 0 THEN n ELSE greatest(length(s) + n, 0) END
+        END::BIGINT""",
+    ),
+    Macro(
+        "kql_term_pattern",
+        ("s", "at_start", "at_end"),
+        """CASE WHEN s = '' THEN '' ELSE
+        CASE WHEN at_start AND regexp_matches(s, '^[\\pL\\pN]') THEN '(?:^|[^\\pL\\pN])' ELSE '' END
+        || regexp_escape(s)
+        || CASE WHEN at_end AND regexp_matches(s, '[\\pL\\pN]$') THEN '(?:$|[^\\pL\\pN])' ELSE '' END END""",
+    ),
+    # Times of a calendar.
+    Macro(
+        "kql_make_datetime",
+        ("y", "mo", "d", "h", "mi", "s"),
+        """CASE WHEN y BETWEEN 1 AND 9999 AND mo BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31
+        AND h BETWEEN 0 AND 23 AND mi BETWEEN 0 AND 59 AND s >= 0 AND s < 60
+        AND d <= day(last_day(make_date(y, mo, 1)))
+        THEN make_timestamp(epoch_us(make_date(y, mo, least(d, day(last_day(make_date(y, mo, 1)))))::TIMESTAMP)
+        + (h * 3600 + mi * 60) * 1000000 + trunc(s * 1000000)::BIGINT) END""",
+    ),
+    Macro(
+        "kql_make_timespan",
+        ("d", "h", "m", "s"),
+        """CASE WHEN h BETWEEN 0 AND 23 AND m BETWEEN 0 AND 59 AND s >= 0 AND s < 60
+        THEN (d * 86400 + h * 3600 + m * 60) * 10000000 + round(s * 10000000)::BIGINT END""",
+    ),
+    Macro("kql_utc_to_local", ("t", "zone"), "(t AT TIME ZONE 'UTC') AT TIME ZONE zone"),
+    Macro("kql_local_to_utc", ("t", "zone"), "(t AT TIME ZONE zone) AT TIME ZONE 'UTC'"),
+    # Arrays.
+    Macro("kql_array_length", ("j",), "CASE WHEN json_type(j) = 'ARRAY' THEN json_array_length(j)::BIGINT END"),
+    Macro(
+        "kql_slice",
+        ("xs", "a", "b"),
+        """list_slice(xs, greatest(CASE WHEN a < 0 THEN len(xs) + a ELSE a END, 0) + 1,
+        CASE WHEN b < 0 THEN len(xs) + b ELSE b END + 1)""",
+    ),
+    Macro(
+        "kql_shift",
+        ("xs", "n", "fill"),
+        """CASE WHEN n >= 0 THEN list_resize(list_slice(xs, n + 1, len(xs)), len(xs), fill)
+        ELSE list_concat(list_resize(list_slice(xs, 1, 0), least(-n, len(xs)), fill),
+        list_slice(xs, 1, greatest(len(xs) + n, 0))) END""",
+    ),
+    Macro(
+        "kql_rotate",
+        ("xs", "n"),
+        """CASE WHEN len(xs) = 0 THEN xs ELSE list_concat(list_slice(xs, kql_mod(n, len(xs)) + 1, len(xs)),
+        list_slice(xs, 1, kql_mod(n, len(xs)))) END""",
+    ),
+    Macro(
+        "kql_with_nulls",
+        ("sorted", "xs", "nulls_last"),
+        """CASE WHEN nulls_last THEN list_resize(sorted, len(xs))
+        ELSE list_concat(list_resize(list_slice(xs, 1, 0), len(xs) - len(sorted)), sorted) END""",
+    ),
+    Macro(
+        "kql_sorted_json",
+        ("xs", "direction"),
+        """list_transform(list_sort(list_transform(list_filter(xs, lambda e: e IS NOT NULL),
+        lambda e: {'n': TRY_CAST(e AS DOUBLE), 's': json_extract_string(e, '$'), 'v': e}), direction),
+        lambda e: e.v)""",
+    ),
+    Macro(
+        "kql_array_index_of",
+        ("xs", "x", "a", "n", "nth"),
+        """CASE WHEN xs IS NOT NULL THEN coalesce(list_filter(range(len(xs)), lambda i: xs[i + 1] = x
+        AND i >= CASE WHEN a < 0 THEN greatest(len(xs) + a, 0) ELSE a END
+        AND (n < 0 OR i < CASE WHEN a < 0 THEN greatest(len(xs) + a, 0) ELSE a END + n))[nth], -1) END::BIGINT""",
+    ),
+    Macro(
+        "kql_range_long",
+        ("a", "b", "n"),
+        """CASE WHEN n <> 0 THEN generate_series(a, b, n) END""",
+    ),
+    Macro(
+        "kql_range_real",
+        ("a", "b", "n"),
+        """CASE WHEN n <> 0 AND isfinite((b - a) / n)
+        THEN list_transform(range(greatest(floor((b - a) / n + 1e-9)::BIGINT + 1, 0)), lambda i: a + i * n) END""",
+    ),
+    Macro("kql_distinct", ("xs",), "list_filter(xs, lambda e, i: list_position(xs, e) = i)"),
+    Macro("kql_intersect", ("xs", "ys"), "list_filter(xs, lambda e: list_contains(ys, e))"),
+    Macro("kql_except", ("xs", "ys"), "list_filter(xs, lambda e: NOT list_contains(ys, e))"),
+    Macro(
+        "kql_array_iff",
+        ("c", "a", "a_is_array", "b", "b_is_array"),
+        """CASE WHEN json_type(c) = 'ARRAY' THEN to_json(list_transform(range(json_array_length(c)), lambda i:
+        CASE WHEN coalesce(kql_bool_of_json(json_extract(c, i)), FALSE)
+        THEN json_extract(a, CASE WHEN a_is_array THEN i ELSE 0 END)
+        ELSE json_extract(b, CASE WHEN b_is_array THEN i ELSE 0 END) END)) END""",
+    ),
+    Macro(
+        "kql_array_split",
+        ("xs", "places"),
+        """to_json(list_transform(range(len(places) + 1), lambda i: list_slice(xs,
+        coalesce(CASE WHEN places[i] < 0 THEN greatest(len(xs) + places[i], 0) ELSE places[i] END, 0) + 1,
+        coalesce(CASE WHEN places[i + 1] < 0 THEN greatest(len(xs) + places[i + 1], 0) ELSE places[i + 1] END,
+        len(xs)))))""",
     ),
 )

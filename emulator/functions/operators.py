@@ -29,6 +29,7 @@ from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import (
     FALSE,
     NULL,
+    TRUE,
     and_,
     call,
     case,
@@ -198,12 +199,10 @@ def _equal(operands: tuple[Operand, ...]) -> Sql:
     left, right = operands
     if left.type.scalar is Scalar.STRING:
         return op("=", left.sql, right.sql)
+    equal = op("=", left.sql, right.sql)
     if _never_null(left) or _never_null(right):
-        return op("IS NOT DISTINCT FROM", left.sql, right.sql)
-    return case(
-        (and_((is_null(left.sql), is_null(right.sql))), NULL),
-        otherwise=op("IS NOT DISTINCT FROM", left.sql, right.sql),
-    )
+        return coalesce(equal, FALSE)
+    return case((equal, TRUE), (and_((is_null(left.sql), is_null(right.sql))), NULL), otherwise=FALSE)
 
 
 def _unequal(operands: tuple[Operand, ...]) -> Sql:
@@ -211,16 +210,11 @@ def _unequal(operands: tuple[Operand, ...]) -> Sql:
     if left.type.scalar is Scalar.STRING:
         return op("<>", left.sql, right.sql)
     if _never_null(left) or _never_null(right):
-        return op("IS DISTINCT FROM", left.sql, right.sql)
+        return coalesce(op("<>", left.sql, right.sql), TRUE)
     return case(
         (and_((is_null(left.sql), is_null(right.sql))), NULL),
         otherwise=op("IS DISTINCT FROM", left.sql, right.sql),
     )
-
-
-def _unequal_filter(operands: tuple[Operand, ...]) -> Sql:
-    left, right = operands
-    return op("<>" if left.type.scalar is Scalar.STRING else "IS DISTINCT FROM", left.sql, right.sql)
 
 
 def _never_null(operand: Operand) -> bool:
@@ -235,20 +229,18 @@ def _compared(operator: str) -> tuple[Signature, ...]:
     )
 
 
-def _dynamic_numbers(emit: Emit, emit_filter: Emit | None = None) -> tuple[Signature, ...]:
+def _dynamic_numbers(emit: Emit) -> tuple[Signature, ...]:
     # A dynamic value beside a number compares by its value: dynamic(2.5) > 2 is true.
     def as_reals(form: Emit) -> Emit:
         return lambda operands: form(tuple(Operand(as_type(each, REAL), REAL) for each in operands))
 
-    filtered = None if emit_filter is None else as_reals(emit_filter)
     return (
-        Signature(_pair(DYNAMICS, NUMBERS), BOOL, as_reals(emit), emit_filter=filtered),
-        Signature(_pair(NUMBERS, DYNAMICS), BOOL, as_reals(emit), emit_filter=filtered),
+        Signature(_pair(DYNAMICS, NUMBERS), BOOL, as_reals(emit)),
+        Signature(_pair(NUMBERS, DYNAMICS), BOOL, as_reals(emit)),
     )
 
 
 _EQUATABLE = _ORDERED | TEXT | GUIDS
-_PLAIN_EQUAL = binary(lambda a, b: op("=", a, b))
 
 
 def _ordering(name: str, meaning: str) -> Function:
@@ -265,8 +257,8 @@ COMPARISON: tuple[Function, ...] = (
         "==",
         "Equality, case-sensitive for strings; null and a value are not equal, two nulls give null.",
         (
-            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _equal, unify=(0, 1), emit_filter=_PLAIN_EQUAL),
-            *_dynamic_numbers(_equal, _PLAIN_EQUAL),
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _equal, unify=(0, 1)),
+            *_dynamic_numbers(_equal),
         ),
         example=("print int(null) == 1", "False"),
     ),
@@ -274,8 +266,8 @@ COMPARISON: tuple[Function, ...] = (
         "!=",
         "Inequality, case-sensitive for strings; null and a value differ, two nulls give null.",
         (
-            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _unequal, unify=(0, 1), emit_filter=_unequal_filter),
-            *_dynamic_numbers(_unequal, _unequal_filter),
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _unequal, unify=(0, 1)),
+            *_dynamic_numbers(_unequal),
         ),
         example=("print int(null) != 1", "True"),
     ),
@@ -346,7 +338,7 @@ def _membership(name: str, description: str, example: tuple[str, str], *, folded
         return lambda operands: coalesce(emit(operands), FALSE)
 
     def signature(parameters: tuple[Parameter, ...], emit: Emit, unify: UnifyRule | tuple[int, ...]) -> Signature:
-        return Signature(parameters, BOOL, total(emit), unify=unify, emit_filter=None if negated else emit)
+        return Signature(parameters, BOOL, total(emit), unify=unify)
 
     return Function(
         name,
@@ -361,7 +353,7 @@ def _membership(name: str, description: str, example: tuple[str, str], *, folded
 
 def _logical(name: str, description: str, example: tuple[str, str]) -> Function:
     emit = binary(lambda a, b: op(name.upper(), a, b))
-    signature = Signature(_pair(BOOLS, BOOLS), BOOL, emit, emit_filter=emit, filters_operands=True)
+    signature = Signature(_pair(BOOLS, BOOLS), BOOL, emit)
     return Function(name, description, (signature,), example=example)
 
 
@@ -395,9 +387,13 @@ def json_path(key: str) -> str:
 
 LOGIC: tuple[Function, ...] = (
     _betweens("between", "Whether a value lies in a closed range.", ("print 5 between (1 .. 5)", "True"), lambda e: e),
-    _betweens("!between", "Whether a value lies outside a closed range.", ("print 5 !between (1 .. 5)", "False"), _negated),
+    _betweens(
+        "!between", "Whether a value lies outside a closed range.", ("print 5 !between (1 .. 5)", "False"), _negated
+    ),
     _membership("in", "Whether a value is one of a list.", ("print 1 in (1, 2)", "True"), folded=False, negated=False),
-    _membership("!in", "Whether a value is none of a list.", ("print 1 !in (1, 2)", "False"), folded=False, negated=True),
+    _membership(
+        "!in", "Whether a value is none of a list.", ("print 1 !in (1, 2)", "False"), folded=False, negated=True
+    ),
     _membership(
         "in~",
         "Whether a string is one of a list, in any case.",
@@ -412,7 +408,11 @@ LOGIC: tuple[Function, ...] = (
         folded=True,
         negated=True,
     ),
-    _logical("and", "Both are true; false if either is false, else null if either is null.", ("print true and false", "False")),
+    _logical(
+        "and",
+        "Both are true; false if either is false, else null if either is null.",
+        ("print true and false", "False"),
+    ),
     _logical("or", "Either is true; else null if either is null.", ("print true or false", "True")),
     Function(
         "[]",

@@ -113,14 +113,17 @@ def parameters_for(parameters: tuple[Parameter, ...], count: int) -> Iterator[tu
 def common_type(types: Iterable[KqlType]) -> KqlType | None:
     """Return the type that all of these become where one is needed, or None.
 
-    Numbers take the widest type, a dynamic value becomes the type of the others, lists of different elements and
-    lists beside dynamic values become plain dynamic.
+    Numbers take the widest type, a dynamic value becomes the type of the others, lists of numbers widen,
+    other lists of different elements and lists beside dynamic values become plain dynamic.
     """
     distinct = set(types)
     if len(distinct) == 1:
         return distinct.pop()
     scalars = {type_.scalar for type_ in distinct}
     if scalars == {Scalar.DYNAMIC}:
+        elements = {type_.element for type_ in distinct}
+        if elements <= {Scalar.INT, Scalar.LONG, Scalar.REAL}:
+            return KqlType(Scalar.DYNAMIC, Scalar.REAL if Scalar.REAL in elements else Scalar.LONG)
         return DYNAMIC
     scalars.discard(Scalar.DYNAMIC)
     if any(type_.is_typed_list for type_ in distinct):
@@ -130,6 +133,16 @@ def common_type(types: Iterable[KqlType]) -> KqlType | None:
     if scalars <= set(_NUMERIC_ORDER):
         return KqlType(max(scalars, key=_NUMERIC_ORDER.index))
     return None
+
+
+def same_type(types: tuple[KqlType, ...]) -> KqlType | None:
+    """Return the common type where a long and a real have none: int and long mix, and dynamic takes in everything."""
+    scalars = {type_.scalar for type_ in types}
+    if Scalar.DYNAMIC in scalars and len(scalars) > 1:
+        return DYNAMIC
+    if len(scalars) > 1 and not scalars <= {Scalar.INT, Scalar.LONG}:
+        return None
+    return common_type(types)
 
 
 def unknown_function(name: str, known: Iterable[str], span: Span) -> SemanticFault:
@@ -148,7 +161,9 @@ def _conversions(
         unified = signature.unify(len(types)) if callable(signature.unify) else signature.unify
         unified = tuple(position for position in unified if position < len(types))
     if len(unified) > 1:
-        common = common_type(types[position] for position in unified)
+        given = tuple(types[position] for position in unified)
+        rule = signature.common if isinstance(signature, Signature) else None
+        common = common_type(given) if rule is None else rule(given)
         if common is None:
             return None
         for position in unified:
@@ -224,20 +239,22 @@ def _wrong_types(
             place = spans[position] if position < len(spans) else span
             return _wrong_argument(name, position, accepted, type_, place)
     return SemanticFault(
-        f"{name}(): no common type for arguments of types ({', '.join(map(str, types))})",
-        "SEM0232",
+        f"{name}(): the values must be of one type, found {', '.join(map(str, types))}",
+        "SEM0525",
         span,
-        "convert the arguments to one type",
+        "convert them to one type; a real beside whole numbers is written 0.0 or todouble(…)",
     )
 
 
-def _wrong_argument(
-    name: str, position: int, accepted: list[Parameter], type_: KqlType, span: Span
-) -> SemanticFault:
+def _wrong_argument(name: str, position: int, accepted: list[Parameter], type_: KqlType, span: Span) -> SemanticFault:
     scalars = [scalar for scalar in Scalar if any(scalar in parameter.types for parameter in accepted)]
     expected = " or ".join(map(str, scalars))
     article = "an" if expected[0] in "aeiou" else "a"
-    hint = f"convert it with to{scalars[0]}(…)" if scalars[0] is not Scalar.DYNAMIC else "it needs an array or a property bag"
+    hint = (
+        f"convert it with to{scalars[0]}(…)"
+        if scalars[0] is not Scalar.DYNAMIC
+        else "it needs an array or a property bag"
+    )
     if name[0].isalpha() and not name.startswith(("has", "contains", "startswith", "endswith", "matches")):
         message = f"{name}(): argument #{position + 1} expected to be {article} {expected} expression, found {type_}"
     else:
@@ -256,7 +273,10 @@ def _cannot_compare(types: Sequence[KqlType], span: Span) -> SemanticFault:
         )
     if {type_.scalar for type_ in types} == {Scalar.DYNAMIC}:
         return SemanticFault(
-            "Cannot compare dynamic values without explicit cast", "SEM0001", span, "convert both, for example with tostring(…)"
+            "Cannot compare dynamic values without explicit cast",
+            "SEM0001",
+            span,
+            "convert both, for example with tostring(…)",
         )
     return SemanticFault(f"Cannot compare values of types {shown}. Try adding explicit casts", "SEM0064", span)
 

@@ -6,9 +6,8 @@ the element type is known.
 """
 
 from emulator.functions.function import Operand
-from emulator.sql.ast import Sql
+from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, lit, op, try_cast
-from emulator.sql.ast import ColumnRef
 from emulator.types import KqlType, Scalar
 
 DECIMAL_TYPE = "DECIMAL(38,17)"
@@ -68,8 +67,10 @@ def convert(operand: Sql, source: KqlType, target: KqlType) -> Sql:
         case (Scalar.INT | Scalar.LONG, Scalar.REAL | Scalar.LONG | Scalar.DECIMAL):
             return cast(operand, name)
         case Scalar.LONG, Scalar.INT:
-            return try_cast(operand, name)
-        case (Scalar.REAL | Scalar.DECIMAL, Scalar.INT | Scalar.LONG):
+            return call("kql_int_of_long", operand)
+        case Scalar.REAL, (Scalar.INT | Scalar.LONG):
+            return call(f"kql_{target.scalar.value}_of_real", operand)
+        case Scalar.DECIMAL, (Scalar.INT | Scalar.LONG):
             return try_cast(call("trunc", operand), name)
         case Scalar.DECIMAL, Scalar.REAL:
             return cast(operand, name)
@@ -79,15 +80,19 @@ def convert(operand: Sql, source: KqlType, target: KqlType) -> Sql:
             return cast(operand, name)
         case (Scalar.INT | Scalar.LONG | Scalar.REAL | Scalar.DECIMAL, Scalar.BOOL):
             return op("<>", operand, lit(0))
-        case Scalar.DATETIME, (Scalar.LONG | Scalar.INT | Scalar.REAL | Scalar.DECIMAL):
+        case Scalar.DATETIME, Scalar.INT:
+            return call("kql_int_of_long", call("kql_ticks", operand))
+        case Scalar.TIMESPAN, Scalar.INT:
+            return call("kql_int_of_long", operand)
+        case Scalar.DATETIME, (Scalar.LONG | Scalar.REAL | Scalar.DECIMAL):
             return cast(call("kql_ticks", operand), name)
-        case (Scalar.LONG | Scalar.INT | Scalar.REAL | Scalar.DECIMAL), Scalar.DATETIME:
+        case ((Scalar.LONG | Scalar.INT | Scalar.REAL | Scalar.DECIMAL), Scalar.DATETIME):
             return call("kql_datetime_of_ticks", cast(operand, "BIGINT"))
-        case Scalar.TIMESPAN, (Scalar.LONG | Scalar.INT | Scalar.REAL | Scalar.DECIMAL):
+        case Scalar.TIMESPAN, (Scalar.LONG | Scalar.REAL | Scalar.DECIMAL):
             return cast(operand, name)
-        case (Scalar.LONG | Scalar.INT), Scalar.TIMESPAN:
+        case ((Scalar.LONG | Scalar.INT), Scalar.TIMESPAN):
             return cast(operand, name)
-        case (Scalar.REAL | Scalar.DECIMAL), Scalar.TIMESPAN:
+        case ((Scalar.REAL | Scalar.DECIMAL), Scalar.TIMESPAN):
             return try_cast(call("trunc", operand), name)
         case _:
             return null_of(target)
@@ -135,6 +140,8 @@ def to_list(operand: Sql, source: KqlType, element: Scalar) -> Sql:
         if element in (Scalar.REAL, Scalar.BOOL):
             return try_cast(operand, name)
         items = try_cast(operand, "JSON[]")
+        if element is Scalar.DYNAMIC:
+            return items
         item = ColumnRef("e")
         return call("list_transform", items, lambda_("e", convert(item, KqlType(Scalar.DYNAMIC), KqlType(element))))
     if source.element is element:

@@ -1,0 +1,296 @@
+"""Text: building, searching, cutting and replacing. Positions count characters from 0."""
+
+from emulator.functions.function import Function, Operand, ResultName
+from emulator.functions.physical import as_list, as_text
+from emulator.functions.shorthand import (
+    DYNAMICS,
+    TEXT,
+    WHOLE,
+    param,
+    repeated,
+    simple,
+)
+from emulator.sql.ast import ColumnRef, Sql
+from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, list_literal, lit, op
+from emulator.types import LONG, STRING, Scalar, list_of
+
+_STRINGS = list_of(Scalar.STRING)
+
+
+def _text_of(operands: tuple[Operand, ...]) -> tuple[Sql, ...]:
+    return tuple(as_text(operand) for operand in operands)
+
+
+def _strcat(operands: tuple[Operand, ...]) -> Sql:
+    texts = _text_of(operands)
+    return texts[0] if len(texts) == 1 else op("||", *texts)
+
+
+def _strcat_delim(operands: tuple[Operand, ...]) -> Sql:
+    return call("concat_ws", *_text_of(operands))
+
+
+def _strcat_array(operands: tuple[Operand, ...]) -> Sql:
+    array, delimiter = operands
+    items = as_list(array, Scalar.STRING)
+    joined = call(
+        "array_to_string",
+        call("list_transform", items, lambda_("e", coalesce(ColumnRef("e"), EMPTY))),
+        as_text(delimiter),
+    )
+    return coalesce(joined, EMPTY)
+
+
+def _strlen(operands: tuple[Operand, ...]) -> Sql:
+    return cast(call("length", as_text(operands[0])), "BIGINT")
+
+
+def _string_size(operands: tuple[Operand, ...]) -> Sql:
+    return cast(call("strlen", as_text(operands[0])), "BIGINT")
+
+
+def _substring(operands: tuple[Operand, ...]) -> Sql:
+    text, start = as_text(operands[0]), operands[1].sql
+    arguments = [text, start, *(operand.sql for operand in operands[2:])]
+    return call("kql_substring" if len(operands) == 3 else "kql_substring_from", *arguments)
+
+
+def _split(operands: tuple[Operand, ...]) -> Sql:
+    text, delimiter = as_text(operands[0]), operands[1].sql
+    parts = case((op("=", delimiter, EMPTY), list_literal(text)), otherwise=call("string_split", text, delimiter))
+    if len(operands) == 2:
+        return parts
+    # With an index: an array of that one part.
+    return call("kql_split_part", parts, operands[2].sql)
+
+
+def _indexof(operands: tuple[Operand, ...]) -> Sql:
+    text, lookup, *rest = operands
+    found = call("kql_index_of", as_text(text), as_text(lookup), *(operand.sql for operand in rest))
+    return found
+
+
+def _reverse(operands: tuple[Operand, ...]) -> Sql:
+    return call("reverse", as_text(operands[0]))
+
+
+def _replace_regex(text: Sql, pattern: Sql, rewrite: Sql) -> Sql:
+    return call("regexp_replace", text, pattern, rewrite, lit("g"))
+
+
+def _trim_start(pattern: Sql, text: Sql) -> Sql:
+    return call("regexp_replace", text, op("||", lit("^(?:"), pattern, lit(")+")), EMPTY)
+
+
+def _trim_end(pattern: Sql, text: Sql) -> Sql:
+    return call("regexp_replace", text, op("||", lit("(?:"), pattern, lit(")+$")), EMPTY)
+
+
+def _hash(function: str) -> Function:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        # Kusto hashes the text form, and the empty string to the empty string.
+        text = as_text(operands[0])
+        return case((op("=", text, EMPTY), EMPTY), otherwise=call(function, text))
+
+    digests = {
+        "md5": "900150983cd24fb0d6963f7d28e17f72",
+        "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d",
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    }
+    return simple(
+        f"hash_{function}",
+        f"The {function.upper()} digest of a value's text form, in hexadecimal digits.",
+        (param("source"),),
+        STRING,
+        emit,
+        (f"print hash_{function}('abc')", digests[function]),
+    )
+
+
+def _strrep(operands: tuple[Operand, ...]) -> Sql:
+    text, times = as_text(operands[0]), operands[1].sql
+    if len(operands) == 2:
+        return call("repeat", text, times)
+    copies = call("list_transform", call("range", times), lambda_("e", text))
+    return call("array_to_string", copies, as_text(operands[2]))
+
+
+STRINGS: tuple[Function, ...] = (
+    simple(
+        "strcat",
+        "The values' text forms one after the other.",
+        (repeated("arg"),),
+        STRING,
+        _strcat,
+        ("print strcat('a', 1, true)", "a1True"),
+    ),
+    simple(
+        "strcat_delim",
+        "The values' text forms with a delimiter between them.",
+        (param("delimiter"), repeated("arg")),
+        STRING,
+        _strcat_delim,
+        ("print strcat_delim('-', 1, 'a')", "1-a"),
+    ),
+    simple(
+        "strcat_array",
+        "The items of an array with a delimiter between them.",
+        (param("array", DYNAMICS), param("delimiter")),
+        STRING,
+        _strcat_array,
+        ("print strcat_array(dynamic([1, 2]), '->')", "1->2"),
+    ),
+    simple(
+        "array_strcat",
+        "The items of an array with a delimiter between them.",
+        (param("array", DYNAMICS), param("delimiter")),
+        STRING,
+        _strcat_array,
+        ("print array_strcat(dynamic([1, 2]), ',')", "1,2"),
+    ),
+    simple(
+        "strlen",
+        "How many characters a text has.",
+        (param("string", TEXT | DYNAMICS),),
+        LONG,
+        _strlen,
+        ("print strlen('héllo')", "5"),
+        result_name=ResultName.PREFIX,
+    ),
+    simple(
+        "string_size",
+        "How many bytes a text has in UTF-8.",
+        (param("string", TEXT | DYNAMICS),),
+        LONG,
+        _string_size,
+        ("print string_size('héllo')", "6"),
+        result_name=ResultName.PREFIX,
+    ),
+    simple(
+        "toupper",
+        "The text in upper case.",
+        (param("value"),),
+        STRING,
+        lambda operands: call("upper", as_text(operands[0])),
+        ("print toupper('abc')", "ABC"),
+    ),
+    simple(
+        "tolower",
+        "The text in lower case.",
+        (param("value"),),
+        STRING,
+        lambda operands: call("lower", as_text(operands[0])),
+        ("print tolower('ABC')", "abc"),
+    ),
+    simple(
+        "substring",
+        "A part of a text from a position on; a negative position counts from the end.",
+        (param("string"), param("start", WHOLE), param("length", WHOLE, optional=True)),
+        STRING,
+        _substring,
+        ("print substring('abcdefg', 1, 3)", "bcd"),
+    ),
+    simple(
+        "split",
+        "The parts of a text between delimiters; with an index an array of that part.",
+        (param("source"), param("delimiter", TEXT), param("requestedIndex", WHOLE, optional=True)),
+        _STRINGS,
+        _split,
+        ("print split('a_b', '_')", '["a","b"]'),
+        result_name=ResultName.FIRST_ARGUMENT,
+    ),
+    simple(
+        "indexof",
+        "The position of the first occurrence of a text, -1 without one.",
+        (param("string"), param("match"), param("start", WHOLE, optional=True)),
+        LONG,
+        _indexof,
+        ("print indexof('abcdefg', 'cde')", "2"),
+    ),
+    simple(
+        "reverse",
+        "The characters of a value's text form in reverse order.",
+        (param("value"),),
+        STRING,
+        _reverse,
+        ("print reverse('abc')", "cba"),
+    ),
+    simple(
+        "replace_string",
+        "The text with every occurrence of another replaced.",
+        (param("text", TEXT), param("lookup", TEXT), param("rewrite", TEXT)),
+        STRING,
+        lambda o: case((op("=", o[1].sql, EMPTY), o[0].sql), otherwise=call("replace", *(x.sql for x in o))),
+        ("print replace_string('a.b', '.', '-')", "a-b"),
+    ),
+    simple(
+        "replace_regex",
+        "The text with every match of a regular expression replaced; \\1 is the first group.",
+        (param("source", TEXT), param("lookup_regex", TEXT), param("rewrite_pattern", TEXT)),
+        STRING,
+        lambda o: _replace_regex(o[0].sql, o[1].sql, o[2].sql),
+        ("print replace_regex('a1b2', @'\\d', '#')", "a#b#"),
+    ),
+    simple(
+        "replace",
+        "The text with every match of a regular expression replaced: replace(regex, rewrite, text).",
+        (param("regex", TEXT), param("rewrite", TEXT), param("source", TEXT)),
+        STRING,
+        lambda o: _replace_regex(o[2].sql, o[0].sql, o[1].sql),
+        ("print replace(@'\\d', '#', 'a1')", "a#"),
+    ),
+    simple(
+        "trim",
+        "The text without leading and trailing matches of a regular expression.",
+        (param("regex", TEXT), param("source", TEXT)),
+        STRING,
+        lambda o: _trim_end(o[0].sql, _trim_start(o[0].sql, o[1].sql)),
+        ("print trim('-', '--a--')", "a"),
+    ),
+    simple(
+        "trim_start",
+        "The text without leading matches of a regular expression.",
+        (param("regex", TEXT), param("source", TEXT)),
+        STRING,
+        lambda o: _trim_start(o[0].sql, o[1].sql),
+        ("print trim_start('-', '--a--')", "a--"),
+    ),
+    simple(
+        "trim_end",
+        "The text without trailing matches of a regular expression.",
+        (param("regex", TEXT), param("source", TEXT)),
+        STRING,
+        lambda o: _trim_end(o[0].sql, o[1].sql),
+        ("print trim_end('-', '--a--')", "--a"),
+    ),
+    simple(
+        "strrep",
+        "A value's text form repeated, with an optional delimiter.",
+        (param("value"), param("multiplier", WHOLE), param("delimiter", optional=True)),
+        STRING,
+        _strrep,
+        ("print strrep('ab', 2, '-')", "ab-ab"),
+    ),
+    simple(
+        "strcmp",
+        "-1, 0 or 1 as the first text comes before, equals or comes after the second.",
+        (param("s1", TEXT), param("s2", TEXT)),
+        LONG,
+        lambda o: cast(
+            case((op("<", o[0].sql, o[1].sql), lit(-1)), (op(">", o[0].sql, o[1].sql), lit(1)), otherwise=lit(0)),
+            "BIGINT",
+        ),
+        ("print strcmp('a', 'b')", "-1"),
+    ),
+    simple(
+        "extract",
+        "The text of one group of the first match of a regular expression, empty without a match.",
+        (param("regex", TEXT), param("captureGroup", WHOLE), param("source", TEXT)),
+        STRING,
+        lambda o: coalesce(call("regexp_extract", o[2].sql, o[0].sql, cast(o[1].sql, "INTEGER")), EMPTY),
+        ("print extract('x=([0-9.]+)', 1, 'x=45.6|')", "45.6"),
+    ),
+    _hash("md5"),
+    _hash("sha1"),
+    _hash("sha256"),
+)
