@@ -6,8 +6,8 @@ from time import perf_counter
 
 from emulator.errors import KustoError
 from emulator.text import line_and_column
+from kql.binding import check_database
 from kql.client import Eventhouse
-from kql.contracts import check_database
 from kql.errors import DefinitionError
 from kql.loader import Kind, MarketDatabase, Statement, load_database
 
