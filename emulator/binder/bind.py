@@ -16,6 +16,7 @@ from emulator.binder.bind_operators.aggregate import (
 from emulator.binder.bind_operators.combine import bind_join, bind_lookup, bind_union
 from emulator.binder.bind_operators.expand import bind_mv_apply, bind_mv_expand, bind_partition
 from emulator.binder.bind_operators.order import bind_scan, bind_serialize, bind_sort, bind_top
+from emulator.binder.bind_operators.parse import bind_parse, bind_parse_kv
 from emulator.binder.bind_operators.shape import (
     bind_extend,
     bind_getschema,
@@ -36,7 +37,7 @@ from emulator.binder.entities import EntityProvider, NoEntities, StoredFunction
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, QueryParameter
 from emulator.binder.faults import bad_value, unresolved_table, unsupported
 from emulator.binder.literal_values import literal_value
-from emulator.binder.plan import BoundQuery, OneRow, ParameterDeclaration, Plan, Project, Scan, Stored
+from emulator.binder.plan import EMPTY_SCHEMA, BoundQuery, OneRow, ParameterDeclaration, Plan, Project, Scan, Stored
 from emulator.binder.scope import (
     NO_ROWS,
     SCALAR_BODY,
@@ -85,6 +86,8 @@ _OPERATORS: Mapping[type, _Bind] = {
     syntax.Partition: bind_partition,
     syntax.Scan: bind_scan,
     syntax.Getschema: bind_getschema,
+    syntax.Parse: bind_parse,
+    syntax.ParseKv: bind_parse_kv,
 }
 
 
@@ -116,7 +119,8 @@ def bind_query(query: statements.Query, entities: EntityProvider, *, catalogue: 
     try:
         return _bind_statements(query, _environment(entities, catalogue))
     except KustoError as fault:
-        raise fault.with_source(query.source)
+        fault.with_source(query.source)
+        raise
 
 
 def bind_function(
@@ -130,11 +134,16 @@ def bind_function(
     try:
         return _bind_signature(function, environment)
     except KustoError as fault:
-        raise fault.with_source(function.source)
+        fault.with_source(function.source)
+        raise
 
 
 def bind_scalar(
-    node: Expression, schema: Schema = Schema(), *, entities: EntityProvider | None = None, catalogue: Catalogue = CATALOGUE
+    node: Expression,
+    schema: Schema = EMPTY_SCHEMA,
+    *,
+    entities: EntityProvider | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> BoundExpression:
     """Bind one scalar expression over the columns of a schema, as policies and mappings need it."""
     return _environment(entities or NoEntities(), catalogue).expression(node, Rows(schema))
@@ -170,7 +179,14 @@ def bind_pipeline(node: syntax.Pipeline, environment: Environment, source: Relat
     return relation
 
 
-_ROW_BY_ROW = (syntax.Where, syntax.Extend, syntax.Project, syntax.ProjectAway, syntax.ProjectKeep, syntax.ProjectRename)
+_ROW_BY_ROW = (
+    syntax.Where,
+    syntax.Extend,
+    syntax.Project,
+    syntax.ProjectAway,
+    syntax.ProjectKeep,
+    syntax.ProjectRename,
+)
 
 
 def _kept_name(operator: syntax.Operator, relation: Relation) -> str | None:
@@ -248,10 +264,10 @@ def _bind_statements(query: statements.Query, environment: Environment) -> Bound
             case syntax.Pipeline():
                 results.append(_result(statement, environment))
     if not results:
-        raise bad_value("the query has no tabular expression, so it has no result", query.span, "add one after the last ';'")
-    names = tuple(
-        "PrimaryResult" if index == 0 else f"PrimaryResult_{index}" for index in range(len(results))
-    )
+        raise bad_value(
+            "the query has no tabular expression, so it has no result", query.span, "add one after the last ';'"
+        )
+    names = tuple("PrimaryResult" if index == 0 else f"PrimaryResult_{index}" for index in range(len(results)))
     return BoundQuery(
         tuple(final(result) for result in results),
         names,
@@ -302,7 +318,9 @@ def _bind_signature(function: StoredFunction, environment: Environment) -> Funct
         type_ = KqlType(parameter.type)
         default: Constant | None = None
         if parameter.default is not None:
-            bound = folded(require(environment.expression(parameter.default, NO_ROWS), type_, "", f"default of '{name}'"))
+            bound = folded(
+                require(environment.expression(parameter.default, NO_ROWS), type_, "", f"default of '{name}'")
+            )
             default = bound if isinstance(bound, Constant) else None
         parameters.append(FunctionParameter(name, type_, default, parameter.default is not None))
         environment = environment.with_name(name, ScalarBinding(QueryParameter(name, type_, parameter.span)))

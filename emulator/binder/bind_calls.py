@@ -5,6 +5,7 @@ from dataclasses import replace
 from emulator.binder.bind_functions import bind_user_scalar
 from emulator.binder.bind_special import SPECIAL_FORMS
 from emulator.binder.calls import aggregate_calls, call_function, converted_arguments
+from emulator.binder.conversion import convert
 from emulator.binder.expression import AggregateCall, BoundExpression, WindowCall
 from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function
 from emulator.binder.scope import Environment, FunctionBinding, Rows
@@ -21,8 +22,7 @@ def bind_call(call: Call, environment: Environment, rows: Rows) -> BoundExpressi
         if (special := SPECIAL_FORMS.get(name)) is not None:
             return special(call, environment, rows)
         if name in catalogue.functions:
-            arguments = bind_arguments(call.arguments, environment, rows)
-            return call_function(name, arguments, call.span, environment, call.name.span)
+            return _bind_function(call, environment, rows)
         if name in catalogue.aggregates:
             calls = bind_aggregate(call, environment, rows)
             return collected(calls, rows)[0]
@@ -32,6 +32,17 @@ def bind_call(call: Call, environment: Environment, rows: Rows) -> BoundExpressi
     if result is None:
         raise unknown_function(name, environment.function_names(), call.name.span)
     return result
+
+
+def _bind_function(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+    """Bind a catalogue function; a last argument `typeof(T)` converts its result (`extract(r, 1, s, typeof(long))`)."""
+    arguments, converts_to = call.arguments, None
+    if len(arguments) > 1 and isinstance(arguments[-1], Call) and arguments[-1].name.text == "typeof":
+        converts_to = environment.expression(arguments[-1], rows).type
+        arguments = arguments[:-1]
+    bound = bind_arguments(arguments, environment, rows)
+    result = call_function(call.name.text, bound, call.span, environment, call.name.span)
+    return result if converts_to is None else convert(result, converts_to)
 
 
 def bind_arguments(
@@ -61,7 +72,9 @@ def bind_aggregate(
     if rows.aggregates is None:
         place = f"'{rows.operator}' operator: " if rows.operator else ""
         raise not_allowed(
-            f"{place}aggregate function '{name}' may not stand here", call.span, "use it in summarize, or inside toscalar(…)"
+            f"{place}aggregate function '{name}' may not stand here",
+            call.span,
+            "use it in summarize, or inside toscalar(…)",
         )
     inner = replace(rows, aggregates=None, inside_aggregate=name)
     arguments: list[BoundExpression] = []

@@ -82,7 +82,7 @@ def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpressi
     if column is not None:
         if rows.aggregates is not None and not rows.inside_aggregate:
             raise not_allowed(
-                f"'{rows.operator}' operator: column '{name.text}' is neither a group key nor inside an aggregate function",
+                f"'{rows.operator}' operator: column '{name.text}' must stand inside an aggregate function",
                 name.span,
                 f"aggregate it, for example take_any({name.text}), or add it after 'by'",
             )
@@ -92,7 +92,7 @@ def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpressi
         case ScalarBinding(value=value, is_row_bound=is_row_bound):
             if is_row_bound and not rows.is_scalar_body:
                 raise not_allowed(
-                    f"'{name.text}' depends on the row of the calling query and cannot be used inside a tabular expression",
+                    f"'{name.text}' depends on the row of the calling query: it cannot be used inside a tabular expression",
                     name.span,
                 )
             return value
@@ -162,17 +162,26 @@ def _bind_in_subquery(
     node: InList, operand: BoundExpression, subquery: Pipeline, environment: Environment
 ) -> BoundExpression:
     if node.operator not in _MEMBERSHIP:
-        raise unsupported(f"'{node.operator}' over a tabular expression", node.span, "collect it with toscalar(… make_set(…))")
+        raise unsupported(
+            f"'{node.operator}' over a tabular expression", node.span, "collect it with toscalar(… make_set(…))"
+        )
     relation = environment.pipeline(subquery)
     if not relation.schema.columns:
         raise not_allowed(f"'{node.operator}' needs a table with a column", node.span)
     column = relation.schema.columns[0]
     target = column.type
-    if operand.type.scalar is not column.type.scalar and Scalar.DYNAMIC not in (operand.type.scalar, column.type.scalar):
+    if operand.type.scalar is not column.type.scalar and Scalar.DYNAMIC not in (
+        operand.type.scalar,
+        column.type.scalar,
+    ):
         # The equality of the two types decides, with its own faults.
         call_function("==", (operand, ColumnReference(column.name, column.type, node.span)), node.span, environment)
     if column.type.scalar is Scalar.DYNAMIC:
-        raise unsupported(f"'{node.operator}' over a column of type dynamic", node.span, "convert the column, for example with tostring()")
+        raise unsupported(
+            f"'{node.operator}' over a column of type dynamic",
+            node.span,
+            "convert the column, for example with tostring()",
+        )
     operand = convert(operand, target)
     operator = node.operator
     return InSubquery(operand, relation.plan, operator.startswith("!"), operator.endswith("~"), BOOL, node.span)

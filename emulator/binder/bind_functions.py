@@ -38,14 +38,14 @@ def bind_user_scalar(call: Call, environment: Environment, rows: Rows) -> BoundE
     value = bind_user_call(call, environment, rows)
     if isinstance(value, Relation):
         raise not_allowed(
-            f"'{call.name.text}' returns a table; a scalar value is needed here", call.span, f"use toscalar({call.name.text}(…))"
+            f"'{call.name.text}' returns a table; a scalar value is needed here",
+            call.span,
+            f"use toscalar({call.name.text}(…))",
         )
     return value
 
 
-def bind_user_call(
-    call: Call, environment: Environment, rows: Rows, first: Relation | None = None
-) -> Value | None:
+def bind_user_call(call: Call, environment: Environment, rows: Rows, first: Relation | None = None) -> Value | None:
     """Bind the call of a query-defined or stored function; `first` is the tabular argument that `invoke` gives."""
     name = call.name.text
     binding = environment.names.get(name)
@@ -61,7 +61,7 @@ def _call_let_function(
     binding: FunctionBinding, call: Call, environment: Environment, rows: Rows, first: Relation | None
 ) -> Value:
     bound = _bind_parameters(binding.name, binding.literal, call, environment, rows, first)
-    return _bind_body(binding.literal.body, _with_names(binding.environment, bound), binding.name, bound)
+    return bind_body(binding.literal.body, _with_names(binding.environment, bound))
 
 
 def _call_stored_function(
@@ -69,13 +69,15 @@ def _call_stored_function(
 ) -> Value:
     if stored.name in environment.calls:
         chain = " → ".join((*environment.calls, stored.name))
-        raise not_allowed(f"function '{stored.name}' calls itself: {chain}", call.span, "recursion is not possible in KQL")
+        raise not_allowed(
+            f"function '{stored.name}' calls itself: {chain}", call.span, "recursion is not possible in KQL"
+        )
     body_environment = environment.without_names(stored.name)
     with inside_function(stored, call.span):
         defaults = _defaults(stored.literal, body_environment)
     bound = _bind_parameters(stored.name, stored.literal, call, environment, rows, first, defaults)
     with inside_function(stored, call.span):
-        return _bind_body(stored.literal.body, _with_names(body_environment, bound), stored.name, bound)
+        return bind_body(stored.literal.body, _with_names(body_environment, bound))
 
 
 @contextmanager
@@ -102,7 +104,8 @@ def _with_names(environment: Environment, bound: dict[str, Binding]) -> Environm
     return environment
 
 
-def _bind_body(body: FunctionBody, environment: Environment, name: str, bound: dict[str, Binding]) -> Value:
+def bind_body(body: FunctionBody, environment: Environment) -> Value:
+    """Bind a function's body: its lets, then its result."""
     for let in body.lets:
         environment = environment.with_name(let.name.text, bind_let(let, environment, SCALAR_BODY))
     return bind_value(body.result, environment, SCALAR_BODY)
@@ -160,7 +163,9 @@ def _bind_parameters(
         what = f"{function}(): argument '{name}'"
         if first is not None and position == 0:
             if not isinstance(parameter, TabularParameter):
-                raise not_allowed(f"'{function}' cannot be invoked: its first parameter '{name}' is not a table", call.span)
+                raise not_allowed(
+                    f"'{function}' cannot be invoked: its first parameter '{name}' is not a table", call.span
+                )
             bound[name] = TabularBinding(_checked_table(function, parameter, first, call.span))
             continue
         argument = given.get(name)
@@ -179,9 +184,7 @@ def _bind_parameters(
     return bound
 
 
-def _assigned(
-    function: str, parameters: tuple[Parameter, ...], call: Call, skip: int
-) -> dict[str, Expression]:
+def _assigned(function: str, parameters: tuple[Parameter, ...], call: Call, skip: int) -> dict[str, Expression]:
     positional = parameters[skip:]
     known = {parameter.name.text for parameter in positional}
     given: dict[str, Expression] = {}

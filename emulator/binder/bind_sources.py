@@ -87,10 +87,15 @@ def _bind_call(call: Call, environment: Environment) -> Relation:
         if known:
             raise not_allowed(f"{name}() is not a table", call.span, f"write `print {name}(…)` for its value")
         raise SemanticFault(
-            f"Unknown function: '{name}'.", "SEM0260", call.name.span, unresolved_table(name, environment.tabular_names(), call.span).hint
+            f"Unknown function: '{name}'.",
+            "SEM0260",
+            call.name.span,
+            unresolved_table(name, environment.tabular_names(), call.span).hint,
         )
     if not isinstance(value, Relation):
-        raise not_allowed(f"'{name}' returns a scalar; a table is needed here", call.span, f"write `print {name}(…)` for its value")
+        raise not_allowed(
+            f"'{name}' returns a scalar; a table is needed here", call.span, f"write `print {name}(…)` for its value"
+        )
     return Relation(value.plan, name, value.visualization)
 
 
@@ -191,5 +196,3 @@ def _bind_print(node: syntax.PrintSource, environment: Environment) -> Plan:
             else:
                 columns.append((names.unique(f"print_{position}"), each.expression))
     return project(OneRow(), columns)
-
-

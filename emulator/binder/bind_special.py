@@ -21,9 +21,7 @@ SpecialForm: TypeAlias = Callable[[Call, Environment, Rows], BoundExpression]
 def _expect_arguments(call: Call, least: int, most: int) -> None:
     if not least <= len(call.arguments) <= most:
         count = str(least) if least == most else f"{least} to {most}"
-        raise SemanticFault(
-            f"{call.name.text}(): function expects {count} argument(s)", "SEM0219", call.span
-        )
+        raise SemanticFault(f"{call.name.text}(): function expects {count} argument(s)", "SEM0219", call.span)
 
 
 def _now(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
@@ -47,7 +45,7 @@ def _plus(
     return call_function(operator, (left, right), call.span, environment)
 
 
-def _typeof(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+def _typeof(call: Call, _environment: Environment, _rows: Rows) -> BoundExpression:
     """A type as an argument is the null of that type: the overloads see it as the argument's type."""
     _expect_arguments(call, 1, 1)
     match call.arguments[0]:
@@ -57,7 +55,7 @@ def _typeof(call: Call, environment: Environment, rows: Rows) -> BoundExpression
             raise bad_value("typeof() needs the name of a scalar type", call.span)
 
 
-def _toscalar(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+def _toscalar(call: Call, environment: Environment, _rows: Rows) -> BoundExpression:
     _expect_arguments(call, 1, 1)
     argument = call.arguments[0]
     if not is_tabular_expression(argument, environment):
@@ -92,9 +90,18 @@ def constant_text(node: Expression, environment: Environment, rows: Rows) -> str
 
 
 def _pack_all(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
-    if call.arguments:
-        raise unsupported("pack_all() with ignore_null_empty", call.span)
-    return _packed(tuple(ColumnReference(column.name, column.type, call.span) for column in rows.schema), call, environment)
+    if call.arguments and _constant_bool(call.arguments[0], environment, rows):
+        raise unsupported("pack_all(true), which leaves out empty values", call.span)
+    return _packed(
+        tuple(ColumnReference(column.name, column.type, call.span) for column in rows.schema), call, environment
+    )
+
+
+def _constant_bool(node: Expression, environment: Environment, rows: Rows) -> bool:
+    value = folded(environment.expression(node, rows))
+    if not isinstance(value, Constant) or not isinstance(value.value, bool):
+        raise bad_value("a constant bool is needed here", node.span)
+    return value.value
 
 
 def _bag_pack_columns(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
@@ -114,7 +121,7 @@ def _packed(columns: tuple[ColumnReference, ...], call: Call, environment: Envir
     return call_function("bag_pack", tuple(arguments), call.span, environment)
 
 
-def _column_names_of(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+def _column_names_of(call: Call, environment: Environment, _rows: Rows) -> BoundExpression:
     _expect_arguments(call, 1, 1)
     pipeline = as_pipeline(call.arguments[0])
     if pipeline is None:
@@ -123,17 +130,19 @@ def _column_names_of(call: Call, environment: Environment, rows: Rows) -> BoundE
     return Constant(relation.schema.names, list_of(Scalar.STRING), call.span)
 
 
-def _current_database(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+def _current_database(call: Call, environment: Environment, _rows: Rows) -> BoundExpression:
     _expect_arguments(call, 0, 0)
     return Constant(environment.session.entities.database, STRING, call.span)
 
 
-def _refused(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+def _refused(call: Call, _environment: Environment, _rows: Rows) -> BoundExpression:
     raise unsupported(f"{call.name.text}()", call.span)
 
 
-def _misplaced(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
-    raise not_allowed(f"{call.name.text}() is a table; a scalar value is needed here", call.span, "wrap it in toscalar(…)")
+def _misplaced(call: Call, _environment: Environment, _rows: Rows) -> BoundExpression:
+    raise not_allowed(
+        f"{call.name.text}() is a table; a scalar value is needed here", call.span, "wrap it in toscalar(…)"
+    )
 
 
 SPECIAL_FORMS: dict[str, SpecialForm] = {

@@ -20,7 +20,7 @@ from emulator.text import Span
 from emulator.types import INTEGERS, TICKS_PER_MICROSECOND, KqlType, Scalar
 
 _DATETIME = re.compile(
-    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})(?:[-/](?P<day>\d{1,2}))?"
+    r"(?P<year>\d{4})\s*[-/,]\s*(?P<month>\d{1,2})(?:\s*[-/,]\s*(?P<day>\d{1,2}))?"
     r"(?:[T ]\s*(?P<hour>\d{1,2})(?::(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?)?)?)?"
     r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,

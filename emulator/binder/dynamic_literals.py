@@ -16,7 +16,9 @@ _SPACE = re.compile(r"(?:\s|//[^\n]*(?:\n|$))*")
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_TIMESPAN = re.compile(r"-?\d+(?:\.\d+)?(?:microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|ticks?|ms|tick|[dhms])\b")
+_TIMESPAN = re.compile(
+    r"-?\d+(?:\.\d+)?(?:microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|ticks?|ms|tick|[dhms])\b"
+)
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "True": True, "False": False}
 
 

@@ -11,6 +11,8 @@ from emulator.binder.expression import AggregateCall, BoundExpression, Constant
 from emulator.text import Span
 from emulator.types import Column, Schema
 
+EMPTY_SCHEMA = Schema()
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -45,7 +47,7 @@ class Values:
 class OneRow:
     """One row without columns: the input of `print`."""
 
-    schema: Schema = Schema()
+    schema: Schema = EMPTY_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +213,9 @@ class GroupInput:
 class ForEachGroup:
     """Run `subplan` on each group of `input` and concatenate the results.
 
-    Without `carry` (partition): groups are the distinct values of `keys`. With `carry` (mv-apply): groups are the rows of
-    `input`; the subplan starts from `expansion`, an `Expand` over `GroupInput`, and the columns in `carry`
-    of the row are put in front of the subplan's columns.
+    Without `carry` (partition): groups are the distinct values of `keys`. With `carry` (mv-apply): groups are the rows
+    of `input`; the subplan starts from an `Expand` over `GroupInput`, and the columns in `carry` of the row are put
+    in front of the subplan's columns.
     """
 
     input: "Plan"
@@ -275,7 +277,7 @@ class ScanMatch:
 
 @dataclass(frozen=True, slots=True)
 class Materialized:
-    """A subplan evaluated once however often it is read (`materialize`, `as hint.materialized`); same `key`, same rows."""
+    """A subplan evaluated once however often it is read (`materialize`); same `key`, same rows."""
 
     input: "Plan"
     key: int

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from emulator.binder.entities import EntityProvider
 from emulator.binder.expression import AggregateCall, BoundExpression, ColumnReference
-from emulator.binder.plan import Plan, is_serialized
+from emulator.binder.plan import EMPTY_SCHEMA, Plan, is_serialized
 from emulator.functions.function import Catalogue
 from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Pipeline
@@ -86,7 +86,7 @@ class Rows:
     columns may be read only inside them. `steps` are the states of a `scan` by name.
     """
 
-    schema: Schema = Schema()
+    schema: Schema = EMPTY_SCHEMA
     operator: str = ""
     is_serialized: bool = False
     is_scalar_body: bool = False

@@ -30,7 +30,7 @@ def children(expression: BoundExpression) -> tuple[BoundExpression, ...]:
 def rewritten(
     expression: BoundExpression, change: Callable[[BoundExpression], BoundExpression | None]
 ) -> BoundExpression:
-    """Return an expression with every node replaced for which `change` returns another; its operands are not visited."""
+    """Return an expression with every node replaced for which `change` returns another."""
     changed = change(expression)
     if changed is not None:
         return changed

@@ -107,7 +107,11 @@ def _add_aggregate(
         remaining = tuple(references(Schema(columns), expression.span))
         calls = bind_aggregate(expression, environment, rows, remaining)
         starred = [column.name for column in columns]
-        names = starred if is_star(expression.arguments[0]) else [aggregate_name(aggregate, expression, environment), *starred]
+        names = (
+            starred
+            if is_star(expression.arguments[0])
+            else [aggregate_name(aggregate, expression, environment), *starred]
+        )
     elif len(expression.arguments) == 1 and is_star(expression.arguments[0]):
         # count(*) counts rows, as count() does.
         calls = bind_aggregate(replace(expression, arguments=()), environment, rows)
@@ -147,8 +151,8 @@ def group_keys(
     for each in bound:
         if each.expression.type.scalar is Scalar.DYNAMIC:
             raise not_allowed(
-                f"'{operator}' operator: group key '{each.name or ''}' is of a 'dynamic' type. Please use an explicit cast as "
-                "grouping by a 'dynamic' type is not supported",
+                f"'{operator}' operator: group key '{each.name or ''}' is of a 'dynamic' type. Please use an explicit "
+                "cast as grouping by a 'dynamic' type is not supported",
                 each.span,
                 "convert it, for example with tostring()",
             )
@@ -187,7 +191,8 @@ def bind_make_series(node: syntax.MakeSeries, relation: Relation, environment: E
     (axis,) = bind_projection(node.axis, environment, rows)
     if axis.expression.type.scalar not in _AXES:
         raise not_allowed(
-            f"'make-series' operator: the axis must be datetime, timespan or a number, found {axis.expression.type}", axis.span
+            f"'make-series' operator: the axis must be datetime, timespan or a number, found {axis.expression.type}",
+            axis.span,
         )
     axis_type = axis.expression.type
     step_type = TIMESPAN if axis_type.scalar is Scalar.DATETIME else axis_type
@@ -232,9 +237,7 @@ def series_type(element: KqlType) -> KqlType:
     return DYNAMIC if element.scalar is Scalar.DYNAMIC else list_of(element.scalar)
 
 
-def _series_constant(
-    node: object, type_: KqlType, environment: Environment, what: str
-) -> BoundExpression | None:
+def _series_constant(node: object, type_: KqlType, environment: Environment, what: str) -> BoundExpression | None:
     value = require(folded(environment.expression(node, Rows(operator="make-series"))), type_, "make-series", what)  # type: ignore[arg-type] # the three callers pass expressions
     if not is_row_independent(value):
         raise bad_value(f"'make-series' operator: {what} must be a constant", value.span)
@@ -260,16 +263,16 @@ def _series_call(
     value = environment.expression(node.aggregate, inner)
     if collector.calls or not is_row_independent(value):
         raise not_allowed(
-            "'make-series' operator: an aggregate call must stand alone", node.span, "compute with the arrays afterwards"
+            "'make-series' operator: an aggregate call must stand alone",
+            node.span,
+            "compute with the arrays afterwards",
         )
     # A constant fills the bins that have rows.
     take_any = environment.session.catalogue.aggregates["take_any"]
     return written, aggregate_calls(take_any, (value,), node.span)[0]
 
 
-def _series_default(
-    node: syntax.MakeSeriesAggregate, type_: KqlType, environment: Environment
-) -> BoundExpression:
+def _series_default(node: syntax.MakeSeriesAggregate, type_: KqlType, environment: Environment) -> BoundExpression:
     if node.default is None:
         if type_.scalar.is_numeric:
             return convert(Constant(0, LONG, node.span), type_)

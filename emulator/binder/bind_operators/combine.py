@@ -40,7 +40,9 @@ def bind_join(node: syntax.Join, relation: Relation, environment: Environment) -
     """Bind `join`: the left columns, then the right ones; a name that is taken gets a number."""
     kind = _KINDS.get(node.kind)
     if kind is None:
-        raise bad_value(f"'join' operator: unknown kind '{node.kind}'", node.span, f"kinds: {', '.join(sorted(_KINDS)[1:])}")
+        raise bad_value(
+            f"'join' operator: unknown kind '{node.kind}'", node.span, f"kinds: {', '.join(sorted(_KINDS)[1:])}"
+        )
     right = environment.pipeline(node.right)
     keys = _join_keys(node.on, relation.schema, right.schema, environment, "join")
     names = ColumnNames()
@@ -89,9 +91,7 @@ def _join_keys(
     conditions: tuple[Expression, ...], left: Schema, right: Schema, environment: Environment, operator: str
 ) -> tuple[JoinKey, ...]:
     rows = Rows(operator=operator, sides=(left, right))
-    return tuple(
-        key for condition in conditions for key in _condition_keys(condition, left, right, rows, environment)
-    )
+    return tuple(key for condition in conditions for key in _condition_keys(condition, left, right, rows, environment))
 
 
 def _condition_keys(
@@ -195,9 +195,7 @@ def _final_names(columns: dict[_Key, KqlType]) -> list[tuple[str, KqlType]]:
     ]
 
 
-def _leg(
-    leg: Relation, index: int, columns: dict[_Key, KqlType], schema: Schema, has_source: bool, span: Span
-) -> Plan:
+def _leg(leg: Relation, index: int, columns: dict[_Key, KqlType], schema: Schema, has_source: bool, span: Span) -> Plan:
     expressions: list[BoundExpression] = []
     if has_source:
         expressions.append(Constant(leg.name or f"union_arg{index}", STRING, span))
@@ -207,9 +205,7 @@ def _leg(
             expressions.append(Constant("" if scalar is Scalar.STRING else None, type_, span))
         else:
             expressions.append(convert(ColumnReference(name, own.type, span), type_))
-    is_same = leg.schema.names == schema.names and all(
-        isinstance(each, ColumnReference) for each in expressions
-    )
+    is_same = leg.schema.names == schema.names and all(isinstance(each, ColumnReference) for each in expressions)
     return leg.plan if is_same else Project(leg.plan, schema, tuple(expressions))
 
 

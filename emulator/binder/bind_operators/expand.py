@@ -89,16 +89,16 @@ def bind_mv_apply(node: syntax.MvApply, relation: Relation, environment: Environ
     carried = tuple(column.name for column in kept if subplan.schema.find(column.name) is None)
     schema = Schema((*(column for column in kept if column.name in carried), *subplan.schema))
     plan = ForEachGroup(relation.plan, (), subplan, schema, carried)
-    order = [column.name for column in kept] + [name for name in subplan.schema.names if relation.schema.find(name) is None or name in replaced]
+    order = [column.name for column in kept] + [
+        name for name in subplan.schema.names if relation.schema.find(name) is None or name in replaced
+    ]
     ordered = Schema(tuple(column for name in order if (column := schema.find(name)) is not None))
     if ordered.names == schema.names:
         return plan
     return Project(plan, ordered, tuple(ColumnReference(each.name, each.type, node.span) for each in ordered))
 
 
-def subquery(
-    operators: tuple[syntax.Operator, ...], source: Relation, environment: Environment, span: Span
-) -> Plan:
+def subquery(operators: tuple[syntax.Operator, ...], source: Relation, environment: Environment, span: Span) -> Plan:
     """Bind operators that have no source of their own."""
     placeholder = NameSource(Name("", span), span)
     return environment.pipeline(Pipeline(placeholder, operators, span), source).plan

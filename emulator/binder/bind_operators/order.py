@@ -45,7 +45,9 @@ def sort_keys(
         expression = environment.expression(key.expression, rows)
         if expression.type.scalar is Scalar.DYNAMIC:
             raise not_allowed(
-                f"'{operator}' operator: values of type dynamic have no order", key.span, "convert the key, for example with tostring()"
+                f"'{operator}' operator: values of type dynamic have no order",
+                key.span,
+                "convert the key, for example with tostring()",
             )
         ascending = bool(key.ascending)
         nulls_first = ascending if key.nulls_first is None else key.nulls_first
@@ -65,7 +67,10 @@ def bind_scan(node: syntax.Scan, relation: Relation, environment: Environment) -
     """Bind `scan`: the declared columns and the match id follow the input's columns."""
     if not is_serialized(relation.plan):
         raise SemanticFault(
-            "'scan' operator: the input must be serialized", NOT_SERIALIZED, node.span, "put 'sort by …' or 'serialize' before it"
+            "'scan' operator: the input must be serialized",
+            NOT_SERIALIZED,
+            node.span,
+            "put 'sort by …' or 'serialize' before it",
         )
     declarations: list[tuple[Column, BoundExpression | None]] = []
     for declaration in node.declarations:
@@ -75,7 +80,9 @@ def bind_scan(node: syntax.Scan, relation: Relation, environment: Environment) -
             raise duplicate_name("scan", name, declaration.column.span)
         default = None
         if declaration.default is not None:
-            default = require(environment.expression(declaration.default, NO_ROWS), type_, "scan", f"the default of '{name}'")
+            default = require(
+                environment.expression(declaration.default, NO_ROWS), type_, "scan", f"the default of '{name}'"
+            )
         declarations.append((Column(name, type_), default))
     declared = tuple(column for column, _ in declarations)
     state = Schema((*relation.schema.columns, *declared))
@@ -91,10 +98,10 @@ def bind_scan(node: syntax.Scan, relation: Relation, environment: Environment) -
     return ScanMatch(relation.plan, Schema(tuple(columns)), match_id, tuple(declarations), steps)
 
 
-def _scan_step(
-    step: syntax.ScanStep, declared: tuple[Column, ...], rows: Rows, environment: Environment
-) -> ScanStep:
-    condition = require(environment.expression(step.condition, rows), BOOL, "scan", f"the condition of step '{step.name.text}'")
+def _scan_step(step: syntax.ScanStep, declared: tuple[Column, ...], rows: Rows, environment: Environment) -> ScanStep:
+    condition = require(
+        environment.expression(step.condition, rows), BOOL, "scan", f"the condition of step '{step.name.text}'"
+    )
     if step.optional:
         raise not_allowed(f"'scan' operator: step '{step.name.text}' is optional, which is not supported", step.span)
     types = {column.name: column.type for column in declared}

@@ -101,21 +101,21 @@ def named_columns(bound: list[NamedExpression], operator: str) -> list[tuple[str
     return columns
 
 
-def bind_project_away(node: syntax.ProjectAway, relation: Relation, environment: Environment) -> Plan:
+def bind_project_away(node: syntax.ProjectAway, relation: Relation, _environment: Environment) -> Plan:
     """Bind `project-away`."""
     away = {name for pattern in node.patterns for name in matching(pattern, relation.schema, "project-away")}
     kept = tuple(column for column in relation.schema if column.name not in away)
     return select(relation.plan, Schema(kept), node.span)
 
 
-def bind_project_keep(node: syntax.ProjectKeep, relation: Relation, environment: Environment) -> Plan:
+def bind_project_keep(node: syntax.ProjectKeep, relation: Relation, _environment: Environment) -> Plan:
     """Bind `project-keep`: the columns stay in the input's order."""
     keep = {name for pattern in node.patterns for name in matching(pattern, relation.schema, "project-keep")}
     kept = tuple(column for column in relation.schema if column.name in keep)
     return select(relation.plan, Schema(kept), node.span)
 
 
-def bind_project_rename(node: syntax.ProjectRename, relation: Relation, environment: Environment) -> Plan:
+def bind_project_rename(node: syntax.ProjectRename, relation: Relation, _environment: Environment) -> Plan:
     """Bind `project-rename`: columns keep their places."""
     renamed: dict[str, str] = {}
     for projection in node.columns:
@@ -135,7 +135,7 @@ def bind_project_rename(node: syntax.ProjectRename, relation: Relation, environm
     return project(relation.plan, columns)
 
 
-def bind_project_reorder(node: syntax.ProjectReorder, relation: Relation, environment: Environment) -> Plan:
+def bind_project_reorder(node: syntax.ProjectReorder, relation: Relation, _environment: Environment) -> Plan:
     """Bind `project-reorder`: the listed columns come first, the rest follows in its order."""
     ordered: list[str] = []
     for pattern in node.patterns:
@@ -206,7 +206,7 @@ def row_count(node: Expression, environment: Environment, operator: str) -> Boun
     return count
 
 
-def bind_getschema(node: syntax.Getschema, relation: Relation, environment: Environment) -> Plan:
+def bind_getschema(node: syntax.Getschema, relation: Relation, _environment: Environment) -> Plan:
     """Bind `getschema`: the answer is known without reading a row."""
     span = node.span
     rows = tuple(
