@@ -92,25 +92,26 @@ class LandingStore:
                 "_from": _aware(each[f"{landing.time}_min"]),
                 "_to": _aware(each[f"{landing.time}_max"]),
             }
-            answer = await self._eventhouse.query(_stored_query(landing), parameters=parameters)
-            found.append(answer.arrow.select(_compared(landing)))
-        schema = pa.schema([landing.schema.field(name) for name in _compared(landing)])
+            answer = await self._eventhouse.query(stored_query(landing), parameters=parameters)
+            found.append(answer.arrow.select(compared_columns(landing)))
+        schema = pa.schema([landing.schema.field(name) for name in compared_columns(landing)])
         return pa.concat_tables([table.cast(schema) for table in found]) if found else schema.empty_table()
 
 
-def _compared(landing: Landing) -> list[str]:
+def compared_columns(landing: Landing) -> list[str]:
+    """Return the columns that tell whether a row says something new."""
     if not landing.restated:
         return list(landing.key)
     return [name for name in landing.schema.names if name != "ReceivedAt"]
 
 
-def _stored_query(landing: Landing) -> str:
-    """The rows that hold at present in a range of one symbol; names come from the landing table, values do not."""
+def stored_query(landing: Landing) -> str:
+    """Return the query for the rows that hold at present in a range of one symbol; its values are parameters."""
     return f"""declare query_parameters(_symbol: string, _from: datetime, _to: datetime);
 {landing.table}
 | where Symbol == _symbol and {landing.time} between (_from .. _to)
 | summarize arg_max(ReceivedAt, *) by {", ".join(landing.key)}
-| project {", ".join(_compared(landing))}"""
+| project {", ".join(compared_columns(landing))}"""
 
 
 def _missing(landing: Landing, batch: pa.Table, stored: pa.Table) -> pa.Table:
@@ -118,7 +119,7 @@ def _missing(landing: Landing, batch: pa.Table, stored: pa.Table) -> pa.Table:
     if not stored.num_rows:
         return batch
     keys = list(landing.key)
-    values = [name for name in _compared(landing) if name not in keys]
+    values = [name for name in compared_columns(landing) if name not in keys]
     numbered = batch.select(keys + values).append_column("row", pa.array(np.arange(batch.num_rows)))
     right = stored.append_column("is_stored", pa.repeat(True, stored.num_rows))
     joined = numbered.join(right, keys=keys, join_type="left outer", right_suffix=" stored")

@@ -8,8 +8,13 @@ import orjson
 import pytest
 
 import kql
+from emulator.binder.bind import bind_query
+from emulator.syntax.parser import parse_query
+from kql.binding import DatabaseBinder
+from kql.loader import load_database
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
 from producer.model import Trade, encode_trade
+from producer.store import compared_columns, stored_query
 from tests.producer.clock import START
 
 TABLES = Path(kql.__file__).parent / "database" / "tables"
@@ -45,4 +50,13 @@ def test_a_trade_is_json_with_utc_times() -> None:
         "venue": "SIM",
         "source": "simulated",
         "received_at": "2024-03-01T15:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("landing", [TRADES, DAILY_BARS, INTRADAY_BARS, CORPORATE_ACTIONS], ids=lambda it: it.table)
+def test_the_query_for_stored_rows_fits_the_market_database(landing: Landing) -> None:
+    bound = bind_query(parse_query(stored_query(landing)), DatabaseBinder(load_database()))
+    schema = bound.results[0].schema
+    assert {column.name: str(column.type) for column in schema} == {
+        name: KUSTO[str(landing.schema.field(name).type)] for name in compared_columns(landing)
     }
