@@ -145,8 +145,8 @@ def bind_parse_kv(node: syntax.ParseKv, relation: Relation, environment: Environ
         pattern, groups = _key_pattern(column.name, delimiters[0], delimiters[1], quotes, is_greedy=is_greedy)
         expression = Constant(pattern, STRING, declaration.span)
         parts = [_captured(expression, group, subject, environment) for group in range(1, groups + 1)]
-        value = parts[0] if groups == 1 else call_function("strcat", tuple(parts), declaration.span, environment)
-        captured.append((column, convert(value, column.type)))
+        found = parts[0] if groups == 1 else call_function("strcat", tuple(parts), declaration.span, environment)
+        captured.append((column, convert(found, column.type)))
     return _with_columns(source, relation.schema, captured, node.span)
 
 
