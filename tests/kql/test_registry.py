@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+
+from emulator.syntax.parser import parse_query
+from kql.errors import DefinitionError
+from kql.loader import DATABASE_FOLDER, MarketDatabase, load_database
+from kql.registry import REGISTRY_FILE, Registry, load_registry
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry()
+
+
+def test_the_routes_of_version_1(registry: Registry) -> None:
+    offered = {
+        endpoint.route: {parameter.name for parameter in endpoint.parameters if parameter.location == "query"}
+        for endpoint in registry.endpoints
+    }
+    when, span = {"as_of"}, {"from", "to", "as_of"}
+    assert offered == {
+        "/v1/companies": set(),
+        "/v1/market/summary": when,
+        "/v1/prices/latest": {"symbols"} | when,
+        "/v1/prices/{symbol}/latest": when,
+        "/v1/prices/{symbol}/history": {"interval", "adjusted"} | span,
+        "/v1/analytics/{symbol}/rolling-average": {"kind", "window", "interval", "adjusted"} | span,
+        "/v1/analytics/{symbol}/daily-range": {"adjusted"} | span,
+        "/v1/analytics/{symbol}/volume": {"window"} | span,
+        "/v1/analytics/{symbol}/volatility": {"estimator", "window"} | span,
+    }
+
+
+def test_every_released_function_has_a_route(registry: Registry) -> None:
+    released = {path.stem for path in (DATABASE_FOLDER / "functions").glob("*.kql")}
+    assert {endpoint.contract.name for endpoint in registry.endpoints} == released
+
+
+def test_the_query_is_constant_text_and_carries_no_value(registry: Registry) -> None:
+    endpoint = registry.find("/v1/analytics/{symbol}/volatility")
+    assert endpoint is not None
+    assert endpoint.query_text == (
+        'declare query_parameters(symbol: string, estimator: string = "close", window: int = 20, '
+        "startTime: datetime = datetime(null), endTime: datetime = datetime(null), asOf: datetime = datetime(null));\n"
+        "Volatility_v1(symbol, estimator, window, startTime, endTime, asOf)"
+    )
+    for each in registry.endpoints:
+        parse_query(each.query_text)
+
+
+def test_a_parameter_carries_what_the_function_and_the_registry_say(registry: Registry) -> None:
+    endpoint = registry.find("/v1/analytics/{symbol}/volatility")
+    assert endpoint is not None
+    symbol, start, window = (endpoint.parameter(name) for name in ("symbol", "from", "window"))
+    assert symbol is not None
+    assert (symbol.location, symbol.is_required, symbol.is_symbol) == ("path", True, True)
+    assert start is not None
+    assert (start.argument, start.default, start.before) == ("startTime", None, "to")
+    assert window is not None
+    assert (window.default, window.minimum, window.maximum, window.example) == (20, 2, 1000, 20)
+    assert endpoint.examples["Volatility"] == 0.1874
+
+
+def test_every_public_parameter_and_column_has_an_example(registry: Registry) -> None:
+    for endpoint in registry.endpoints:
+        assert [each.name for each in endpoint.parameters if each.example is None] == []
+        assert [column.name for column in endpoint.contract.result if column.name not in endpoint.examples] == []
+
+
+def extended(folder: Path, entry: str, kql: str = "") -> tuple[Path, MarketDatabase]:
+    """Return the registry with one more entry, and the database with one more file."""
+    file = folder / "registry.toml"
+    file.write_text(REGISTRY_FILE.read_text(encoding="utf-8") + entry, encoding="utf-8")
+    (folder / "Spread_v1.kql").write_text(
+        kql or '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: int = 5) '
+        "{ DailyRange_v1(symbol) | top days by Timestamp | project Symbol, Timestamp, Range }\n",
+        encoding="utf-8",
+    )
+    return file, load_database(DATABASE_FOLDER, folder)
+
+
+def test_a_file_and_an_entry_make_an_endpoint(tmp_path: Path) -> None:
+    entry = '\n[[endpoint]]\nroute = "/v1/analytics/{symbol}/spread"\nfunction = "Spread_v1"\n'
+    endpoint = load_registry(*extended(tmp_path, entry)).find("/v1/analytics/{symbol}/spread")
+    assert endpoint is not None
+    assert [(each.name, each.location, each.default) for each in endpoint.parameters] == [
+        ("symbol", "path", None),
+        ("days", "query", 5),
+    ]
+    assert endpoint.contract.result.names == ("Symbol", "Timestamp", "Range")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message", "hint"),
+    [
+        ('route = "/v1/x/{symbol}"\nfunction = "Spread_v2"', "no function 'Spread_v2'", "is 'Spread_v1' meant?"),
+        ('route = "/v1/x/{ticker}"\nfunction = "Spread_v1"', "the route names ['ticker']", "symbol, days"),
+        ('route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\nmaxage = 3', "'maxage' is unknown", "is 'max_age' meant?"),
+        ('route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\nmax_age = "3"', "'max_age' is a number of seconds", ""),
+        ('route = "/v1/market/summary"\nfunction = "Spread_v1"', "stands twice", ""),
+        ('route = "v1/x"\nfunction = "Spread_v1"', "an endpoint needs a route and a function", ""),
+        (
+            'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.parameter.window]\nminimum = 2',
+            "Spread_v1 has no parameter 'window'",
+            "it has symbol, days",
+        ),
+        (
+            'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.parameter.days]\nminimun = 2',
+            "'minimun' is unknown in the parameter days",
+            "is 'minimum' meant?",
+        ),
+    ],
+)
+def test_a_mistake_in_the_registry_is_named_with_its_line(tmp_path: Path, entry: str, message: str, hint: str) -> None:
+    file, database = extended(tmp_path, f"\n[[endpoint]]\n{entry}\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file, database)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.file == file
+    assert caught.value.line is not None
+
+
+def test_toml_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    file, database = extended(tmp_path, "\n[[endpoint]\n")
+    with pytest.raises(DefinitionError, match="not valid TOML") as caught:
+        load_registry(file, database)
+    assert caught.value.line == len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
