@@ -1,0 +1,55 @@
+"""The embedded Eventhouse as the conformance runner calls it: one query, in memory, no tables."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+import duckdb
+
+from emulator.binder.entities import NoEntities
+from emulator.binder.plan import Stored
+from emulator.engine.execute import Compiler, execute, prepare_connection
+from emulator.result import ResultTable
+from emulator.sql.ast import From
+from emulator.types import Scalar, TICKS_PER_DAY, TICKS_PER_SECOND
+
+Columns = list[tuple[str, str]]
+Rows = list[list[object]]
+
+
+class NoStorage:
+    """A database without tables: the binder finds none, so none is asked for."""
+
+    def relation(self, stored: Stored, alias: str) -> From:
+        raise LookupError(stored.name)
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    opened = duckdb.connect()
+    opened.execute("SET threads = 1")
+    prepare_connection(opened)
+    return opened
+
+
+def run(kql: str, fixtures_dir: str) -> tuple[Columns, Rows]:
+    """Run a query and return its first result's columns as (name, KQL type), and its rows."""
+    compiled = Compiler().compile(kql, NoEntities(), NoStorage(), 0)
+    table = execute(compiled, connection(), now=datetime.now(UTC).replace(tzinfo=None))[0]
+    return [(column.name, str(column.type)) for column in table.schema], rows_of(table)
+
+
+def rows_of(table: ResultTable) -> Rows:
+    """Return the rows with timespans in Kusto's text form, the only canonical type without one in Python."""
+    spans = {n for n, column in enumerate(table.schema) if column.type.scalar is Scalar.TIMESPAN}
+    return [
+        [timespan_text(cell) if n in spans and isinstance(cell, int) else cell for n, cell in enumerate(row)]
+        for row in table.rows()
+    ]
+
+
+def timespan_text(ticks: int) -> str:
+    sign, ticks = ("-", -ticks) if ticks < 0 else ("", ticks)
+    days, rest = divmod(ticks, TICKS_PER_DAY)
+    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{sign}{f'{days}.' if days else ''}{clock}{f'.{fraction:07d}' if fraction else ''}"
