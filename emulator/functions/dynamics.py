@@ -5,7 +5,7 @@ from emulator.functions.function import Function, Operand, Signature
 from emulator.functions.physical import as_json, as_list
 from emulator.functions.shorthand import DYNAMICS, TEXT, param, repeated, simple
 from emulator.sql.ast import Sql
-from emulator.sql.build import call, case, lit, op
+from emulator.sql.build import call, case, cast, coalesce, lit, op
 from emulator.types import BOOL, DYNAMIC, STRING, Scalar, list_of
 
 
@@ -31,6 +31,12 @@ def _keys(operands: tuple[Operand, ...]) -> Sql:
     return case((op("=", call("json_type", bag), lit("OBJECT")), call("json_keys", bag)))
 
 
+def _on_text(function: str, *arguments: Sql) -> Sql:
+    # The engine's functions take and give JSON as text.
+    first, *rest = arguments
+    return cast(call(function, cast(first, "VARCHAR"), *rest), "JSON")
+
+
 BAGS: tuple[Function, ...] = (
     _packing("bag_pack"),
     _packing("pack"),
@@ -48,7 +54,7 @@ BAGS: tuple[Function, ...] = (
         "One bag of the members of several; of members of one name the first bag's stays.",
         (param("first", DYNAMICS), repeated("next", DYNAMICS)),
         DYNAMIC,
-        lambda o: call("kql_bag_merge", call("list_value", *(as_json(each) for each in o))),
+        lambda o: _on_text("kql_text_bag_merge", call("json_array", *(as_json(each) for each in o))),
         ("print bag_merge(dynamic({'a': 1}), dynamic({'a': 2, 'b': 3}))", '{"a":1,"b":3}'),
     ),
     simple(
@@ -56,7 +62,7 @@ BAGS: tuple[Function, ...] = (
         "The bag without some members; '$.a.b' names a member of a member.",
         (param("bag", DYNAMICS), param("keys", DYNAMICS)),
         DYNAMIC,
-        lambda o: call("kql_bag_remove_keys", as_json(o[0]), as_list(o[1], Scalar.STRING)),
+        lambda o: _on_text("kql_text_bag_remove_keys", as_json(o[0]), as_list(o[1], Scalar.STRING)),
         ("print bag_remove_keys(dynamic({'a': 1, 'b': 2}), dynamic(['a']))", '{"b":2}'),
     ),
     simple(
@@ -64,7 +70,7 @@ BAGS: tuple[Function, ...] = (
         "The bag with a member set; '$.a.b' names a member of a member.",
         (param("bag", DYNAMICS), param("key", TEXT), param("value")),
         DYNAMIC,
-        lambda o: call("kql_bag_set_key", as_json(o[0]), o[1].sql, as_json(o[2])),
+        lambda o: _on_text("kql_text_bag_set_key", as_json(o[0]), o[1].sql, cast(as_json(o[2]), "VARCHAR")),
         ("print bag_set_key(dynamic({'a': 1}), 'a', 2)", '{"a":2}'),
     ),
     simple(
@@ -72,7 +78,7 @@ BAGS: tuple[Function, ...] = (
         "Whether a bag has a member; '$.a.b' names a member of a member.",
         (param("bag", DYNAMICS), param("key", TEXT)),
         BOOL,
-        lambda o: call("kql_bag_has_key", as_json(o[0]), o[1].sql),
+        lambda o: call("kql_bag_has_key", cast(as_json(o[0]), "VARCHAR"), o[1].sql),
         ("print bag_has_key(dynamic({'a': 1}), 'a')", "True"),
     ),
     simple(
@@ -80,7 +86,7 @@ BAGS: tuple[Function, ...] = (
         "A bag of keys from one array and values from another.",
         (param("keys", DYNAMICS), param("values", DYNAMICS)),
         DYNAMIC,
-        lambda o: call("kql_bag_zip", as_json(o[0]), as_json(o[1])),
+        lambda o: _on_text("kql_text_bag_zip", as_json(o[0]), cast(as_json(o[1]), "VARCHAR")),
         ("print bag_zip(dynamic(['a', 'b']), dynamic([1, 2]))", '{"a":1,"b":2}'),
     ),
     simple(
@@ -88,7 +94,7 @@ BAGS: tuple[Function, ...] = (
         "The array of the arrays of first, second, … items.",
         (repeated("array", DYNAMICS),),
         DYNAMIC,
-        lambda o: call("kql_zip", call("list_value", *(as_json(each) for each in o))),
+        lambda o: _on_text("kql_text_zip", call("json_array", *(as_json(each) for each in o))),
         ("print zip(dynamic([1, 2]), dynamic([3, 4]))", "[[1,3],[2,4]]"),
     ),
     simple(
@@ -96,7 +102,7 @@ BAGS: tuple[Function, ...] = (
         "The JSON text of a dynamic value in canonical order.",
         (param("dynamic"),),
         STRING,
-        lambda o: call("kql_canonical_json", as_json(o[0])),
+        lambda o: coalesce(call("kql_canonical_json", cast(as_json(o[0]), "VARCHAR")), lit("")),
         ("print dynamic_to_json(dynamic({'b': 1, 'a': 2}))", '{"a":2,"b":1}'),
     ),
 )

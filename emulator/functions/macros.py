@@ -161,14 +161,18 @@ MACROS: tuple[Macro, ...] = (
     Macro("kql_add_ticks", ("t", "n"), "make_timestamp(epoch_us(t) + kql_floor_div(n, 10))"),
     Macro("kql_minus", ("a", "b"), "(epoch_us(a) - epoch_us(b)) * 10"),
     # Whole-number arithmetic: floors where SQL truncates.
-    Macro("kql_floor_div", ("a", "b"), "a // b - CASE WHEN a % b <> 0 AND (a < 0) <> (b < 0) THEN 1 ELSE 0 END"),
-    Macro("kql_mod", ("a", "b"), "a % b + CASE WHEN a % b < 0 THEN abs(b) ELSE 0 END"),
+    Macro(
+        "kql_floor_div",
+        ("a", "b"),
+        "a // nullif(b, 0) - CASE WHEN a % nullif(b, 0) <> 0 AND (a < 0) <> (b < 0) THEN 1 ELSE 0 END",
+    ),
+    Macro("kql_mod", ("a", "b"), "a % nullif(b, 0) + CASE WHEN a % nullif(b, 0) < 0 THEN abs(b) ELSE 0 END"),
     Macro("kql_bin_long", ("a", "b"), "a - kql_mod(a, b)"),
     Macro("kql_bin_real", ("a", "b"), "floor(a / b) * b"),
     Macro(
         "kql_bin_datetime",
         ("t", "n"),
-        f"make_timestamp((epoch_us(t) + {_ORIGIN}) - (epoch_us(t) + {_ORIGIN}) % (n // 10) - {_ORIGIN})",
+        f"make_timestamp((epoch_us(t) + {_ORIGIN}) - (epoch_us(t) + {_ORIGIN}) % nullif(n // 10, 0) - {_ORIGIN})",
     ),
     # Texts.
     Macro(

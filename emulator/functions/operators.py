@@ -59,6 +59,10 @@ def _as_long(operand: Operand) -> Sql:
     return cast(operand.sql, "BIGINT") if operand.type.scalar is Scalar.INT else operand.sql
 
 
+def _nonzero(divisor: Operand) -> Sql:
+    return _as_long(divisor) if divisor.is_constant and divisor.value else call("nullif", _as_long(divisor), lit(0))
+
+
 def _arithmetic(operator: str) -> Signature:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         return op(operator, _as_long(operands[0]), _as_long(operands[1]))
@@ -95,7 +99,7 @@ def _scaled(operands: tuple[Operand, ...]) -> Sql:
 def _shortened(operands: tuple[Operand, ...]) -> Sql:
     ticks, divisor = operands
     if divisor.type.scalar in _WHOLE:
-        return op("//", ticks.sql, _as_long(divisor))
+        return op("//", ticks.sql, _nonzero(divisor))
     return cast(call("trunc", op("/", cast(ticks.sql, "DOUBLE"), cast(divisor.sql, "DOUBLE"))), "BIGINT")
 
 
@@ -113,8 +117,8 @@ def _later(operands: tuple[Operand, ...]) -> Sql:
 
 
 def _divided(operands: tuple[Operand, ...]) -> Sql:
-    # `//` truncates toward zero on whole numbers and gives null for a zero divisor, as Kusto does.
-    return op("//", _as_long(operands[0]), _as_long(operands[1]))
+    # `//` truncates toward zero on whole numbers; a zero divisor gives null.
+    return op("//", _as_long(operands[0]), _nonzero(operands[1]))
 
 
 def _pair(left: frozenset[Scalar], right: frozenset[Scalar]) -> tuple[Parameter, Parameter]:

@@ -1,4 +1,4 @@
-"""Series: arrays of numbers. What SQL cannot say runs in the engine's vectorized functions, named in `UDFS`."""
+"""Series: arrays of numbers. What SQL cannot say runs in the engine's vectorized functions, named in `udf`."""
 
 from emulator.functions.function import Function, Operand, ResultName, Signature
 from emulator.functions.physical import as_list, as_type
@@ -9,12 +9,6 @@ from emulator.types import BOOL, KqlType, Scalar, list_of
 
 _REALS = list_of(Scalar.REAL)
 _SERIES = param("series", DYNAMICS)
-
-# Functions that the engine registers: name to parameter types and result type in DuckDB.
-UDFS: dict[str, tuple[tuple[str, ...], str]] = {
-    "kql_series_fir": (("DOUBLE[]", "DOUBLE[]", "BOOLEAN", "BOOLEAN"), "DOUBLE[]"),
-    "kql_series_iir": (("DOUBLE[]", "DOUBLE[]", "DOUBLE[]"), "DOUBLE[]"),
-}
 
 
 def _reals(operand: Operand) -> Sql:
