@@ -19,6 +19,7 @@ from emulator.engine.faults import kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.results import fetch
+from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
 from emulator.result import ResultTable
@@ -95,6 +96,7 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
 
 def prepare_connection(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection what compiled queries rely on; macros live as long as the connection."""
+    register(connection)
     for macro in MACROS:
         connection.execute(macro.create_statement())
 
