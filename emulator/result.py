@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from emulator.errors import LimitFault
 from emulator.types import Schema
 
 if TYPE_CHECKING:
@@ -36,3 +37,10 @@ class ResultTable:
     def records(self) -> list[dict[str, object]]:
         """Return the rows as dictionaries by column name."""
         return [dict(zip(self.schema.names, row, strict=True)) for row in self.rows()]
+
+
+@dataclass
+class TruncationFault(LimitFault):
+    """A result is larger than the request's limits; `tables` hold the results in order, as far as they fit."""
+
+    tables: tuple[ResultTable, ...] = ()

@@ -1,13 +1,11 @@
-"""A finished query on its way to a client: rendered rows, what was cut off, and the figures about it."""
+"""A finished query on its way to a client: rendered rows, and the fault that cut them short."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from emulator.result import ResultTable
-from emulator.server.errors import TruncationFault
-from emulator.server.properties import Truncation
+from emulator.result import ResultTable, TruncationFault
 from emulator.server.values import rows_json
 
 _NO_VISUALIZATION: dict[str, object] = dict.fromkeys(
@@ -56,36 +54,9 @@ class Answer:
     fault: TruncationFault | None = None
 
 
-def render(
-    tables: Sequence[ResultTable], truncation: Truncation
-) -> tuple[tuple[RenderedTable, ...], TruncationFault | None]:
-    """Render primary tables up to the request's limits."""
-    rendered: list[RenderedTable] = []
-    fault: TruncationFault | None = None
-    records, size = truncation.records, truncation.size
-    for table in tables:
-        if records is not None and len(table) > records:
-            table = _head(table, records)
-            fault = TruncationFault(
-                f"The results of this query exceed the set limit of {truncation.records} records",
-                code="E_QUERY_RESULT_SET_TOO_LARGE",
-            )
-        rows = rows_json(table)
-        if size is not None and len(rows) > size:
-            table = _head(table, int(len(table) * size / len(rows)))
-            rows = rows_json(table)
-            fault = TruncationFault(
-                f"The results of this query exceed the set limit of {truncation.size} bytes",
-                code="E_QUERY_RESULT_SET_TOO_LARGE",
-            )
-        records = None if records is None else records - len(table)
-        size = None if size is None else max(0, size - len(rows))
-        rendered.append(RenderedTable(table, rows, _visualization(table)))
-    return tuple(rendered), fault
-
-
-def _head(table: ResultTable, count: int) -> ResultTable:
-    return ResultTable(table.schema, table.arrow.slice(0, count), table.name, table.visualization)
+def render(tables: Sequence[ResultTable]) -> tuple[RenderedTable, ...]:
+    """Render primary tables."""
+    return tuple(RenderedTable(table, rows_json(table), _visualization(table)) for table in tables)
 
 
 def _visualization(table: ResultTable) -> str:

@@ -11,22 +11,13 @@ import orjson
 from emulator.errors import EntityAlreadyExists, EntityNotFound, IngestionFault, KustoError, LimitFault, SemanticFault
 from emulator.errors import SyntaxFault as KqlSyntaxFault
 
+TIMEOUT_CODE = "E_QUERY_TIMEOUT"
+
 
 class TimeoutFault(LimitFault):
     """The request ran longer than its `servertimeout`."""
 
-    kind = "Request timed out"
     http_status = 504
-
-
-class TruncationFault(LimitFault):
-    """The result is larger than the request's limits; what fits was sent."""
-
-    def __str__(self) -> str:
-        return (
-            f"Query execution has exceeded the allowed limits (80DA0003): {self.message}, so not all records were "
-            "returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)"
-        )
 
 
 class ForbiddenFault(KustoError):
@@ -77,10 +68,6 @@ _WORDS: tuple[tuple[type[KustoError], _Words], ...] = (
     (EntityAlreadyExists, _Words("BadRequest_EntityAlreadyExists", "Kusto.Data.Exceptions.EntityExistsException")),
     (IngestionFault, _Words("BadRequest_StreamingIngestionFailed", "Kusto.Data.Exceptions.KustoBadRequestException")),
     (
-        TimeoutFault,
-        _Words("GatewayTimeout", "Kusto.Data.Exceptions.KustoServiceTimeoutException", "Request timed out.", ""),
-    ),
-    (
         LimitFault,
         _Words(
             "LimitsExceeded",
@@ -98,10 +85,16 @@ _WORDS: tuple[tuple[type[KustoError], _Words], ...] = (
         _Words("BadRequest_PayloadTooLarge", "Kusto.Data.Exceptions.KustoBadRequestException"),
     ),
 )
+_TIMEOUT = _Words("GatewayTimeout", "Kusto.Data.Exceptions.KustoServiceTimeoutException", "Request timed out.", "")
 _BAD_REQUEST = _Words("General_BadRequest", "Kusto.Data.Exceptions.KustoBadRequestException")
 _SERVICE_ERROR = _Words(
     "InternalServiceError", "Kusto.Data.Exceptions.KustoServiceException", "The request failed inside the service.", ""
 )
+
+
+def status_of(fault: KustoError) -> int:
+    """Return the HTTP status of a fault; the engine's own timeout is a timeout of the gateway to a client."""
+    return TimeoutFault.http_status if fault.code == TIMEOUT_CODE else fault.http_status
 
 
 def error_body(fault: KustoError, context: RequestContext) -> bytes:
@@ -148,6 +141,8 @@ def timestamp() -> str:
 
 
 def _words(fault: KustoError) -> _Words:
+    if fault.code == TIMEOUT_CODE:
+        return _TIMEOUT
     if fault.http_status >= 500 and not isinstance(fault, LimitFault):
         return _SERVICE_ERROR
     return next((words for kind, words in _WORDS if isinstance(fault, kind)), _BAD_REQUEST)

@@ -17,7 +17,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
-from emulator.server.errors import InternalFault, PayloadFault, RequestContext, TimeoutFault, error_body
+from emulator.server.errors import (
+    TIMEOUT_CODE,
+    InternalFault,
+    PayloadFault,
+    RequestContext,
+    TimeoutFault,
+    error_body,
+    status_of,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +69,7 @@ class Workers:
         except TimeoutError:
             raise TimeoutFault(
                 f"The request did not finish within its server timeout of {within}",
-                code="GatewayTimeout",
+                code=TIMEOUT_CODE,
                 hint="narrow the query, or raise the option 'servertimeout' (at most 1h)",
             ) from None
 
@@ -112,7 +120,7 @@ class Exchange:
 
     def fail(self, fault: KustoError) -> Response:
         """Return a fault as Kusto's error document."""
-        return self.reply(error_body(fault, self.context), status=fault.http_status)
+        return self.reply(error_body(fault, self.context), status=status_of(fault))
 
     def _encoding(self, size: int) -> str | None:
         if size <= self.compress_above:

@@ -17,8 +17,6 @@ from emulator.errors import KustoError
 QUERY_TIMEOUT = timedelta(minutes=4)
 COMMAND_TIMEOUT = timedelta(minutes=10)
 LONGEST_TIMEOUT = timedelta(hours=1)
-MAX_RECORDS = 500_000
-MAX_BYTES = 64 * 1024 * 1024
 
 # Clients put this name where their caller gave no database.
 DEFAULT_DATABASE_NAME = "NetDefaultDB"
@@ -38,14 +36,6 @@ _UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Truncation:
-    """How much of a result is sent: records over all primary tables and bytes of row text; None is no limit."""
-
-    records: int | None = MAX_RECORDS
-    size: int | None = MAX_BYTES
-
-
-@dataclass(frozen=True, slots=True)
 class WireRequest:
     """One query or management command as received, with its options read."""
 
@@ -53,7 +43,6 @@ class WireRequest:
     database: str | None
     properties: RequestProperties
     timeout: timedelta
-    truncation: Truncation
     read_only: bool
     defer_failures: bool
     fragmented: bool
@@ -98,7 +87,6 @@ def read_fields(fields: Mapping[str, object], headers: Mapping[str, str], defaul
         database=named_database(database),
         properties=properties,
         timeout=timeout,
-        truncation=_truncation(options),
         read_only=flag(headers.get("x-ms-readonly"))
         or flag(options.get("request_readonly"))
         or flag(options.get("request_readonly_hardline")),
@@ -148,25 +136,6 @@ def _timeout(options: Mapping[str, object], default: timedelta) -> timedelta:
     if timeout <= timedelta(0):
         raise KustoError(f"The option 'servertimeout' is not positive: '{sent}'")
     return min(timeout, LONGEST_TIMEOUT)
-
-
-def _truncation(options: Mapping[str, object]) -> Truncation:
-    if flag(options.get("notruncation")):
-        return Truncation(None, None)
-    return Truncation(
-        _count(options, "truncationmaxrecords", MAX_RECORDS), _count(options, "truncationmaxsize", MAX_BYTES)
-    )
-
-
-def _count(options: Mapping[str, object], name: str, default: int) -> int:
-    sent = options.get(name, default)
-    try:
-        count = int(str(sent))
-    except ValueError:
-        raise KustoError(f"The option '{name}' is not a whole number: '{sent}'") from None
-    if count < 0:
-        raise KustoError(f"The option '{name}' is negative: {count}")
-    return count
 
 
 def _document(properties: object) -> dict[str, object]:

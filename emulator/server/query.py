@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError, UnsupportedFault
-from emulator.result import ResultTable
+from emulator.result import ResultTable, TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
@@ -63,16 +63,19 @@ class QueryEndpoints:
     def _answer(self, wire: WireRequest, exchange: Exchange) -> Answer:
         started = time.perf_counter()
         tables: tuple[ResultTable, ...]
+        truncation: TruncationFault | None = None
         try:
             if wire.is_command:
                 tables = (self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties),)
             else:
                 tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties)
+        except TruncationFault as fault:
+            tables, truncation = fault.tables, fault
         except KustoError as fault:
             raise fault.with_source(wire.text) from None
-        rendered, truncated = render(tables, wire.truncation)
+        rendered = render(tables)
         return Answer(
-            rendered, exchange.client_request_id, exchange.activity_id, time.perf_counter() - started, truncated
+            rendered, exchange.client_request_id, exchange.activity_id, time.perf_counter() - started, truncation
         )
 
 

@@ -7,10 +7,9 @@ import pyarrow as pa
 import pytest
 
 from emulator.errors import EngineFault, EntityNotFound, SemanticFault, SyntaxFault
-from emulator.result import ResultTable
+from emulator.result import ResultTable, TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import RequestContext, error_body
-from emulator.server.properties import Truncation
 from emulator.server.v1 import render_command, render_ingestion, render_v1
 from emulator.server.v2 import render_v2
 from emulator.text import Span
@@ -26,9 +25,14 @@ def numbers(count: int, name: str = "PrimaryResult") -> ResultTable:
     )
 
 
-def answer(*tables: ResultTable, records: int | None = None, size: int | None = None) -> Answer:
-    rendered, fault = render(tables, Truncation(records, size))
-    return Answer(rendered, CONTEXT.client_request_id, CONTEXT.activity_id, 0.25, fault)
+def answer(*tables: ResultTable, fault: TruncationFault | None = None) -> Answer:
+    return Answer(render(tables), CONTEXT.client_request_id, CONTEXT.activity_id, 0.25, fault)
+
+
+def truncated(count: int) -> Answer:
+    words = "The results of this query exceed the set limit of 3 records"
+    tables = (numbers(count),)
+    return answer(*tables, fault=TruncationFault(words, "E_QUERY_RESULT_SET_TOO_LARGE", tables=tables))
 
 
 def frames(answered: Answer, *, defer: bool = False, fragmented: bool = False) -> list[dict[str, object]]:
@@ -71,7 +75,7 @@ def test_a_visualization_is_json_in_a_string() -> None:
 
 
 def test_a_truncated_result_ends_in_an_error_among_its_rows() -> None:
-    read = frames(answer(numbers(5), records=3))
+    read = frames(truncated(3))
     assert [frame.get("TableKind") for frame in read] == [None, "QueryProperties", "PrimaryResult", None]
     rows = read[2]["Rows"]
     assert isinstance(rows, list)
@@ -82,28 +86,15 @@ def test_a_truncated_result_ends_in_an_error_among_its_rows() -> None:
 
 
 def test_deferred_failures_stand_in_the_completion_information() -> None:
-    read = frames(answer(numbers(5), records=3), defer=True)
+    read = frames(truncated(3), defer=True)
     assert len(read[2]["Rows"]) == 3  # type: ignore[arg-type]  # JSON
     levels = [row[5] for row in read[3]["Rows"]]  # type: ignore[attr-defined]  # JSON
     assert levels == [2, 6]
     assert read[-1] == {"FrameType": "DataSetCompletion", "HasErrors": True, "Cancelled": False}
 
 
-def test_the_record_limit_spans_all_tables() -> None:
-    tables = answer(numbers(2), numbers(2), records=3).tables
-    assert [len(rendered.table) for rendered in tables] == [2, 1]
-
-
-def test_a_result_is_cut_to_the_size_limit() -> None:
-    answered = answer(numbers(1000), size=1000)
-    assert answered.fault is not None
-    assert "1000 bytes" in str(answered.fault)
-    assert 0 < len(answered.tables[0].rows) <= 1000
-
-
-@pytest.mark.parametrize("limit", [0, 1])
-def test_an_empty_head_still_reports_the_fault(limit: int) -> None:
-    rows = frames(answer(numbers(5), size=limit))[2]["Rows"]
+def test_a_result_of_which_nothing_fits_still_reports_the_fault() -> None:
+    rows = frames(truncated(0))[2]["Rows"]
     assert isinstance(rows, list)
     assert list(error_rows(rows)) == ["LimitsExceeded"]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from emulator.errors import KustoError
-from emulator.server.properties import QUERY_TIMEOUT, Truncation, WireRequest, read_body, read_timespan
+from emulator.server.properties import QUERY_TIMEOUT, WireRequest, read_body, read_timespan
 
 
 def read(document: object, headers: dict[str, str] | None = None) -> WireRequest:
@@ -65,20 +65,11 @@ def test_database_and_properties_may_be_absent(document: dict[str, object]) -> N
     wire = read(document)
     assert wire.database is None
     assert wire.timeout == QUERY_TIMEOUT
-    assert wire.truncation == Truncation(500_000, 64 * 1024 * 1024)
 
 
 def test_timeouts_end_at_one_hour() -> None:
     assert read({"csl": "T", "properties": {"Options": {"servertimeout": "5h"}}}).timeout == timedelta(hours=1)
     assert read({"csl": "T", "properties": {"Options": {"norequesttimeout": True}}}).timeout == timedelta(hours=1)
-
-
-def test_limits_are_lowered_or_lifted() -> None:
-    few = {"truncationmaxrecords": "3", "truncationmaxsize": 100}
-    assert read({"csl": "T", "properties": {"Options": few}}).truncation == Truncation(3, 100)
-    assert read({"csl": "T", "properties": {"Options": {"notruncation": True} | few}}).truncation == Truncation(
-        None, None
-    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +82,6 @@ def test_limits_are_lowered_or_lifted() -> None:
         ({"csl": "T", "properties": "{"}, "'properties' is not JSON"),
         ({"csl": "T", "properties": []}, "'properties' is not an object"),
         ({"csl": "T", "properties": {"Options": 1}}, "'Options'"),
-        ({"csl": "T", "properties": {"Options": {"truncationmaxrecords": "few"}}}, "truncationmaxrecords"),
         ({"csl": "T", "properties": {"Options": {"servertimeout": "0:00:00"}}}, "not positive"),
     ],
 )

@@ -1,0 +1,25 @@
+"""A wire on a free loopback port, in a thread of the test process."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.applications import Starlette
+
+from emulator.server.listen import bind, server_for, url_of
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve an application for the duration; yields its URL."""
+    listener = bind("127.0.0.1", 0)
+    server = server_for(app)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+    thread.start()
+    try:
+        yield url_of(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

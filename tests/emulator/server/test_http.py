@@ -1,0 +1,194 @@
+"""The wire seen as HTTP: paths, headers, compression, browsers, tokens."""
+
+import gzip
+import json
+import zlib
+
+import httpx
+import pytest
+
+from emulator.engine.eventhouse import Eventhouse
+from emulator.server.app import create_app
+from emulator.server.exchange import ExchangePolicy
+
+QUERY = "/v2/rest/query"
+TOKEN = "secret"  # noqa: S105 - a token of this test only
+
+
+def page(eventhouse: Eventhouse, *, token: str | None = None, peer: str = "127.0.0.1") -> httpx.AsyncClient:
+    app = create_app(eventhouse, token=token, policy=ExchangePolicy(compress_above=2000))
+    transport = httpx.ASGITransport(app, client=(peer, 50000))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+
+@pytest.fixture
+async def http(eventhouse: Eventhouse) -> httpx.AsyncClient:
+    return page(eventhouse)
+
+
+def frames(answer: httpx.Response) -> list[dict[str, object]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    read: list[dict[str, object]] = json.loads(answer.content)
+    return read
+
+
+async def test_a_query_needs_neither_database_nor_accept_header(http: httpx.AsyncClient) -> None:
+    answer = await http.post(QUERY, content=b'{"csl": "print n = 1"}')
+    assert frames(answer)[2]["Rows"] == [[1]]
+
+
+async def test_the_query_of_a_url_is_answered_too(http: httpx.AsyncClient) -> None:
+    properties = json.dumps({"Parameters": {"n": 5}})
+    text = "declare query_parameters(n: long); print n"
+    for path in (QUERY, "/v1/rest/query"):
+        answer = await http.get(path, params={"db": "NetDefaultDB", "csl": text, "properties": properties})
+        assert "[[5]]" in answer.text
+
+
+async def test_ids_are_echoed_or_made_up(http: httpx.AsyncClient) -> None:
+    answer = await http.post(QUERY, json={"csl": "print 1"}, headers={"x-ms-client-request-id": "KPC.execute;1"})
+    assert answer.headers["x-ms-client-request-id"] == "KPC.execute;1"
+    assert len(answer.headers["x-ms-activity-id"]) == 36
+    answer = await http.post(QUERY, json={"csl": "print 1", "properties": {"ClientRequestId": "mine"}})
+    assert answer.headers["x-ms-client-request-id"] == "mine"
+    answer = await http.post(QUERY, json={"csl": "print 1"})
+    assert answer.headers["x-ms-client-request-id"].startswith("unspecified;")
+
+
+async def test_commands_are_refused_in_plain_words_by_the_v2_endpoint(http: httpx.AsyncClient) -> None:
+    answer = await http.post(QUERY, json={"csl": ".show tables"})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "do not support api_version=v2" in answer.text
+
+
+async def test_v1_queries_answer_show_commands_and_nothing_stronger(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/rest/query", json={"csl": ".show databases schema"})
+    assert json.loads(answer.content)["Tables"][0]["TableName"] == "Table_0"
+    answer = await http.get("/v1/rest/query", params={"csl": ".drop table Readings"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "not JSON"), (b"{", "not JSON"), (b'{"csl": ""}', "no text"), (b"\x1f\x8bnot gzip", "gzip")],
+)
+async def test_a_malformed_body_is_a_bad_request(http: httpx.AsyncClient, content: bytes, words: str) -> None:
+    answer = await http.post(QUERY, content=content)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["@message"]
+
+
+async def test_a_compressed_query_is_read(http: httpx.AsyncClient) -> None:
+    answer = await http.post(QUERY, content=gzip.compress(b'{"csl": "print n = 1"}'))
+    assert frames(answer)[2]["Rows"] == [[1]]
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip,deflate", "gzip"), ("deflate", "deflate"),
+                                                    ("gzip;q=0, identity", None), ("", None)])  # fmt: skip
+async def test_large_answers_to_other_machines_are_compressed(
+    eventhouse: Eventhouse, accepted: str, encoding: str | None
+) -> None:
+    async with page(eventhouse, peer="192.0.2.1") as far, page(eventhouse) as near:
+        headers = {"accept-encoding": accepted}
+        large = {"csl": "range n from 1 to 1000 step 1"}
+        request = far.build_request("POST", QUERY, json=large, headers=headers)
+        answer = await far.send(request, stream=True)
+        raw = b"".join([chunk async for chunk in answer.aiter_raw()])
+        assert answer.headers.get("content-encoding") == encoding
+        decode = {"gzip": gzip.decompress, "deflate": zlib.decompress, None: bytes}[encoding]
+        assert len(json.loads(decode(raw))[2]["Rows"]) == 1000
+        small = await far.post(QUERY, json={"csl": "print 1"}, headers=headers)
+        local = await near.post(QUERY, json=large, headers=headers)
+        assert "content-encoding" not in {**small.headers, **local.headers}
+
+
+async def test_the_cloud_of_the_server_is_the_sdks_default(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/v1/rest/auth/metadata")).json()["AzureAD"]
+    assert document["KustoServiceResourceId"] == "https://kusto.kusto.windows.net"
+    assert len(document) == 6
+    assert (await http.get("/v1/rest/ping")).text == "Pong!"
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8000"])
+async def test_pages_from_this_machine_may_use_the_server(http: httpx.AsyncClient, origin: str) -> None:
+    preflight = await http.options(QUERY, headers={"origin": origin, "access-control-request-method": "POST"})
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == origin
+    assert "x-ms-client-request-id" in preflight.headers["access-control-allow-headers"]
+    answer = await http.post(QUERY, json={"csl": "print 1"}, headers={"origin": origin})
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert "x-ms-activity-id" in answer.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://example.com", "null", "http://localhost.example.com", "http://[oops"])
+async def test_pages_from_elsewhere_are_refused(http: httpx.AsyncClient, origin: str) -> None:
+    for answer in (
+        await http.post(QUERY, json={"csl": "print 1"}, headers={"origin": origin}),
+        await http.options(QUERY, headers={"origin": origin}),
+    ):
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("host", "status"), [("localhost:8080", 200), ("10.1.2.3", 200), ("[::1]:8080", 200),
+                                              ("attacker.example", 403)])  # fmt: skip
+async def test_a_foreign_name_for_this_machine_is_refused(http: httpx.AsyncClient, host: str, status: int) -> None:
+    answer = await http.post(QUERY, json={"csl": "print 1"}, headers={"host": host})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "secret"}, 401),
+        ({"authorization": "Bearer sécret".encode()}, 401),
+        ({"authorization": "Bearer secret"}, 200),
+        ({"authorization": "Bearer secret", "host": "eventhouse.example"}, 200),
+    ],
+)
+async def test_a_token_is_demanded_where_one_is_set(
+    eventhouse: Eventhouse, headers: dict[str, str], status: int
+) -> None:
+    async with page(eventhouse, token=TOKEN) as http:
+        answer = await http.post(QUERY, json={"csl": "print 1"}, headers=headers)
+        assert answer.status_code == status
+        assert (await http.get("/v1/rest/ping")).status_code == 200
+        assert (await http.get("/v1/rest/auth/metadata")).status_code == 200
+        assert (await http.options(QUERY)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "words"),
+    [
+        ("", b"x", "streamFormat"),
+        ("?streamFormat=csv", b"", "no data"),
+        ("?streamFormat=csv", b"PK\x03\x04...", "Zip"),
+        ("?streamFormat=csv&sourceKind=uri", b'{"sourceUri": "http://127.0.0.1/x"}', "address"),
+        ("?streamFormat=nonsense", b"x", "nonsense"),
+    ],
+)
+async def test_an_unusable_ingestion_is_refused(
+    http: httpx.AsyncClient, query: str, content: bytes, words: str
+) -> None:
+    answer = await http.post(f"/v1/rest/ingest/NetDefaultDB/Readings{query}", content=content)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["@message"]
+
+
+async def test_any_spelling_of_the_format_and_any_header_are_accepted(http: httpx.AsyncClient) -> None:
+    answer = await http.post(
+        "/v1/rest/ingest/NetDefaultDB/Readings?streamFormat=Csv",
+        content=b"2026-01-05T10:00:00Z,a,1.5\n",
+        headers={"content-encoding": "gzip", "content-type": "application/octet-stream"},
+    )
+    assert answer.json()["Tables"][0]["Rows"][0][0] == 1
+
+
+async def test_a_query_in_another_language_is_refused(http: httpx.AsyncClient) -> None:
+    answer = await http.post(QUERY, json={"csl": "select 1", "properties": {"Options": {"query_language": "sql"}}})
+    assert answer.status_code == 400
+    assert "only kql" in answer.text
