@@ -16,8 +16,10 @@ _SERIES = pa.list_(pa.float64())
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the functions to a database, once for all of its connections; calling it again changes nothing."""
-    known = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [_FIRST]).fetchone()
-    if known is not None and known[0]:
+    # Fetched to the end: an open result would keep the connection busy.
+    query = "SELECT 1 FROM duckdb_functions() WHERE function_name = ?"
+    known = connection.execute(query, [_FIRST]).fetchall()
+    if known:
         return
     for function in ENGINE_FUNCTIONS:
         connection.create_function(
