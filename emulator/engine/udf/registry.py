@@ -1,6 +1,7 @@
 """Making the engine's own functions known to DuckDB."""
 
 from collections.abc import Callable
+from inspect import Parameter, Signature
 
 import duckdb
 import numpy as np
@@ -24,12 +25,22 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for function in ENGINE_FUNCTIONS:
         connection.create_function(
             function.name,
-            _IMPLEMENTATIONS[function.name],
+            _with_arity(_IMPLEMENTATIONS[function.name], len(function.parameters)),
             list(function.parameters),
             function.result,
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )
+
+
+def _with_arity(function: Callable[..., pa.Array], count: int) -> Callable[..., pa.Array]:
+    # DuckDB counts the parameters of the signature, and takes none of variable number.
+    def call(*columns: pa.ChunkedArray) -> pa.Array:
+        return function(*columns)
+
+    names = [Parameter(f"c{position}", Parameter.POSITIONAL_ONLY) for position in range(count)]
+    call.__signature__ = Signature(names)  # type: ignore[attr-defined] # functions have it, their type does not say so
+    return call
 
 
 _FIRST = ENGINE_FUNCTIONS[0].name
