@@ -16,8 +16,8 @@ from emulator.text import Span, line_and_column
 # Each level of brackets costs about six Python frames in every later stage.
 MAX_NESTING = 100
 
-_HYPHENATED = re.compile(r"[^\W\d]\w*(?:-[^\W\d]\w*)*")
-_WILDCARD = re.compile(r"[\w*]+")
+_HYPHENATED = re.compile(r"[^\W\d]\w*(?:-[^\W\d]\w*)*", re.ASCII)
+_WILDCARD = re.compile(r"[\w*]+", re.ASCII)
 
 
 class Grammar(Protocol):
@@ -90,6 +90,18 @@ class Cursor:
         if name is None:
             raise self.fault(what)
         return name
+
+    def expect_outside(self, words: frozenset[str], what: str) -> Name:
+        """Read a name that is none of these words, unless it is quoted in brackets."""
+        token = self.token
+        if token.text in words:
+            raise self.keyword_fault(token)
+        return self.expect_name(what)
+
+    def keyword_fault(self, token: Token) -> SyntaxFault:
+        """Return the fault for a keyword where a name should stand."""
+        hint = f"write ['{token.text}'] where it is meant as a name"
+        return self.fault_at(token, "", problem=f"'{token.text}' is a keyword", hint=hint)
 
     def take_name(self) -> Name | None:
         """Read a name if one is here."""

@@ -10,10 +10,12 @@ from emulator.types import Scalar
 # The spellings whose `name(text)` is one literal token, not a call; the parenthesis must follow without a blank.
 _TYPED_LITERALS = "datetime|date|timespan|time|guid|uuid|uniqueid|int32|int64|int|long|real|double|decimal|boolean|bool"
 
+# Names are ASCII; blanks are those of KqlTokens.g4, `WHITESPACE`, and the line separators of Unicode.
 _WORD = r"[^\W\d]\w*"
+_BLANKS = r"\u0085\u00a0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 _TOKEN = re.compile(
     rf"""
-      (?P<skipped>(?:[\s\ufeff\u200b\u180e]+|//[^\r\n\u2028\u2029]*)+)
+      (?P<skipped>(?:[\s{_BLANKS}]+|//[^\r\n\u2028\u2029]*)+)
     | (?P<guid>[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}(?!\w))
     | (?P<string>[hH]?(?:
           "(?:[^"\\\r\n]|\\[^\r\n])*" | '(?:[^'\\\r\n]|\\[^\r\n])*'
@@ -28,7 +30,7 @@ _TOKEN = re.compile(
     | (?P<digits_name>\d+[^\W\d]\w*)
     | (?P<punctuation><\| | => | == | =~ | != | !~ | <= | >= | <> | \.\. | [()\[\]{{}},;:|.=+\-*/%<>@?])
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _UNTERMINATED = re.compile(r"[hH]?(?:@?[\"']|```|~~~)")

@@ -4,6 +4,8 @@ From loosest to tightest: `or`; `and`; equality, `in` and `between`; `< <= > >=`
 signs; calls, members and indexes. String operators bind tighter than arithmetic, as in the language's own grammar.
 """
 
+from collections.abc import Callable
+
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import (
     Between,
@@ -21,6 +23,7 @@ from emulator.syntax.expressions import (
     SubqueryExpression,
     Unary,
 )
+from emulator.syntax.keywords import CALLABLE, NOT_DECLARED, NOT_READ
 from emulator.syntax.operators import CallSource, NameSource, ParenthesisSource, Pipeline, Unparsed
 from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span
@@ -38,33 +41,48 @@ POWERS: dict[str, int] = {
     **dict.fromkeys(("<", "<=", ">", ">="), _RELATION),
     **dict.fromkeys(("+", "-"), _SUM),
     **dict.fromkeys(("*", "/", "%"), _PRODUCT),
-    **dict.fromkeys(("=~", "!~", "matches", "like", "notlike", "likecs", "notlikecs"), STRING_POWER),
+    **dict.fromkeys(("=~", "!~", ":", "matches", "like", "notlike", "likecs", "notlikecs"), STRING_POWER),
     **dict.fromkeys(("notcontains", "containscs", "notcontainscs"), STRING_POWER),
     **dict.fromkeys(_STRING_OPERATORS, STRING_POWER),
     **dict.fromkeys((f"!{name}" for name in _STRING_OPERATORS), STRING_POWER),
 }
-_SPELLINGS = {"<>": "!=", "containscs": "contains_cs", "notcontains": "!contains", "notcontainscs": "!contains_cs"}
+_SPELLINGS = {
+    "<>": "!=",
+    ":": "has",
+    "containscs": "contains_cs",
+    "notcontains": "!contains",
+    "notcontainscs": "!contains_cs",
+}
 _LISTS = frozenset({"in", "!in", "in~", "!in~", "has_any", "has_all"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _REMOTE = frozenset({"cluster", "database"})
+# Levels at which two operators do not follow each other without parentheses: `a == b == c` is not KQL.
+UNCHAINED = frozenset({EQUALITY_POWER, _RELATION, STRING_POWER})
 
 
 def parse_expression(cursor: Cursor, loosest: int = _OR) -> Expression:
     """Parse a scalar expression whose operators bind at least as tightly as `loosest`."""
     left = parse_operand(cursor)
+    tightest = STRING_POWER
     while True:
         token = cursor.token
         operator = token.text
         power = POWERS.get(operator)
-        if power is None or power < loosest or token.kind is TokenKind.STRING:
+        if power is None or power < loosest:
             return left
+        if power > tightest:
+            raise cursor.fault(
+                "", problem=f"'{operator}' cannot follow here", hint="set parentheses around one of the two"
+            )
         if operator in _LISTS:
             if cursor.peek().text != "(":
                 return left  # `make-series … on t in range(…)`
             cursor.advance()
+            tightest = power - 1
             left = InList(operator, left, _list_elements(cursor), cursor.span_from(left.span.start))
             continue
         cursor.advance()
+        tightest = power - 1 if power in UNCHAINED else power
         if power == EQUALITY_POWER and operator.endswith("between"):
             left = _between(cursor, left, negated=operator[0] == "!")
             continue
@@ -83,6 +101,8 @@ def parse_operand(cursor: Cursor) -> Expression:
     token = cursor.token
     if token.text in ("-", "+"):
         cursor.advance()
+        if cursor.token.text in ("-", "+"):
+            raise cursor.fault("an expression", hint="parentheses separate two signs")
         operand = parse_operand(cursor)
         return Unary(token.text, operand, Span(token.start, operand.span.end))
     expression = _primary(cursor, token)
@@ -98,25 +118,13 @@ def parse_operand(cursor: Cursor) -> Expression:
 
 def parse_arguments(cursor: Cursor) -> tuple[Expression, ...]:
     """Parse `(a, name = b, *)` from its opening parenthesis."""
-    cursor.expect("(")
-    cursor.enter()
-    arguments: list[Expression] = []
-    while not cursor.at(")"):
-        arguments.append(_argument(cursor))
-        if not cursor.take(","):
-            break
-    cursor.expect(")", hint="a comma separates arguments")
-    cursor.leave()
-    return tuple(arguments)
+    return _arguments(cursor, _argument)
 
 
 def parse_call(cursor: Cursor, what: str = "a function call") -> Call:
-    """Parse `name(arguments)`; a dotted name (`a.b(…)`) is one name."""
+    """Parse `name(arguments)`."""
     start = cursor.token.start
     name = cursor.expect_name(what)
-    while cursor.take("."):
-        part = cursor.expect_name()
-        name = Name(f"{name.text}.{part.text}", Span(name.span.start, part.span.end))
     arguments = parse_arguments(cursor)
     return Call(name, arguments, cursor.span_from(start))
 
@@ -161,9 +169,8 @@ def _primary(cursor: Cursor, token: Token) -> Expression:
         case TokenKind.PUNCTUATION:
             if token.text == "(":
                 return _parenthesis(cursor)
-            if token.text == "*":
-                cursor.advance()
-                return Star(token.span)
+            if token.text == "*" and POWERS.get(cursor.peek().text) in (EQUALITY_POWER, STRING_POWER):
+                return Star(cursor.advance().span)
             if token.text == "[" and (name := cursor.take_name()):
                 return _call_or_name(cursor, name)
         case _:
@@ -175,6 +182,13 @@ def _name_or_call(cursor: Cursor, token: Token) -> Expression:
     cursor.advance()
     if token.text in _BOOLEANS and not cursor.at("("):
         return Literal(Scalar.BOOL, _BOOLEANS[token.text], token.span)
+    if token.text in NOT_READ:
+        if token.text == "datatable" and cursor.at("("):
+            cursor.move_to(cursor.index - 1)
+            query = cursor.grammar.pipeline(cursor)
+            return SubqueryExpression(query, query.span)
+        if token.text not in CALLABLE or cursor.token.text not in ("(", "kind"):
+            raise cursor.keyword_fault(token)
     return _call_or_name(cursor, Name(token.text, token.span))
 
 
@@ -183,7 +197,14 @@ def _call_or_name(cursor: Cursor, name: Name) -> Expression:
         cursor.skip_balanced(frozenset("("))  # `toscalar kind=nooptimization (…)`: a hint without effect on results
     if not cursor.at("("):
         return name
-    call = Call(name, parse_arguments(cursor), cursor.span_from(name.span.start))
+    match name.text:
+        case "typeof":
+            arguments = _arguments(cursor, _type_argument)
+        case "toscalar" | "totable" | "materialize":
+            arguments = _arguments(cursor, _query_argument)
+        case _:
+            arguments = _arguments(cursor, _argument)
+    call = Call(name, arguments, cursor.span_from(name.span.start))
     if name.text in _REMOTE and cursor.at("."):
         return _remote(cursor, call)
     return call
@@ -206,7 +227,7 @@ def _member(cursor: Cursor, operand: Expression) -> Expression:
     # `x.["key"]` and `x.[0]` are older spellings of `x["key"]` and `x[0]`.
     if cursor.at("["):
         return _index(cursor, operand)
-    member = cursor.expect_name("a member name after '.'")
+    member = cursor.expect_outside(NOT_READ, "a member name after '.'")
     if cursor.at("("):
         raise cursor.fault("", problem=f"'{member.text}' cannot be called on a value")
     return Path(operand, member, Span(operand.span.start, member.span.end))
@@ -232,31 +253,54 @@ def _parenthesis(cursor: Cursor) -> Expression:
     return inner
 
 
+def _arguments(cursor: Cursor, parse: Callable[[Cursor], Expression]) -> tuple[Expression, ...]:
+    cursor.expect("(")
+    cursor.enter()
+    arguments: list[Expression] = []
+    if not cursor.at(")"):
+        arguments.append(parse(cursor))
+        while cursor.take(","):
+            arguments.append(parse(cursor))
+    cursor.expect(")", hint="a comma separates arguments")
+    cursor.leave()
+    return tuple(arguments)
+
+
 def _argument(cursor: Cursor) -> Expression:
-    if not cursor.at_assignment():
-        return _argument_value(cursor)
-    name = cursor.expect_name()
-    cursor.expect("=")
-    value = _argument_value(cursor)
-    return NamedArgument(name, value, Span(name.span.start, value.span.end))
+    if cursor.at_assignment():
+        name = cursor.expect_outside(NOT_DECLARED, "the name of an argument")
+        cursor.expect("=")
+        value = parse_expression(cursor)
+        return NamedArgument(name, value, Span(name.span.start, value.span.end))
+    if cursor.at("*") and cursor.peek().text in (",", ")"):
+        return Star(cursor.advance().span)
+    argument = parse_expression(cursor)
+    if cursor.at("|"):
+        raise cursor.fault("',' or ')'", hint="a query as an argument stands in parentheses")
+    return argument
 
 
-def _argument_value(cursor: Cursor) -> Expression:
+def _query_argument(cursor: Cursor) -> Expression:
     value = cursor.grammar.value(cursor)
     return SubqueryExpression(value, value.span) if isinstance(value, Pipeline) else value
 
 
+def _type_argument(cursor: Cursor) -> Expression:
+    """Parse `long`, or a part of `typeof(*, a: long)` as plugins take it."""
+    if cursor.at("*"):
+        return Star(cursor.advance().span)
+    name = cursor.expect_name("the name of a type")
+    if not cursor.take(":"):
+        return name
+    scalar = cursor.expect_name("the name of a type")
+    return NamedArgument(name, scalar, Span(name.span.start, scalar.span.end))
+
+
 def _list_elements(cursor: Cursor) -> tuple[Expression, ...]:
-    cursor.expect("(")
-    cursor.enter()
-    elements: list[Expression] = []
-    while not cursor.at(")"):
-        elements.append(_argument_value(cursor))
-        if not cursor.take(","):
-            break
-    cursor.expect(")")
-    cursor.leave()
-    return tuple(elements)
+    if cursor.peek().text == ")":
+        cursor.advance()
+        raise cursor.fault("an expression", hint="a list holds at least one element")
+    return _arguments(cursor, _query_argument)
 
 
 def _between(cursor: Cursor, operand: Expression, *, negated: bool) -> Expression:

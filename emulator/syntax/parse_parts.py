@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import DynamicLiteral, Expression, Literal, Name, Unary
+from emulator.syntax.keywords import NOT_DECLARED, NOT_READ
 from emulator.syntax.operators import ColumnDeclaration, ColumnPattern, Option, OrderKey, Pipeline, Projection
 from emulator.syntax.parse_expressions import as_pipeline, parse_expression, parse_operand
 from emulator.syntax.tokens import TokenKind
@@ -36,11 +37,11 @@ def parse_projection(cursor: Cursor) -> Projection:
     start = cursor.token.start
     names: tuple[Name, ...] = ()
     if cursor.at_assignment():
-        names = (cursor.expect_name(),)
+        names = (_column_name(cursor),)
         cursor.expect("=")
     elif cursor.at("(") and _at_name_list(cursor):
         cursor.expect("(")
-        names = comma_list(cursor, Cursor.expect_name)
+        names = comma_list(cursor, _column_name)
         cursor.expect(")")
         cursor.expect("=")
     expression = parse_expression(cursor)
@@ -79,7 +80,7 @@ def parse_column_pattern(cursor: Cursor) -> ColumnPattern:
     wildcard = cursor.wildcard()
     if wildcard is not None:
         return ColumnPattern(wildcard.text, True, None, wildcard.span)
-    name = cursor.expect_name("a column name or a pattern with '*'")
+    name = cursor.expect_outside(NOT_READ, "a column name or a pattern with '*'")
     return ColumnPattern(name.text, False, None, name.span)
 
 
@@ -104,7 +105,7 @@ def parse_typeof(cursor: Cursor) -> Scalar:
 
 def parse_column_declaration(cursor: Cursor) -> ColumnDeclaration:
     """Parse `Name: type`."""
-    name = cursor.expect_name("a column name")
+    name = _column_name(cursor)
     cursor.expect(":", hint="a column is declared as `Name: type`")
     scalar = parse_type(cursor)
     return ColumnDeclaration(name, scalar, cursor.span_from(name.span.start))
@@ -175,6 +176,15 @@ def parse_literal_value(cursor: Cursor) -> Literal | DynamicLiteral | Name:
     raise cursor.fault_at(token, "a literal or a name")
 
 
+def parse_literal(cursor: Cursor) -> Literal | DynamicLiteral:
+    """Parse a literal, possibly signed."""
+    token = cursor.token
+    value = fold_sign(parse_operand(cursor))
+    if isinstance(value, Literal | DynamicLiteral):
+        return value
+    raise cursor.fault_at(token, "a literal", hint="calls and calculations cannot stand here")
+
+
 def fold_sign(expression: Expression) -> Expression:
     """Return `-1` as a literal where the grammar wants a literal."""
     match expression:
@@ -185,6 +195,10 @@ def fold_sign(expression: Expression) -> Expression:
 
 
 _CLAUSE_ENDS = frozenset("|;)}")
+
+
+def _column_name(cursor: Cursor) -> Name:
+    return cursor.expect_outside(NOT_DECLARED, "a column name")
 
 
 def _option_value(cursor: Cursor) -> str:

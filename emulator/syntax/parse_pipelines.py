@@ -4,7 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from emulator.syntax.cursor import Cursor
-from emulator.syntax.expressions import Call, Expression, Path
+from emulator.syntax.expressions import Call, Expression, Index, Path
 from emulator.syntax.operators import Operator, Pipeline, Unparsed
 from emulator.syntax.parse_expressions import as_source_pipeline, parse_expression
 from emulator.syntax.parse_operators import aggregate, combine, expand, order, shape
@@ -139,7 +139,7 @@ def parse_operator(cursor: Cursor) -> Operator:
 
 def _tabular(expression: Expression) -> Pipeline | None:
     # `F("x").Member` as a table calls a pattern of `declare pattern`, which the binder refuses.
-    if isinstance(expression, Path) and isinstance(expression.operand, Call):
+    if isinstance(expression, Path | Index) and isinstance(expression.operand, Call):
         return Pipeline(Unparsed("pattern call", expression.span), (), expression.span)
     return as_source_pipeline(expression)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import Expression
+from emulator.syntax.keywords import NOT_DECLARED
 from emulator.syntax.operators import Datatable, PrintSource, RangeSource, Source, UnionSource, Unparsed
 from emulator.syntax.parse_expressions import parse_expression
 from emulator.syntax.parse_operators.combine import parse_search, parse_union
 from emulator.syntax.parse_operators.expand import parse_evaluate
-from emulator.syntax.parse_parts import parse_options, parse_projections, parse_row_schema
+from emulator.syntax.parse_parts import parse_literal, parse_options, parse_projections, parse_row_schema
 from emulator.syntax.tokens import TokenKind
 
 _STOPS = frozenset("|;")
@@ -64,7 +65,7 @@ def _datatable(cursor: Cursor, start: int) -> Datatable:
     cursor.expect("[", hint="the form is `datatable(Name: type, …)[value, …]`")
     values: list[Expression] = []
     while not cursor.at("]"):
-        values.append(parse_expression(cursor))
+        values.append(parse_literal(cursor))
         if not cursor.take(","):
             break
     cursor.expect("]", hint="a comma separates values")
@@ -72,7 +73,7 @@ def _datatable(cursor: Cursor, start: int) -> Datatable:
 
 
 def _range(cursor: Cursor, start: int) -> RangeSource:
-    name = cursor.expect_name("a column name")
+    name = cursor.expect_outside(NOT_DECLARED, "a column name")
     cursor.expect("from", hint="the form is `range x from start to stop step size`")
     first = parse_expression(cursor)
     cursor.expect("to", hint="the form is `range x from start to stop step size`")

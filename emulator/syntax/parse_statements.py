@@ -2,9 +2,10 @@
 
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import Expression
+from emulator.syntax.keywords import NOT_BOUND, NOT_DECLARED
 from emulator.syntax.operators import Pipeline
 from emulator.syntax.parse_expressions import as_source_pipeline, parse_expression
-from emulator.syntax.parse_parts import comma_list, fold_sign, parse_row_schema, parse_type
+from emulator.syntax.parse_parts import comma_list, parse_literal, parse_row_schema, parse_type
 from emulator.syntax.parse_pipelines import OPERATORS, operator_hint
 from emulator.syntax.statements import (
     DeclareQueryParameters,
@@ -26,14 +27,11 @@ _STATEMENT_END = frozenset(";")
 def parse_statements(cursor: Cursor) -> tuple[Statement, ...]:
     """Parse statements separated by semicolons, up to the end of the text."""
     statements: list[Statement] = []
-    while True:
-        while cursor.take(";"):
-            pass
-        if cursor.at_end():
-            return tuple(statements)
+    while not cursor.at_end():
         statements.append(parse_statement(cursor))
-        if not cursor.at_end() and not cursor.at(";"):
+        if not cursor.take(";") and not cursor.at_end():
             raise unexpected(cursor)
+    return tuple(statements)
 
 
 def parse_statement(cursor: Cursor) -> Statement:
@@ -67,7 +65,7 @@ def parse_statement(cursor: Cursor) -> Statement:
 def parse_let(cursor: Cursor) -> Let:
     """Parse `let name = value`; the value may be scalar, tabular, or a function."""
     start = cursor.expect("let").start
-    name = cursor.expect_name("a name after 'let'")
+    name = cursor.expect_outside(NOT_BOUND, "a name after 'let'")
     cursor.expect("=", hint="the form is `let name = value;`")
     value = _function_literal(cursor)
     if value is not None:
@@ -118,15 +116,12 @@ def parse_body(cursor: Cursor) -> FunctionBody:
     lets: list[Let] = []
     while cursor.at("let") and cursor.peek().text != "(":
         lets.append(parse_let(cursor))
-        if not cursor.at(";"):
+        if not cursor.take(";"):
             raise unexpected(cursor)
-        while cursor.take(";"):
-            pass
     if cursor.at("}") or cursor.at_end():
         raise cursor.fault("the result of the function after its `let` statements")
     result = parse_result(cursor)
-    while cursor.take(";"):
-        pass
+    cursor.take(";")
     if not cursor.at("}") and not cursor.at_end():
         raise unexpected(cursor)
     return FunctionBody(tuple(lets), result, cursor.span_from(start))
@@ -165,7 +160,7 @@ def _function_literal(cursor: Cursor) -> FunctionLiteral | None:
 def _parameter(cursor: Cursor) -> Parameter:
     if cursor.peek().text != ":" or cursor.peek(2).text != "(":
         return _scalar_parameter(cursor)
-    name = cursor.expect_name("a parameter")
+    name = cursor.expect_outside(NOT_DECLARED, "a parameter")
     cursor.expect(":")
     if cursor.peek().text == "*":
         cursor.advance()
@@ -177,10 +172,10 @@ def _parameter(cursor: Cursor) -> Parameter:
 
 
 def _scalar_parameter(cursor: Cursor) -> ScalarParameter:
-    name = cursor.expect_name("a parameter")
+    name = cursor.expect_outside(NOT_DECLARED, "a parameter")
     cursor.expect(":", hint="a parameter is declared as `name: type [= default]`")
     scalar = parse_type(cursor)
-    default = fold_sign(parse_expression(cursor)) if cursor.take("=") else None
+    default = parse_literal(cursor) if cursor.take("=") else None
     return ScalarParameter(name, scalar, default, cursor.span_from(name.span.start))
 
 

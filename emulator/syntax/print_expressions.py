@@ -22,26 +22,17 @@ from emulator.syntax.expressions import (
     SubqueryExpression,
     Unary,
 )
+from emulator.syntax.keywords import CALLABLE, QUOTED
 from emulator.syntax.operators import Pipeline
-from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POWER
+from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POWER, UNCHAINED
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 
-_PLAIN_NAME = re.compile(r"\$?[^\W\d]\w*")
+_PLAIN_NAME = re.compile(r"\$?[^\W\d]\w*", re.ASCII)
 _OPERAND_POWER = STRING_POWER + 1
 _POSTFIX_POWER = _OPERAND_POWER + 1
 
-# Words that mean something where a column's name may stand; in brackets they are names everywhere.
-_RESERVED = re.compile(
-    "alias|and|as|asc|between|by|contains|count|datatable|declare|default|desc|dynamic|endswith|evaluate"
-    "|externaldata|false|find|from|has|has_all|has_any|hint|in|kind|let|limit|like|materialized|matches|nulls"
-    "|of|on|optional|or|output|print|range|restrict|search|set|startswith|step|to|true|typeof|union|view|where"
-    "|with|False|FALSE|True|TRUE"
-)
-# Words that are no function's name when a parenthesis follows.
-_RESERVED_CALLS = re.compile(
-    "bool|boolean|datatable|date|datetime|decimal|double|dynamic|externaldata|external_data|find|guid|int"
-    "|int32|int64|long|print|real|search|time|timespan|union|uniqueid|uuid|view"
-)
+# Keywords that are functions too; others are quoted, lest `find (…)` or `datetime (…)` be read as something else.
+_CALLED = CALLABLE | {"range", "typeof"}
 _UNITS = ((TICKS_PER_DAY, "d"), (TICKS_PER_DAY // 24, "h"), (60 * TICKS_PER_SECOND, "m"), (TICKS_PER_SECOND, "s"))
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -63,25 +54,31 @@ class ExpressionPrinter(ABC):
         return ", ".join(self.expression(expression) for expression in expressions)
 
     def call(self, call: Call) -> str:
-        """Print a call; a dotted name is not quoted as one."""
-        arguments = ", ".join(self._argument(argument) for argument in call.arguments)
-        parts = call.name.text.split(".") if "." in call.name.text else [call.name.text]
-        return f"{'.'.join(call_name(part) for part in parts)}({arguments})"
+        """Print a call."""
+        match call.name.text:
+            case "typeof":
+                arguments = ", ".join(self._type_argument(argument) for argument in call.arguments)
+            case "toscalar" | "totable" | "materialize":
+                arguments = ", ".join(self._query_argument(argument) for argument in call.arguments)
+            case _:
+                arguments = self.expressions(call.arguments)
+        return f"{call_name(call.name.text)}({arguments})"
 
     def _text_and_power(self, expression: Expression) -> tuple[str, int]:
         match expression:
             case Binary(operator, left, right):
                 power = POWERS[operator.split(" ")[0]]
-                return f"{self.expression(left, power)} {operator} {self.expression(right, power + 1)}", power
+                leftmost = power + 1 if power in UNCHAINED else power
+                return f"{self.expression(left, leftmost)} {operator} {self.expression(right, power + 1)}", power
             case InList(operator, operand, elements):
-                text = ", ".join(self._argument(element) for element in elements)
-                return f"{self.expression(operand, EQUALITY_POWER)} {operator} ({text})", EQUALITY_POWER
+                text = ", ".join(self._query_argument(element) for element in elements)
+                return f"{self.expression(operand, EQUALITY_POWER + 1)} {operator} ({text})", EQUALITY_POWER
             case Between(operand, low, high, negated):
                 operator = "!between" if negated else "between"
                 bounds = f"{self.expression(low, EQUALITY_POWER + 1)} .. {self.expression(high, EQUALITY_POWER + 1)}"
-                return f"{self.expression(operand, EQUALITY_POWER)} {operator} ({bounds})", EQUALITY_POWER
+                return f"{self.expression(operand, EQUALITY_POWER + 1)} {operator} ({bounds})", EQUALITY_POWER
             case Unary(operator, operand):
-                return f"{operator}{self.expression(operand, _OPERAND_POWER)}", _OPERAND_POWER
+                return f"{operator}{self.expression(operand, _POSTFIX_POWER)}", _OPERAND_POWER
             case Path(operand, member):
                 return f"{self.expression(operand, _POSTFIX_POWER)}.{name(member)}", _POSTFIX_POWER
             case Index(operand, index):
@@ -102,13 +99,22 @@ class ExpressionPrinter(ABC):
             case Call():
                 return self.call(expression)
             case NamedArgument(named, value):
-                return f"{name(named)} = {self._argument(value)}"
+                return f"{name(named)} = {self.expression(value)}"
             case SubqueryExpression():
-                return f"({self._argument(expression)})"
+                return f"({self._query_argument(expression)})"
             case _:
                 assert_never(expression)
 
-    def _argument(self, argument: Expression) -> str:
+    def _type_argument(self, argument: Expression) -> str:
+        match argument:
+            case Name(text):
+                return text
+            case NamedArgument(named, Name(text)):
+                return f"{name(named)}: {text}"
+            case _:
+                return self.expression(argument)
+
+    def _query_argument(self, argument: Expression) -> str:
         if isinstance(argument, SubqueryExpression) and isinstance(argument.query, Pipeline):
             return self.pipeline(argument.query)
         return self.expression(argument)
@@ -121,12 +127,12 @@ def name(value: Name) -> str:
 
 def quoted_name(text: str) -> str:
     """Print the text of a name."""
-    return text if _PLAIN_NAME.fullmatch(text) and not _RESERVED.fullmatch(text) else f"[{string(text)}]"
+    return text if _PLAIN_NAME.fullmatch(text) and text not in QUOTED else f"[{string(text)}]"
 
 
 def call_name(text: str) -> str:
     """Print the name of a function."""
-    return text if _PLAIN_NAME.fullmatch(text) and not _RESERVED_CALLS.fullmatch(text) else f"[{string(text)}]"
+    return text if text in _CALLED or (_PLAIN_NAME.fullmatch(text) and text not in QUOTED) else f"[{string(text)}]"
 
 
 def string(text: str) -> str:

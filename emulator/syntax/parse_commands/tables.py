@@ -18,6 +18,7 @@ from emulator.syntax.commands import (
 )
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import Name
+from emulator.syntax.operators import ColumnDeclaration
 from emulator.syntax.parse_commands.mappings import drop_mapping, parse_mapping
 from emulator.syntax.parse_commands.parts import (
     Head,
@@ -30,7 +31,7 @@ from emulator.syntax.parse_commands.parts import (
     take_if_exists,
 )
 from emulator.syntax.parse_commands.policies import alter_policy, delete_policy
-from emulator.syntax.parse_parts import comma_list, parse_row_schema, parse_type
+from emulator.syntax.parse_parts import comma_list, parse_type
 
 _TABLE = "a table's name"
 
@@ -195,8 +196,17 @@ def delete_from_table(cursor: Cursor, head: Head) -> SimpleCommand:
 def _definition(cursor: Cursor, name: Name) -> TableDefinition:
     if not cursor.at("("):
         raise cursor.fault("'(' with the columns of the table", hint="the form is `T (Column: type, …)`")
-    columns = parse_row_schema(cursor)
+    cursor.expect("(")
+    columns = comma_list(cursor, _column)
+    cursor.expect(")", hint="a comma separates columns")
     return TableDefinition(name, columns, cursor.span_from(name.span.start))
+
+
+def _column(cursor: Cursor) -> ColumnDeclaration:
+    name = expect_entity_name(cursor, "a column's name")
+    cursor.expect(":", hint="a column is declared as `Name: type`")
+    scalar = parse_type(cursor)
+    return ColumnDeclaration(name, scalar, cursor.span_from(name.span.start))
 
 
 def _column_docstrings(cursor: Cursor, head: Head, table: Name) -> SetColumnDocstrings:

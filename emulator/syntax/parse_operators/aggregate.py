@@ -31,7 +31,7 @@ def parse_summarize(cursor: Cursor, start: int) -> Summarize:
     aggregates: tuple[Projection, ...] = ()
     if not cursor.at("by") or cursor.at_assignment():
         aggregates = optional_list(cursor, parse_projection)
-    by = optional_list(cursor, parse_projection) if cursor.take("by") else None
+    by = parse_projections(cursor) if cursor.take("by") else None
     if not aggregates and not by:
         raise cursor.fault("an aggregate or `by` with grouping expressions")
     return Summarize(aggregates, by, options, cursor.span_from(start))

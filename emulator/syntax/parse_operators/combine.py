@@ -1,7 +1,8 @@
 """Operators that combine tables or branch: join, lookup, union, fork, facet, search, partition."""
 
 from emulator.syntax.cursor import Cursor
-from emulator.syntax.expressions import Expression, Name
+from emulator.syntax.expressions import Binary, Expression, Name, Path, Star
+from emulator.syntax.keywords import NOT_READ
 from emulator.syntax.operators import (
     ColumnPattern,
     Facet,
@@ -23,6 +24,8 @@ from emulator.syntax.parse_parts import (
     parse_options,
     parse_tabular_operand,
 )
+from emulator.syntax.tokens import TokenKind
+from emulator.text import Span
 
 # join-operator.md, "Returns": every kind with its aliases; the binder gives them meaning.
 _SIDED_JOINS = ("outer", "semi", "anti", "antisemi")
@@ -97,10 +100,10 @@ def parse_fork(cursor: Cursor, start: int) -> Fork:
 def parse_facet(cursor: Cursor, start: int) -> Facet:
     """Parse `facet by A, B [with (operators)]`."""
     cursor.expect("by")
-    columns = comma_list(cursor, Cursor.expect_name)
+    columns = comma_list(cursor, lambda inner: inner.expect_outside(NOT_READ, "a column name"))
     subquery: tuple[Operator, ...] = ()
     if cursor.take("with"):
-        subquery = parse_subquery(cursor)
+        subquery = parse_subquery(cursor) if cursor.at("(") else cursor.grammar.operators(cursor)
     return Facet(columns, subquery, cursor.span_from(start))
 
 
@@ -117,14 +120,26 @@ def parse_search(cursor: Cursor, start: int) -> Search:
         cursor.advance()
         tables = comma_list(cursor, parse_column_pattern)
         cursor.expect(")")
-    return Search(parse_expression(cursor), tables, cursor.span_from(start), kind)
+    return Search(_search_predicate(cursor), tables, cursor.span_from(start), kind)
+
+
+def _search_predicate(cursor: Cursor) -> Expression:
+    following = cursor.peek()
+    if not cursor.at("*") or not (following.text in ("and", "|", ")", ";") or following.kind is TokenKind.END):
+        return parse_expression(cursor)
+    star = Star(cursor.advance().span)
+    conjunction = cursor.token
+    if not cursor.take("and"):
+        return star
+    predicate = parse_expression(cursor)
+    return Binary("and", star, predicate, conjunction.span, Span(star.span.start, predicate.span.end))
 
 
 def parse_partition(cursor: Cursor, start: int) -> Partition:
     """Parse `partition [hints] by column (operators)`, or with a whole query in braces."""
     options = parse_options(cursor, ())
     cursor.expect("by")
-    column: Expression = cursor.expect_name("a column name")
+    column = _column_path(cursor)
     if cursor.take("{"):
         cursor.enter()
         pipeline = cursor.grammar.pipeline(cursor)
@@ -142,6 +157,15 @@ def parse_subquery(cursor: Cursor) -> tuple[Operator, ...]:
     cursor.leave()
     cursor.expect(")")
     return operators
+
+
+def _column_path(cursor: Cursor) -> Expression:
+    """Parse `column` or `column.member`; a parenthesis after it is no call."""
+    path: Expression = cursor.expect_outside(NOT_READ, "a column name")
+    while cursor.take("."):
+        member = cursor.expect_outside(NOT_READ, "a member name after '.'")
+        path = Path(path, member, Span(path.span.start, member.span.end))
+    return path
 
 
 def _conditions(cursor: Cursor) -> tuple[Expression, ...]:

@@ -2,6 +2,7 @@
 
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import Expression
+from emulator.syntax.keywords import NOT_DECLARED
 from emulator.syntax.operators import ColumnDeclaration, Evaluate, Invoke, MvApply, MvColumn, MvExpand
 from emulator.syntax.parse_expressions import parse_call, parse_expression
 from emulator.syntax.parse_operators.combine import parse_subquery
@@ -45,13 +46,9 @@ def parse_evaluate(cursor: Cursor, start: int) -> Evaluate:
     if cursor.take(":"):
         cursor.expect("(")
         columns: list[ColumnDeclaration] = []
-        while not cursor.at(")"):
-            if cursor.take("*"):
-                keeps_input = True
-            else:
-                columns.append(parse_column_declaration(cursor))
-            if not cursor.take(","):
-                break
+        keeps_input = cursor.take("*")
+        if not keeps_input or cursor.take(","):
+            columns.extend(comma_list(cursor, parse_column_declaration))
         cursor.expect(")")
         schema = tuple(columns)
     return Evaluate(call, schema, cursor.span_from(start), keeps_input)
@@ -66,7 +63,7 @@ def _column(cursor: Cursor) -> MvColumn:
     start = cursor.token.start
     name = None
     if cursor.at_assignment():
-        name = cursor.expect_name()
+        name = cursor.expect_outside(NOT_DECLARED, "a column name")
         cursor.expect("=")
     expression = parse_expression(cursor)
     to_type = parse_typeof(cursor) if cursor.take("to") else None

@@ -19,6 +19,7 @@ from emulator.syntax.parse_parts import (
     option_name,
     optional_list,
     parse_column_declaration,
+    parse_literal,
     parse_options,
     parse_order_key,
     parse_projection,
@@ -39,7 +40,7 @@ def parse_top(cursor: Cursor, start: int) -> Top:
     parse_options(cursor, ())
     count = parse_expression(cursor)
     cursor.expect("by", hint="the form is `top n by column [asc|desc]`")
-    return Top(count, comma_list(cursor, parse_order_key), cursor.span_from(start))
+    return Top(count, (parse_order_key(cursor),), cursor.span_from(start))
 
 
 def parse_take(cursor: Cursor, start: int) -> Take:
@@ -81,9 +82,8 @@ def parse_scan(cursor: Cursor, start: int) -> Scan:
     steps: list[ScanStep] = []
     while not cursor.at(")"):
         steps.append(_step(cursor))
-        if not cursor.take(";"):
-            break
-    cursor.expect(")", hint="a semicolon ends each step")
+        cursor.expect(";", hint="a semicolon ends each step")
+    cursor.expect(")")
     if not steps:
         raise cursor.fault_at(cursor.tokens[cursor.index - 1], "'step'")
     return Scan(option_name(options, "with_match_id"), declarations, tuple(steps), cursor.span_from(start))
@@ -91,7 +91,7 @@ def parse_scan(cursor: Cursor, start: int) -> Scan:
 
 def _declaration(cursor: Cursor) -> ScanDeclaration:
     column = parse_column_declaration(cursor)
-    return ScanDeclaration(column, parse_expression(cursor) if cursor.take("=") else None)
+    return ScanDeclaration(column, parse_literal(cursor) if cursor.take("=") else None)
 
 
 def _step(cursor: Cursor) -> ScanStep:

@@ -2,6 +2,7 @@
 
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import DynamicLiteral, Literal, Name
+from emulator.syntax.keywords import NOT_BOUND, NOT_DECLARED
 from emulator.syntax.operators import (
     As,
     ColumnDeclaration,
@@ -119,7 +120,7 @@ def parse_getschema(cursor: Cursor, start: int) -> Getschema:
 def parse_as(cursor: Cursor, start: int) -> As:
     """Parse `as Name`."""
     parse_options(cursor, ())
-    return As(cursor.expect_name("a name for the table"), cursor.span_from(start))
+    return As(cursor.expect_outside(NOT_BOUND, "a name for the table"), cursor.span_from(start))
 
 
 def parse_consume(cursor: Cursor, start: int) -> Consume:
@@ -130,10 +131,7 @@ def parse_consume(cursor: Cursor, start: int) -> Consume:
 
 def parse_render(cursor: Cursor, start: int) -> Render:
     """Parse `render kind [with (property = value, …)]`, or the older form without parentheses."""
-    kind = cursor.hyphenated_word()
-    if not kind:
-        raise cursor.fault("the kind of a chart", hint="for example `render timechart`")
-    cursor.skip_to(cursor.token.start + len(kind))
+    kind = cursor.expect_name("the kind of a chart").text
     properties = []
     if cursor.at("with") and cursor.peek().text == "(":
         cursor.advance()
@@ -178,6 +176,8 @@ def _parse_part(cursor: Cursor) -> ParsePart | None:
         return ParsePart(text, None, span)
     if cursor.take("*"):
         return ParsePart(None, None, token.span)
+    if token.text in NOT_DECLARED:
+        raise cursor.keyword_fault(token)
     name = cursor.take_name()
     if name is None:
         return None
