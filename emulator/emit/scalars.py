@@ -57,11 +57,14 @@ def _may_repeat(relation: Relation, expressions: Iterable[BoundExpression]) -> b
 
 
 def _unnested(emission: Emission, relation: Relation, expressions: tuple[Sql, ...]) -> tuple[Relation, tuple[Sql, ...]]:
-    # SQL has no window inside a window: the inner ones become hidden columns of a subquery.
-    while inner := dict.fromkeys(_inner_windows(expressions)):
-        hidden: dict[Sql, str] = {sql: f"$window_{n}" for n, sql in enumerate(inner)}
+    # SQL has no window inside a window: the inner ones become hidden columns of a subquery, innermost first.
+    lifted: list[Sql] = []
+    while inner := tuple(dict.fromkeys(_inner_windows(expressions))):
+        lifted.extend(inner)
+        hidden = {sql: f"$window_{n}" for n, sql in enumerate(lifted)}
         relation, renamed = _with_hidden(emission, relation, hidden)
         expressions = tuple(substitute(sql, renamed) for sql in expressions)
+        lifted = [renamed[sql] for sql in lifted]
     return relation, expressions
 
 

@@ -118,7 +118,9 @@ def _cells(emission: Emission, plan: MakeSeries, grid: _Grid, keys: tuple[str, .
     bounds = Select(
         (
             *(Item(ColumnRef(key, edges), key) for key in keys),
+            # An aggregate in any case: without keys the bounds are one row.
             Item(call("range", grid.first(low), grid.end(high)), "$bins"),
+            Item(call("count"), "$count"),
         ),
         emission.table(bins, edges),
         group_by=tuple(Literal(n + 1) for n in range(len(keys))),

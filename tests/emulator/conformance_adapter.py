@@ -1,5 +1,7 @@
 """The embedded Eventhouse as the conformance runner calls it: one query, in memory, no tables."""
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -39,10 +41,10 @@ def run(kql: str, fixtures_dir: str) -> tuple[Columns, Rows]:
 
 
 def rows_of(table: ResultTable) -> Rows:
-    """Return the rows with timespans in Kusto's text form, the only canonical type without one in Python."""
-    spans = {n for n, column in enumerate(table.schema) if column.type.scalar is Scalar.TIMESPAN}
+    """Return the rows as a client sees them: dynamic values decoded, timespans in Kusto's text form."""
+    readers = [_READERS.get(column.type.scalar) for column in table.schema]
     return [
-        [timespan_text(cell) if n in spans and isinstance(cell, int) else cell for n, cell in enumerate(row)]
+        [cell if cell is None or read is None else read(cell) for read, cell in zip(readers, row, strict=True)]
         for row in table.rows()
     ]
 
@@ -53,3 +55,6 @@ def timespan_text(ticks: int) -> str:
     seconds, fraction = divmod(rest, TICKS_PER_SECOND)
     clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{sign}{f'{days}.' if days else ''}{clock}{f'.{fraction:07d}' if fraction else ''}"
+
+
+_READERS: dict[Scalar, Callable[..., object]] = {Scalar.TIMESPAN: timespan_text, Scalar.DYNAMIC: json.loads}
