@@ -1,0 +1,27 @@
+"""The printed form of results in the examples of catalogue rows: cells joined by commas, rows by newlines."""
+
+import json
+from datetime import datetime
+
+from emulator.types import Scalar
+from tests.emulator.conformance_adapter import run
+
+
+def printed(kql: str) -> str:
+    columns, rows = run(kql, "")
+    types = [Scalar(name) for _, name in columns]
+    return "\n".join(",".join(_cell(cell, type_) for cell, type_ in zip(row, types, strict=True)) for row in rows)
+
+
+
+
+def _cell(value: object, type_: Scalar) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return f"{value.isoformat()}Z"
+        case _ if type_ is Scalar.DYNAMIC:
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        case _:
+            return str(value)
