@@ -1,6 +1,5 @@
 """What the API can refuse, as problem documents (RFC 9457): code, what is wrong, and what would be right."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,9 +8,14 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from api.limits import ApiLimits
 from emulator.errors import EntityNotFound, KustoError, LimitFault, SemanticFault
 
 MEDIA_TYPE = "application/problem+json"
+
+# Codes of the embedded Eventhouse, then those that a remote one answers with.
+_TIMEOUT_CODES = frozenset({"E_QUERY_TIMEOUT", "GatewayTimeout", "Timeout"})
+_TRUNCATION_CODES = frozenset({"E_QUERY_RESULT_SET_TOO_LARGE", "LimitsExceeded"})
 
 
 class Issue(BaseModel):
@@ -84,12 +88,6 @@ def unknown_symbol(issue: Issue) -> ApiError:
     return ApiError(404, "unknown-symbol", "Unknown symbol", issue.detail, issues=[issue])
 
 
-def too_many_rows(limit: int) -> ApiError:
-    """Return the answer to a range that holds more records than one answer may."""
-    detail = f"The answer would have more than {limit} records."
-    return ApiError(422, "too-many-records", "Too many records", detail, hint="narrow the range, or use longer bars")
-
-
 def status_problem(status: int, path: str) -> ApiError:
     """Return the answer to what no route takes: an unknown path, a wrong method."""
     phrase = HTTPStatus(status).phrase
@@ -97,15 +95,20 @@ def status_problem(status: int, path: str) -> ApiError:
     return ApiError(status, phrase.lower().replace(" ", "-"), phrase, f"{phrase}: {path}", hint=hint)
 
 
-def from_eventhouse(error: KustoError | asyncio.TimeoutError) -> ApiError:
+def from_eventhouse(error: KustoError | TimeoutError, limits: ApiLimits) -> ApiError:
     """Translate the Eventhouse's trouble.
 
-    Its error is never the caller's fault: a request reaches it only with valid parameters.
+    Except for a range that is too large, its error is never the caller's fault: a request reaches it only with valid
+    parameters.
     """
-    if isinstance(error, TimeoutError):
-        return ApiError(504, "timeout", "Timeout", "The Eventhouse did not answer in time.", hint="narrow the range")
-    if error.http_status == HTTPStatus.GATEWAY_TIMEOUT:
-        return ApiError(504, "timeout", "Timeout", error.message, error.code, hint="narrow the range")
+    if isinstance(error, TimeoutError) or error.code in _TIMEOUT_CODES:
+        detail = f"The Eventhouse did not answer within {limits.timeout.total_seconds():g} s."
+        return ApiError(504, "timeout", "Timeout", detail, hint="narrow the range")
+    if error.code in _TRUNCATION_CODES:
+        detail = f"The answer would have more than {limits.max_rows} records."
+        return ApiError(
+            422, "too-many-records", "Too many records", detail, hint="narrow the range, or use longer bars"
+        )
     hint = error.hint or None
     if isinstance(error, EntityNotFound | SemanticFault) and not isinstance(error, LimitFault):
         hint = "is the market database deployed? `tickhouse deploy` brings it up to date"

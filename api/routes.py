@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from api.limits import ApiLimits
 from api.models import answer_model
 from api.parameters import canonical_symbols, check_order, names_issues, signature
-from api.problems import MEDIA_TYPE, Problem, bad_parameters, from_eventhouse, too_many_rows
+from api.problems import MEDIA_TYPE, Problem, bad_parameters, from_eventhouse
 from api.records import records_json, sources
 from api.values import argument, public
 from emulator.context import ParameterValue
@@ -49,7 +49,7 @@ class EndpointAnswers:
         self._limits = limits
         self._options = {
             "servertimeout": limits.timeout,
-            "query_take_max_records": limits.max_rows + 1,
+            "truncationmaxrecords": limits.max_rows,
             "request_readonly": True,
         }
 
@@ -65,8 +65,6 @@ class EndpointAnswers:
                 values[parameter.name] = symbols
         computed_at = datetime.now(UTC)
         table = await self._query(values)
-        if len(table) > self._limits.max_rows:
-            raise too_many_rows(self._limits.max_rows)
         if len(table) > _ROWS_IN_LOOP:
             data = await asyncio.to_thread(records_json, table)
         else:
@@ -96,7 +94,7 @@ class EndpointAnswers:
                     self._endpoint.query_text, parameters=arguments, options=self._options
                 )
         except (KustoError, TimeoutError) as error:
-            raise from_eventhouse(error) from error
+            raise from_eventhouse(error, self._limits) from error
 
 
 def add_route(

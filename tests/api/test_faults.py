@@ -1,0 +1,112 @@
+"""What callers see when the Eventhouse is in trouble, and who may ask at all."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.limits import ApiLimits
+from cli.embedded import EmbeddedEventhouse
+from emulator.context import ParameterValue
+from emulator.engine.eventhouse import Eventhouse
+from emulator.errors import EngineFault, KustoError, LimitFault
+from emulator.result import ResultTable
+from kql.registry import Registry
+
+SUMMARY = "/v1/market/summary"
+
+
+class Troubled(EmbeddedEventhouse):
+    """The embedded Eventhouse, whose queries fail in one way."""
+
+    fault: KustoError | None = None
+
+    async def query(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> ResultTable:
+        if self.fault is not None:
+            raise self.fault
+        await asyncio.Event().wait()
+        return await super().query(text, parameters=parameters, options=options)
+
+
+async def ask(
+    registry: Registry, eventhouse: EmbeddedEventhouse, path: str, **limits: timedelta | int
+) -> httpx.Response:
+    app = create_app(registry, eventhouse, limits=ApiLimits(**limits))  # type: ignore[arg-type]  # of one kind each
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+        return await http.get(path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (EngineFault("the disk is full", "TH0910"), 503, "TH0910"),
+        (LimitFault("busy", "TH_THROTTLED"), 503, "TH_THROTTLED"),
+        (LimitFault("too slow", "E_QUERY_TIMEOUT"), 504, "TIMEOUT"),
+        (LimitFault("too large", "E_QUERY_RESULT_SET_TOO_LARGE"), 422, "TOO_MANY_RECORDS"),
+        (None, 504, "TIMEOUT"),
+    ],
+)
+async def test_trouble_of_the_eventhouse_is_not_the_callers_fault(
+    registry: Registry, fault: KustoError | None, status: int, code: str
+) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = Troubled(engine, "market")
+        eventhouse.fault = fault
+        answer = await ask(registry, eventhouse, SUMMARY, timeout=timedelta(milliseconds=20))
+    finally:
+        engine.close()
+    assert answer.status_code == status
+    assert answer.json()["code"] == code
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_database_that_is_not_deployed_is_not_ready(registry: Registry) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = EmbeddedEventhouse(engine, "market")
+        ready = await ask(registry, eventhouse, "/readyz")
+        assert ready.status_code == 503
+        assert "MarketSummary_v1" in ready.json()["status"]
+        answer = await ask(registry, eventhouse, SUMMARY)
+        assert answer.status_code == 503
+        assert "deploy" in answer.json()["hint"]
+    finally:
+        engine.close()
+
+
+async def test_an_answer_beyond_the_limit_is_refused(registry: Registry, eventhouse: EmbeddedEventhouse) -> None:
+    answer = await ask(registry, eventhouse, "/v1/prices/MSFT/history", max_rows=10)
+    assert answer.status_code == 422
+    assert "more than 10 records" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (SUMMARY, {}, 401),
+        (SUMMARY, {"x-api-key": "wrong"}, 401),
+        (SUMMARY, {"x-api-key": "key-1"}, 200),
+        (SUMMARY, {"authorization": "Bearer key-1"}, 200),
+        ("/docs", {}, 401),
+        ("/healthz", {}, 200),
+        ("/readyz", {}, 200),
+    ],
+)
+async def test_a_key_is_demanded_where_one_is_set(
+    registry: Registry, eventhouse: EmbeddedEventhouse, path: str, headers: dict[str, str], status: int
+) -> None:
+    app = create_app(registry, eventhouse, api_key="key-1")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+        answer = await http.get(path, headers=headers)
+    assert answer.status_code == status
