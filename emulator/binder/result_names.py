@@ -66,8 +66,9 @@ def argument_name(call: Call, position: int, environment: Environment) -> str:
 def aggregate_name(aggregate: Aggregate, call: Call, environment: Environment) -> str:
     """Return the name of an aggregate's first output."""
     name = argument_name(call, aggregate.name_argument, environment)
-    if aggregate.naming is OutputNames.ARGUMENTS:
-        return name or (f"{aggregate.prefix}_" if aggregate.prefix else "")
+    if aggregate.naming is OutputNames.ARGUMENTS and not name:
+        # arg_max of an expression calls it max_.
+        return f"{aggregate.prefix or aggregate.name.removeprefix('arg_')}_"
     return f"{aggregate.prefix}_{name}" if aggregate.prefix else name
 
 

@@ -91,21 +91,24 @@ def _pattern(node: syntax.Parse) -> tuple[str, list[tuple[Column, int]]]:
             pieces.append(part.text if is_regex else quoted(part.text))
             groups += sum(match[1] is not None for match in _CAPTURE.finditer(part.text)) if is_regex else 0
         elif part.column is None:
-            pieces.append(".*" if following is None else ".*?")
+            pieces.append(".*" if following is None or is_regex else ".*?")
         else:
             column = Column(part.column.name.text, KqlType(part.column.type))
             if any(known.name == column.name for known, _ in columns):
                 raise duplicate_name("parse", column.name, part.span)
             groups += 1
             columns.append((column, groups))
-            pieces.append(_column_shape(column, following))
+            pieces.append(_column_shape(column, following, is_regex=is_regex))
     inline = "".join(sorted({"s", *node.flags} if not is_regex else set(node.flags)))
     prefix = f"(?{inline})" if inline else ""
-    ending = "$" if node.parts and node.parts[-1].column is not None else ""
+    ending = "$" if not is_regex and node.parts and node.parts[-1].column is not None else ""
     return f"{prefix}^{''.join(pieces)}{ending}", columns
 
 
-def _column_shape(column: Column, following: syntax.ParsePart | None) -> str:
+def _column_shape(column: Column, following: syntax.ParsePart | None, *, is_regex: bool) -> str:
+    # A regex pattern is one expression, so its columns are greedy unless flag U turns that round; measured on the engine.
+    if is_regex:
+        return f"({_SHAPES.get(column.type.scalar, '.*')})"
     if following is None:
         return "(.*)"
     if following.text is None:
