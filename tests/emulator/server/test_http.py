@@ -97,8 +97,8 @@ async def test_large_answers_to_other_machines_are_compressed(
         answer = await far.send(request, stream=True)
         raw = b"".join([chunk async for chunk in answer.aiter_raw()])
         assert answer.headers.get("content-encoding") == encoding
-        decode = {"gzip": gzip.decompress, "deflate": zlib.decompress, None: bytes}[encoding]
-        assert len(json.loads(decode(raw))[2]["Rows"]) == 1000
+        document = gzip.decompress(raw) if encoding == "gzip" else zlib.decompress(raw) if encoding else raw
+        assert len(json.loads(document)[2]["Rows"]) == 1000
         small = await far.post(QUERY, json={"csl": "print 1"}, headers=headers)
         local = await near.post(QUERY, json=large, headers=headers)
         assert "content-encoding" not in {**small.headers, **local.headers}

@@ -1,8 +1,10 @@
 """Management commands through Microsoft's client, and the ones that tools send when they connect."""
 
 import pytest
-from azure.kusto.data import ClientRequestProperties, KustoClient
+from azure.kusto.data import KustoClient
 from azure.kusto.data.exceptions import KustoApiError
+
+from tests.emulator.server.sdk import request_properties, status_of
 
 DATABASE = "NetDefaultDB"
 
@@ -52,11 +54,10 @@ def test_what_tools_ask_when_they_connect_is_answered(client: KustoClient, text:
 
 
 def test_a_read_only_request_cannot_change_anything(client: KustoClient) -> None:
-    properties = ClientRequestProperties()
-    properties.set_option("request_readonly", True)
+    properties = request_properties(options={"request_readonly": True})
     with pytest.raises(KustoApiError, match="read-only") as caught:
         client.execute_mgmt(DATABASE, ".drop table Readings", properties)
-    assert caught.value.http_response.status_code == 403
+    assert status_of(caught.value) == 403
     assert "Readings" in column(client, ".show tables", "TableName")
 
 

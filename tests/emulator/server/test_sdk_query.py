@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from azure.kusto.data import ClientRequestProperties, KustoClient, KustoConnectionStringBuilder
+from azure.kusto.data import KustoClient, KustoConnectionStringBuilder
 from azure.kusto.data.aio import KustoClient as AsyncKustoClient
 from azure.kusto.data.exceptions import KustoApiError, KustoMultiApiError, KustoServiceError
 from azure.kusto.data.helpers import dataframe_from_result_table
+
+from tests.emulator.server.sdk import request_properties, status_of
 
 DATABASE = "NetDefaultDB"
 
@@ -46,11 +48,9 @@ def test_every_null_arrives_as_none_but_a_string_does_not(client: KustoClient) -
 
 
 def test_parameters_travel_beside_the_text(client: KustoClient) -> None:
-    properties = ClientRequestProperties()
-    properties.set_parameter("n", 10)
-    properties.set_parameter("s", 'it\'s "quoted"; | drop')
-    properties.set_parameter("d", datetime(2026, 1, 2, tzinfo=UTC))
-    properties.set_parameter("t", timedelta(days=1, hours=2))
+    quoted = 'it\'s "quoted"; | drop'
+    day, span = datetime(2026, 1, 2, tzinfo=UTC), timedelta(days=1, hours=2)
+    properties = request_properties({"n": 10, "s": quoted, "d": day, "t": span})
     text = (
         "declare query_parameters(n: long, s: string, d: datetime, t: timespan, unset: real = 0.5);"
         "print n = n + 1, s, day = startofday(d), later = d + t, unset"
@@ -58,9 +58,9 @@ def test_parameters_travel_beside_the_text(client: KustoClient) -> None:
     (row,) = client.execute(DATABASE, text, properties).primary_results[0]
     assert row.to_list() == [
         11,
-        'it\'s "quoted"; | drop',
-        datetime(2026, 1, 2, tzinfo=UTC),
-        datetime(2026, 1, 3, 2, tzinfo=UTC),
+        quoted,
+        day,
+        day + span,
         0.5,
     ]
 
@@ -111,7 +111,7 @@ def test_a_syntax_error_says_where_it_is(client: KustoClient) -> None:
 def test_what_does_not_exist_is_a_bad_request_not_a_missing_page(client: KustoClient, text: str) -> None:
     with pytest.raises(KustoApiError, match="NoSuch") as caught:
         client.execute(DATABASE, text)
-    assert caught.value.http_response.status_code == 400
+    assert status_of(caught.value) == 400
 
 
 def test_an_unknown_database_is_named(client: KustoClient) -> None:
@@ -120,13 +120,12 @@ def test_an_unknown_database_is_named(client: KustoClient) -> None:
 
 
 def test_a_result_beyond_its_limit_is_a_partial_failure(client: KustoClient) -> None:
-    properties = ClientRequestProperties()
-    properties.set_option("truncationmaxrecords", 5)
+    properties = request_properties(options={"truncationmaxrecords": 5})
     text = "range n from 1 to 10 step 1"
     with pytest.raises(KustoMultiApiError, match="set limit of 5 records"):
         client.execute(DATABASE, text, properties)
-    properties.set_option(ClientRequestProperties.results_defer_partial_query_failures_option_name, True)
-    answer = client.execute(DATABASE, text, properties)
+    deferred = request_properties(options={"truncationmaxrecords": 5, "deferpartialqueryfailures": True})
+    answer = client.execute(DATABASE, text, deferred)
     assert answer.errors_count == 1
     assert len(answer.primary_results[0]) == 5
 
@@ -140,10 +139,7 @@ def test_a_result_beyond_its_limit_is_a_partial_failure(client: KustoClient) -> 
     ],
 )
 def test_options_of_real_clients_are_accepted(client: KustoClient, options: dict[str, object]) -> None:
-    properties = ClientRequestProperties()
-    for name, value in options.items():
-        properties.set_option(name, value)
-    assert client.execute(DATABASE, "print 1", properties).primary_results[0][0][0] == 1
+    assert client.execute(DATABASE, "print 1", request_properties(options=options)).primary_results[0][0][0] == 1
 
 
 def test_several_statements_answer_several_tables(client: KustoClient) -> None:
