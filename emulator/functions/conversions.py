@@ -57,7 +57,7 @@ def _parse(name: str) -> Function:
 def _hex(operands: tuple[Operand, ...]) -> Sql:
     digits = call("lower", call("to_hex", cast(operands[0].sql, "BIGINT")))
     if len(operands) > 1:
-        width = call("greatest", cast(operands[1].sql, "INTEGER"), call("length", digits))
+        width = cast(call("greatest", operands[1].sql, call("length", digits)), "INTEGER")
         digits = call("lpad", digits, width, lit("0"))
     return coalesce(digits, lit(""))
 

@@ -278,7 +278,7 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_array_iff",
         ("c", "a", "a_is_array", "b", "b_is_array"),
-        """CASE WHEN json_type(c) = 'ARRAY' THEN to_json(list_transform(range(json_array_length(c)), lambda i:
+        """CASE WHEN json_type(c) = 'ARRAY' THEN to_json(list_transform(range(json_array_length(c)::BIGINT), lambda i:
         CASE WHEN coalesce(kql_bool_of_json(json_extract(c, i)), FALSE)
         THEN json_extract(a, CASE WHEN a_is_array THEN i ELSE 0 END)
         ELSE json_extract(b, CASE WHEN b_is_array THEN i ELSE 0 END) END)) END""",
@@ -290,5 +290,25 @@ MACROS: tuple[Macro, ...] = (
         coalesce(CASE WHEN places[i] < 0 THEN greatest(len(xs) + places[i], 0) ELSE places[i] END, 0) + 1,
         coalesce(CASE WHEN places[i + 1] < 0 THEN greatest(len(xs) + places[i + 1], 0) ELSE places[i + 1] END,
         len(xs)))))""",
+    ),
+    # Series with gaps: nulls, and items equal to a placeholder.
+    Macro(
+        "kql_fill_forward",
+        ("xs", "missing"),
+        """list_transform(range(len(xs)), lambda i: coalesce(
+        list_filter(list_reverse(list_slice(xs, 1, i + 1)), lambda e: e IS NOT NULL AND (e = missing) IS NOT TRUE)[1],
+        xs[i + 1]))""",
+    ),
+    Macro(
+        "kql_fill_backward",
+        ("xs", "missing"),
+        """list_transform(range(len(xs)), lambda i: coalesce(
+        list_filter(list_slice(xs, i + 1, len(xs)), lambda e: e IS NOT NULL AND (e = missing) IS NOT TRUE)[1],
+        xs[i + 1]))""",
+    ),
+    Macro(
+        "kql_fill_const",
+        ("xs", "filler", "missing"),
+        "list_transform(xs, lambda e: CASE WHEN e IS NULL OR (e = missing) IS TRUE THEN filler ELSE e END)",
     ),
 )

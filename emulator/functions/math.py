@@ -115,7 +115,7 @@ def _round(operands: tuple[Operand, ...]) -> Sql:
     value = operands[0]
     if value.type.scalar in (Scalar.INT, Scalar.LONG):
         return value.sql
-    return call("round", *(operand.sql for operand in operands))
+    return call("round", value.sql, *(cast(operand.sql, "INTEGER") for operand in operands[1:]))
 
 
 def _shift(operator: str) -> Emit:

@@ -5,21 +5,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EngineFunction:
-    """A vectorized function by its DuckDB types; JSON travels as text."""
+    """A vectorized function by its DuckDB types; JSON travels as text.
+
+    A null argument gives null, but at the positions in `optional` it is a value that the function reads.
+    """
 
     name: str
     parameters: tuple[str, ...]
     result: str
+    optional: frozenset[int] = frozenset()
 
 
 _SERIES = "DOUBLE[]"
 
+
+def _struct(types: str) -> str:
+    return f"STRUCT({', '.join(f'o{index} {type_}' for index, type_ in enumerate(types.split()))})"
+
+
 ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
-    EngineFunction("kql_series_fir", (_SERIES, _SERIES, "BOOLEAN", "BOOLEAN"), _SERIES),
+    EngineFunction("kql_series_fir", (_SERIES, _SERIES, "BOOLEAN", "BOOLEAN"), _SERIES, frozenset({2})),
     EngineFunction("kql_series_iir", (_SERIES, _SERIES, _SERIES), _SERIES),
+    EngineFunction(
+        "kql_series_stats", (_SERIES, "BOOLEAN"), _struct("DOUBLE BIGINT DOUBLE BIGINT DOUBLE DOUBLE DOUBLE")
+    ),
+    EngineFunction("kql_series_stats_bag", (_SERIES, "BOOLEAN"), "VARCHAR"),
+    EngineFunction("kql_series_fit_line", (_SERIES,), _struct("DOUBLE DOUBLE DOUBLE DOUBLE DOUBLE DOUBLE[]")),
+    EngineFunction("kql_series_fit_line_bag", (_SERIES,), "VARCHAR"),
+    EngineFunction("kql_series_fill_linear", (_SERIES, "DOUBLE", "BOOLEAN", "DOUBLE"), _SERIES, frozenset({1})),
+    EngineFunction("kql_series_correlation", (_SERIES, _SERIES), "DOUBLE"),
+    EngineFunction("kql_series_cosine", (_SERIES, _SERIES), "DOUBLE"),
     EngineFunction("kql_text_bag_merge", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_text_bag_remove_keys", ("VARCHAR", "VARCHAR[]"), "VARCHAR"),
-    EngineFunction("kql_text_bag_set_key", ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR"),
+    EngineFunction("kql_text_bag_set_key", ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR", frozenset({2})),
     EngineFunction("kql_bag_has_key", ("VARCHAR", "VARCHAR"), "BOOLEAN"),
     EngineFunction("kql_text_bag_zip", ("VARCHAR", "VARCHAR"), "VARCHAR"),
     EngineFunction("kql_text_zip", ("VARCHAR",), "VARCHAR"),

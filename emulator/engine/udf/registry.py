@@ -1,5 +1,6 @@
 """Making the engine's own functions known to DuckDB."""
 
+import json
 from collections.abc import Callable
 from inspect import Parameter, Signature
 
@@ -8,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from emulator.engine.udf import bags, filters
+from emulator.engine.udf import bags, filters, statistics
 from emulator.engine.udf.filters import Reals
-from emulator.functions.udf import ENGINE_FUNCTIONS
+from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
 
-_SERIES = pa.list_(pa.float64())
+Compute = Callable[..., object]
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
@@ -25,7 +26,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for function in ENGINE_FUNCTIONS:
         connection.create_function(
             function.name,
-            _with_arity(_IMPLEMENTATIONS[function.name], len(function.parameters)),
+            _with_arity(_lifted(function, IMPLEMENTATIONS[function.name]), len(function.parameters)),
             list(function.parameters),
             function.result,
             type=PythonUDFType.ARROW,
@@ -46,69 +47,92 @@ def _with_arity(function: Callable[..., pa.Array], count: int) -> Callable[..., 
 _FIRST = ENGINE_FUNCTIONS[0].name
 
 
-def _reals(value: "list[float | None] | None") -> Reals | None:
+Listed = list[float | None]
+_TYPES: dict[str, pa.DataType] = {
+    "DOUBLE": pa.float64(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR": pa.string(),
+    "DOUBLE[]": pa.list_(pa.float64()),
+    "BIGINT[]": pa.list_(pa.int64()),
+    "VARCHAR[]": pa.list_(pa.string()),
+}
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    if name.startswith("STRUCT("):
+        fields = [field.split(" ") for field in name.removeprefix("STRUCT(").removesuffix(")").split(", ")]
+        return pa.struct([(field, _TYPES[type_]) for field, type_ in fields])
+    return _TYPES[name]
+
+
+def _lifted(function: EngineFunction, compute: Compute) -> Callable[..., pa.Array]:
+    """Lift a function of plain values to Arrow columns; a null where the function takes none gives null."""
+    result = _arrow_type(function.result)
+    is_series = [name == "DOUBLE[]" for name in function.parameters]
+    optional = function.optional
+
+    def run(*columns: pa.ChunkedArray) -> pa.Array:
+        lists = [column.to_pylist() for column in columns]
+        answers: list[object] = []
+        for row in zip(*lists, strict=True):
+            if any(value is None and position not in optional for position, value in enumerate(row)):
+                answers.append(None)
+                continue
+            values = [_reals(value) if series else value for value, series in zip(row, is_series, strict=True)]
+            answers.append(_plain(compute(*values)))
+        return pa.array(answers, result)
+
+    return run
+
+
+def _reals(value: Listed | None) -> Reals | None:
     return None if value is None else np.array([np.nan if each is None else each for each in value], np.float64)
 
 
-def _by_row(compute: Callable[..., object], result: pa.DataType) -> Callable[..., pa.Array]:
-    """Lift a function of plain values, none of them null, to Arrow columns."""
-
-    def run(*columns: pa.ChunkedArray) -> pa.Array:
-        rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        return pa.array([None if None in row else compute(*row) for row in rows], result)
-
-    return run
+def _plain(answer: object) -> object:
+    if isinstance(answer, np.ndarray):
+        # A missing value is null again; an operation on one is missing, too.
+        return [None if missing else value for value, missing in zip(answer.tolist(), np.isnan(answer), strict=True)]
+    return answer
 
 
-def _nullable_by_row(compute: Callable[..., object], result: pa.DataType) -> Callable[..., pa.Array]:
-    """Lift a function that reads nulls itself."""
+def _outputs(compute: Callable[..., statistics.Bag | None], names: tuple[str, ...]) -> Compute:
+    """Return the named members of the bag that a function yields, as the fields of a struct."""
 
-    def run(*columns: pa.ChunkedArray) -> pa.Array:
-        rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        return pa.array([compute(*row) for row in rows], result)
+    def run(*values: object) -> object:
+        bag = compute(*values)
+        return None if bag is None else {f"o{index}": bag[name] for index, name in enumerate(names)}
 
     return run
 
 
-def _listed(values: Reals | None) -> "list[float | None] | None":
-    if values is None:
-        return None
-    return [None if missing else value for value, missing in zip(values.tolist(), np.isnan(values), strict=True)]
+def _bag(compute: Callable[..., statistics.Bag | None]) -> Compute:
+    def run(*values: object) -> object:
+        bag = compute(*values)
+        return None if bag is None else json.dumps(bag, separators=(",", ":"))
+
+    return run
 
 
-def _fir(
-    series: "list[float | None] | None",
-    coefficients: "list[float | None] | None",
-    normalize: bool | None,
-    center: bool | None,
-) -> "list[float | None] | None":
-    values, weights = _reals(series), _reals(coefficients)
-    if values is None or weights is None:
-        return None
-    return _listed(filters.fir(values, weights, normalize, bool(center)))
+_LINE = ("rsquare", "slope", "variance", "rvariance", "interception", "line_fit")
+_STATS = ("min", "min_idx", "max", "max_idx", "avg", "stdev", "variance")
 
-
-def _iir(
-    series: "list[float | None] | None",
-    numerators: "list[float | None] | None",
-    denominators: "list[float | None] | None",
-) -> "list[float | None] | None":
-    values, inputs, outputs = _reals(series), _reals(numerators), _reals(denominators)
-    if values is None or inputs is None or outputs is None:
-        return None
-    return _listed(filters.iir(values, inputs, outputs))
-
-
-_IMPLEMENTATIONS: dict[str, Callable[..., pa.Array]] = {
-    "kql_series_fir": _nullable_by_row(_fir, _SERIES),
-    "kql_series_iir": _nullable_by_row(_iir, _SERIES),
-    "kql_text_bag_merge": _by_row(bags.merge, pa.string()),
-    "kql_text_bag_remove_keys": _by_row(bags.remove_keys, pa.string()),
-    "kql_text_bag_set_key": _nullable_by_row(
-        lambda bag, key, value: None if bag is None or key is None else bags.set_key(bag, key, value), pa.string()
-    ),
-    "kql_bag_has_key": _by_row(bags.has_key, pa.bool_()),
-    "kql_text_bag_zip": _by_row(bags.zip_bag, pa.string()),
-    "kql_text_zip": _by_row(bags.zip_arrays, pa.string()),
-    "kql_canonical_json": _by_row(bags.canonical, pa.string()),
+IMPLEMENTATIONS: dict[str, Compute] = {
+    "kql_series_fir": filters.fir,
+    "kql_series_iir": filters.iir,
+    "kql_series_stats": _outputs(statistics.stats, _STATS),
+    "kql_series_stats_bag": _bag(statistics.stats),
+    "kql_series_fit_line": _outputs(statistics.fit_line, _LINE),
+    "kql_series_fit_line_bag": _bag(statistics.fit_line),
+    "kql_series_fill_linear": statistics.fill_linear,
+    "kql_series_correlation": statistics.correlation,
+    "kql_series_cosine": statistics.cosine,
+    "kql_text_bag_merge": bags.merge,
+    "kql_text_bag_remove_keys": bags.remove_keys,
+    "kql_text_bag_set_key": bags.set_key,
+    "kql_bag_has_key": bags.has_key,
+    "kql_text_bag_zip": bags.zip_bag,
+    "kql_text_zip": bags.zip_arrays,
+    "kql_canonical_json": bags.canonical,
 }

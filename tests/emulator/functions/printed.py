@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from decimal import Decimal
 
 from emulator.types import Scalar
 from tests.emulator.conformance_adapter import run
@@ -13,12 +14,12 @@ def printed(kql: str) -> str:
     return "\n".join(",".join(_cell(cell, type_) for cell, type_ in zip(row, types, strict=True)) for row in rows)
 
 
-
-
 def _cell(value: object, type_: Scalar) -> str:
     match value:
         case None:
             return ""
+        case Decimal():
+            return format(value.normalize(), "f")
         case datetime():
             return f"{value.isoformat()}Z"
         case _ if type_ is Scalar.DYNAMIC:

@@ -2,10 +2,17 @@
 
 import pytest
 
+from emulator.engine.udf.registry import IMPLEMENTATIONS
 from emulator.functions.catalogue import CATALOGUE
+from emulator.functions.function import Aggregate, Function, WindowFunction
+from emulator.functions.udf import ENGINE_FUNCTIONS
 from tests.emulator.functions.printed import printed
 
-ROWS = [*CATALOGUE.functions.values(), *CATALOGUE.aggregates.values(), *CATALOGUE.windows.values()]
+ROWS: list[Function | Aggregate | WindowFunction] = [
+    *CATALOGUE.functions.values(),
+    *CATALOGUE.aggregates.values(),
+    *CATALOGUE.windows.values(),
+]
 EXAMPLES = [pytest.param(*row.example, id=row.name) for row in ROWS if row.example is not None]
 
 
@@ -17,3 +24,7 @@ def test_an_example_prints_what_its_row_says(kql: str, expected: str) -> None:
 def test_every_row_has_a_description_and_an_example() -> None:
     assert [row.name for row in ROWS if row.example is None] == []
     assert [row.name for row in ROWS if not row.description.endswith(".")] == []
+
+
+def test_every_engine_function_is_implemented_and_no_other() -> None:
+    assert {function.name for function in ENGINE_FUNCTIONS} == set(IMPLEMENTATIONS)

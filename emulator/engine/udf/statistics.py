@@ -1,0 +1,85 @@
+"""Statistics of series. Positions count from 0 in extremes and from 1 in fits, as on the service."""
+
+import numpy as np
+
+from emulator.engine.udf.filters import Reals
+
+Bag = dict[str, object]
+
+
+def stats(series: Reals, ignore_nonfinite: bool) -> Bag | None:
+    """Return extremes, mean, spread, sum and length; None where values are missing or infinite and not ignored."""
+    finite = np.isfinite(series)
+    if not finite.all():
+        if not ignore_nonfinite:
+            return None
+        positions = np.flatnonzero(finite)
+    else:
+        positions = np.arange(len(series))
+    if len(positions) == 0:
+        return None
+    values = series[positions]
+    lowest, highest = int(values.argmin()), int(values.argmax())
+    spread = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    return {
+        "min": float(values[lowest]),
+        "min_idx": int(positions[lowest]),
+        "max": float(values[highest]),
+        "max_idx": int(positions[highest]),
+        "avg": float(values.mean()),
+        "stdev": float(np.sqrt(spread)),
+        "variance": spread,
+        "sum": float(values.sum()),
+        "len": len(values),
+    }
+
+
+def fit_line(series: Reals) -> Bag | None:
+    """Return the line of least squares; None for fewer than two values or missing ones."""
+    if len(series) < 2 or not np.isfinite(series).all():
+        return None
+    x = np.arange(1.0, len(series) + 1)
+    centered = x - x.mean()
+    slope = float(centered @ (series - series.mean()) / (centered @ centered))
+    interception = float(series.mean() - slope * x.mean())
+    fitted = slope * x + interception
+    variance = float(series.var(ddof=1))
+    residual = float(((series - fitted) ** 2).sum() / (len(series) - 1))
+    return {
+        "rsquare": 1.0 - residual / variance if variance else 0.0,
+        "slope": slope,
+        "variance": variance,
+        "rvariance": residual,
+        "interception": interception,
+        "line_fit": fitted.tolist(),
+    }
+
+
+def fill_linear(series: Reals, missing: float | None, fill_edges: bool, constant: float) -> Reals:
+    """Return the series with missing values on the line between their neighbors, at the ends the nearest value."""
+    gap = np.isnan(series) if missing is None else np.isnan(series) | (series == missing)
+    known = np.flatnonzero(~gap)
+    if len(known) == 0:
+        return np.full(len(series), constant)
+    filled = series.copy()
+    inside = gap & (np.arange(len(series)) > known[0]) & (np.arange(len(series)) < known[-1])
+    places = gap if fill_edges else inside
+    filled[places] = np.interp(np.flatnonzero(places), known, series[known])
+    return filled
+
+
+def correlation(first: Reals, second: Reals) -> float | None:
+    """Return Pearson's coefficient; None for series of different or too small length, or with missing values."""
+    if len(first) != len(second) or len(first) < 2:
+        return None
+    a, b = first - first.mean(), second - second.mean()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm else None
+
+
+def cosine(first: Reals, second: Reals) -> float | None:
+    """Return the cosine of the angle between two vectors; None for different lengths or a zero vector."""
+    if len(first) != len(second):
+        return None
+    norm = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / norm if norm else None
