@@ -45,6 +45,8 @@ _CLOCK_TIMESPAN = re.compile(
 )
 _DAYS_TIMESPAN = re.compile(r"(?P<sign>[+-]?)(?P<days>\d+)(?:\.(?P<fraction>\d+))?")
 _INTEGER = re.compile(r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<digits>\d+))")
+# Only the shape: which formats there are, and which days, is the binder's to know.
+_DATETIME = re.compile(r"(?=.*\d)[\w :.,/+-]+", re.ASCII)
 _REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _INFINITIES = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
@@ -98,7 +100,7 @@ def _escaped(match: re.Match[str]) -> str:
         return chr(int(octal, 8))
     digits = match["u4"] or match["u8"] or match["x2"]
     if digits is None or int(digits, 16) > 0x10FFFF:
-        raise ValueError(f"{match[0]!r} is not an escape sequence; double the backslash or write @'…'")
+        raise ValueError(f"'{match[0]}' is not an escape sequence; double the backslash or write @'…'")
     return chr(int(digits, 16))
 
 
@@ -131,7 +133,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _datetime(text: str) -> str:
-    if not text or not (text[0].isdigit() or text[:3].isalpha()):
+    if _DATETIME.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a date or time")
     return text
 

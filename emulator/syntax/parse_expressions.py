@@ -71,13 +71,14 @@ def parse_expression(cursor: Cursor, loosest: int = _OR) -> Expression:
         if power is None or power < loosest:
             return left
         if power > tightest:
-            raise cursor.fault(
-                "", problem=f"'{operator}' cannot follow here", hint="set parentheses around one of the two"
-            )
+            problem = f"'{operator}' cannot follow an operator of its kind"
+            raise cursor.fault("", problem=problem, hint="combine the two with `and`, or set parentheses")
         if operator in _LISTS:
-            if cursor.peek().text != "(":
+            if cursor.peek().text == "range":
                 return left  # `make-series … on t in range(…)`
             cursor.advance()
+            if not cursor.at("("):
+                raise cursor.fault("'('", hint=f"the form is `x {operator} (a, b)`")
             tightest = power - 1
             left = InList(operator, left, _list_elements(cursor), cursor.span_from(left.span.start))
             continue

@@ -6,7 +6,7 @@ from emulator.syntax.keywords import NOT_BOUND, NOT_DECLARED
 from emulator.syntax.operators import Pipeline
 from emulator.syntax.parse_expressions import as_source_pipeline, parse_expression
 from emulator.syntax.parse_parts import comma_list, parse_literal, parse_row_schema, parse_type
-from emulator.syntax.parse_pipelines import OPERATORS, operator_hint
+from emulator.syntax.parse_pipelines import OPERATORS
 from emulator.syntax.statements import (
     DeclareQueryParameters,
     FunctionBody,
@@ -58,6 +58,10 @@ def parse_statement(cursor: Cursor) -> Statement:
             cursor.skip_balanced(_STATEMENT_END)
             keyword = f"{word} {following.text}" if word != "alias" else word
             return UnsupportedStatement(keyword, cursor.span_from(start))
+        case ".":
+            raise cursor.fault(
+                "a query", hint="management commands are not part of a query; they are sent on their own"
+            )
         case _:
             return cursor.grammar.pipeline(cursor)
 
@@ -128,13 +132,16 @@ def parse_body(cursor: Cursor) -> FunctionBody:
 
 
 def unexpected(cursor: Cursor) -> Exception:
-    """Return the fault for a token after a complete statement, with a hint for a forgotten `|`."""
+    """Return the fault for a token after a complete statement, with a hint for a forgotten `|` or `;`."""
     word = cursor.hyphenated_word()
     if word in OPERATORS:
         return cursor.fault("'|' or ';'", hint=f"write `| {word}` to pipe rows into '{word}'")
-    if word and cursor.index and cursor.tokens[cursor.index - 1].kind is TokenKind.NAME:
-        return cursor.fault("an operator, '|' or ';'", hint=operator_hint(word))
-    return cursor.fault("an operator, '|' or ';'")
+    hint = ""
+    if cursor.at("{"):
+        hint = "a parameter of a function is declared as `name: type`"
+    elif word and "\n" in cursor.source[cursor.tokens[cursor.index - 1].end : cursor.token.start]:
+        hint = "a semicolon ends a statement, '|' continues it"
+    return cursor.fault("an operator, '|' or ';'", hint=hint)
 
 
 def _function_literal(cursor: Cursor) -> FunctionLiteral | None:

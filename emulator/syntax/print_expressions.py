@@ -28,8 +28,7 @@ from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POW
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 
 _PLAIN_NAME = re.compile(r"\$?[^\W\d]\w*", re.ASCII)
-_OPERAND_POWER = STRING_POWER + 1
-_POSTFIX_POWER = _OPERAND_POWER + 1
+_SIGN_POWER, _LITERAL_POWER, _POSTFIX_POWER = range(STRING_POWER + 1, STRING_POWER + 4)
 
 # Keywords that are functions too; others are quoted, lest `find (…)` or `datetime (…)` be read as something else.
 _CALLED = CALLABLE | {"range", "typeof"}
@@ -78,15 +77,15 @@ class ExpressionPrinter(ABC):
                 bounds = f"{self.expression(low, EQUALITY_POWER + 1)} .. {self.expression(high, EQUALITY_POWER + 1)}"
                 return f"{self.expression(operand, EQUALITY_POWER + 1)} {operator} ({bounds})", EQUALITY_POWER
             case Unary(operator, operand):
-                return f"{operator}{self.expression(operand, _POSTFIX_POWER)}", _OPERAND_POWER
+                return f"{operator}{self.expression(operand, _LITERAL_POWER)}", _SIGN_POWER
             case Path(operand, member):
-                return f"{self.expression(operand, _POSTFIX_POWER)}.{name(member)}", _POSTFIX_POWER
+                return f"{self.expression(operand, _POSTFIX_POWER)}.{member.text}", _POSTFIX_POWER
             case Index(operand, index):
                 return f"{self.expression(operand, _POSTFIX_POWER)}[{self.expression(index)}]", _POSTFIX_POWER
             case Star():
-                return "*", _OPERAND_POWER
+                return "*", _LITERAL_POWER
             case Literal():
-                return literal(expression), _OPERAND_POWER
+                return literal(expression), _LITERAL_POWER
             case _:
                 return self._primary(expression), _POSTFIX_POWER
 

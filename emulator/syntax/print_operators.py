@@ -76,9 +76,9 @@ class OperatorPrinter(ExpressionPrinter):
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def pipeline(self, pipeline: Pipeline) -> str:
-        """Print a source and its operators, one per line."""
-        return "\n| ".join((self._head(pipeline.source), *(self.operator(item) for item in pipeline.operators)))
+    def pipeline(self, pipeline: Pipeline, separator: str = " | ") -> str:
+        """Print a source and its operators."""
+        return separator.join((self._head(pipeline.source), *(self.operator(item) for item in pipeline.operators)))
 
     def operator(self, operator: Operator) -> str:  # noqa: C901 - one case per operator of the closed union
         """Print one operator."""

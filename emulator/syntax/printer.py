@@ -20,6 +20,8 @@ from emulator.syntax.statements import (
     UnsupportedStatement,
 )
 
+_ONE_PER_LINE = "\n| "
+
 
 def print_query(query: Query) -> str:
     """Print a whole query, one statement after another."""
@@ -34,7 +36,7 @@ def print_expression(expression: Expression, source: str = "") -> str:
 
 def print_pipeline(pipeline: Pipeline, source: str = "") -> str:
     """Print a tabular expression; for `source` see `print_expression`."""
-    return StatementPrinter(source).pipeline(pipeline)
+    return StatementPrinter(source).pipeline(pipeline, _ONE_PER_LINE)
 
 
 class StatementPrinter(OperatorPrinter):
@@ -52,7 +54,7 @@ class StatementPrinter(OperatorPrinter):
             case UnsupportedStatement(_, span):
                 return self._source[span.start : span.end]
             case Pipeline():
-                return self.pipeline(statement)
+                return self.pipeline(statement, _ONE_PER_LINE)
             case _:
                 assert_never(statement)
 
@@ -71,7 +73,7 @@ class StatementPrinter(OperatorPrinter):
             case FunctionLiteral():
                 return self.function(value)
             case Pipeline():
-                return self.pipeline(value)
+                return self.pipeline(value, _ONE_PER_LINE)
             case _:
                 return self.expression(value)
 
