@@ -1,0 +1,144 @@
+"""What an Eventhouse holds besides rows: databases, tables, functions, materialized views, mappings and policies.
+
+All records are immutable; a catalog is one consistent snapshot, and every change makes a new one with the next version.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from emulator.types import Schema
+
+Policies: TypeAlias = Mapping[str, str]
+
+INGESTION_TIME = "$IngestionTime"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestionMapping:
+    """A named ingestion mapping: `kind` is the format family (`json`, `csv`, …), `text` its JSON array."""
+
+    name: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `relation` is the DuckDB table with its rows, and policies are JSON texts by kind."""
+
+    name: str
+    relation: str
+    schema: Schema
+    folder: str = ""
+    docstring: str = ""
+    policies: Policies = field(default_factory=dict)
+    mappings: tuple[IngestionMapping, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A stored function; `parameters` is `(x: long = 1)` and `body` is `{ … }`, both as written."""
+
+    name: str
+    parameters: str
+    body: str
+    folder: str = ""
+    docstring: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A materialized view.
+
+    `relation` is the DuckDB view with finished columns, `parts` the DuckDB table behind it. The view covers the rows of
+    its source with an ingestion time after `since` (None: all), up to `position` (None: all that are committed).
+    """
+
+    name: str
+    relation: str
+    parts: str
+    source: str
+    on_view: bool
+    query: str
+    schema: Schema
+    folder: str = ""
+    docstring: str = ""
+    lookback: str | None = None
+    lookback_column: str | None = None
+    auto_update_schema: bool = False
+    dimension_tables: tuple[str, ...] = ()
+    since: datetime | None = None
+    position: datetime | None = None
+    is_enabled: bool = True
+    failure: str = ""
+    policies: Policies = field(default_factory=dict)
+
+
+Record: TypeAlias = Table | Function | View
+RecordKind: TypeAlias = Literal["table", "function", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One KQL database; `version` counts its schema changes."""
+
+    name: str
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
+    policies: Policies = field(default_factory=dict)
+    mappings: tuple[IngestionMapping, ...] = ()
+    version: int = 0
+
+    def records(self) -> Iterator[tuple[RecordKind, Record]]:
+        """Iterate over all entities with their kind."""
+        yield from (("table", table) for table in self.tables.values())
+        yield from (("function", function) for function in self.functions.values())
+        yield from (("view", view) for view in self.views.values())
+
+    def with_table(self, table: Table) -> "Database":
+        """Return the database with a table added or replaced."""
+        return replace(self, tables={**self.tables, table.name: table})
+
+    def with_function(self, function: Function) -> "Database":
+        """Return the database with a function added or replaced."""
+        return replace(self, functions={**self.functions, function.name: function})
+
+    def with_view(self, view: View) -> "Database":
+        """Return the database with a view added or replaced."""
+        return replace(self, views={**self.views, view.name: view})
+
+    def without_table(self, name: str) -> "Database":
+        """Return the database without a table."""
+        return replace(self, tables={key: each for key, each in self.tables.items() if key != name})
+
+    def without_function(self, name: str) -> "Database":
+        """Return the database without a function."""
+        return replace(self, functions={key: each for key, each in self.functions.items() if key != name})
+
+    def without_view(self, name: str) -> "Database":
+        """Return the database without a view."""
+        return replace(self, views={key: each for key, each in self.views.items() if key != name})
+
+    def views_on(self, source: str) -> tuple[View, ...]:
+        """Return the views directly over a table or a view."""
+        return tuple(view for view in self.views.values() if view.source == source)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All databases of an Eventhouse at one moment; `next_relation` numbers the DuckDB relations."""
+
+    databases: Mapping[str, Database] = field(default_factory=dict)
+    version: int = 0
+    next_relation: int = 1
+
+    def with_database(self, database: Database) -> "Catalog":
+        """Return the catalog with a database added or replaced."""
+        return replace(self, databases={**self.databases, database.name: database})
+
+    def without_database(self, name: str) -> "Catalog":
+        """Return the catalog without a database."""
+        return replace(self, databases={key: each for key, each in self.databases.items() if key != name})

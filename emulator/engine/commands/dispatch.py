@@ -1,0 +1,186 @@
+"""From a parsed management command to what carries it out."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar, assert_never
+
+from emulator.engine.commands import databases, functions, ingest, mappings, piped, policies, show, show_schema, tables
+from emulator.engine.commands import topics, views
+from emulator.engine.core import Core
+from emulator.engine.operations import Operation
+from emulator.engine.transaction import Transaction
+from emulator.errors import KustoError, UnsupportedFault
+from emulator.result import ResultTable
+from emulator.syntax import commands as syntax
+from emulator.syntax.parse_command import parse_command
+
+Result = TypeVar("Result")
+
+
+def run_command(core: Core, text: str, database: str) -> ResultTable:
+    """Run one management command in a database and return its table; faults carry the text they point into."""
+    started = datetime.now(UTC).replace(tzinfo=None)
+    kind, failure = "", ""
+    try:
+        command = parse_command(text)
+        kind = type(command).__name__
+        if isinstance(command, syntax.PipedCommand):
+            result = run_parsed(core, command.command, database)
+            return piped.pipe(core, database, result, command, text)
+        return run_parsed(core, command, database)
+    except KustoError as error:
+        failure = error.message
+        raise error.with_source(text) from error.__cause__
+    finally:
+        duration = datetime.now(UTC).replace(tzinfo=None) - started
+        if not kind.startswith("Show"):
+            state = "Failed" if failure else "Completed"
+            core.operations.add(Operation(uuid.uuid4(), kind, started, duration, state, failure))
+
+
+def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> ResultTable:  # noqa: C901 - one case per command
+    """Run a parsed command that is not piped."""
+    name = core.database(database).name
+    change = partial(_change, core, name)
+    match command:
+        case syntax.DefineTables():
+            return change(tables.define_tables, command)
+        case syntax.DropEntities():
+            return change(_drop, command)
+        case syntax.RenameEntities():
+            return change(_rename, command)
+        case syntax.SetEntityText():
+            return change(_set_text, command)
+        case syntax.SetColumnDocstrings(table, docstrings, merge):
+            texts = {column.text: text for column, text in docstrings}
+            return core.writer.change(
+                lambda transaction: tables.set_column_docstrings(transaction, name, table.text, texts, merge=merge)
+            )
+        case syntax.AlterColumnType(table, column, type_):
+            return core.writer.change(
+                lambda transaction: tables.alter_column_type(transaction, name, table.text, column.text, type_)
+            )
+        case syntax.DropColumns(table, columns, if_exists):
+            dropped = tuple(column.text for column in columns)
+            return core.writer.change(
+                lambda transaction: tables.drop_columns(transaction, name, table.text, dropped, if_exists=if_exists)
+            )
+        case syntax.ClearData():
+            return change(_clear, command)
+        case syntax.DeleteRecords():
+            raise UnsupportedFault(".delete table records", span=command.span)
+        case syntax.DefineFunction():
+            return change(functions.define_function, command)
+        case syntax.DefineMaterializedView():
+            result = change(views.define_view, command)
+            return topics.started_operation(core, "MaterializedViewCreateOrAlter") if command.is_async else result
+        case syntax.SetViewProperty():
+            return change(views.set_view_property, command)
+        case syntax.SwitchView(view, enabled):
+            return core.writer.change(
+                lambda transaction: views.switch_view(transaction, name, view.text, enabled=enabled)
+            )
+        case syntax.AlterPolicy():
+            return change(policies.alter_policy, command)
+        case syntax.DeletePolicy():
+            return change(policies.delete_policy, command)
+        case syntax.ShowPolicy():
+            return policies.show_policy(core.database(command.entity.name or name) if _is_database(command) else core.database(name), command)
+        case syntax.DefineMapping():
+            return change(mappings.define_mapping, command)
+        case syntax.DropMapping():
+            return change(mappings.drop_mapping, command)
+        case syntax.ShowMappings():
+            return mappings.show_mappings(core.database(name), command)
+        case syntax.IngestInline():
+            return ingest.ingest_inline(core, name, command)
+        case syntax.IngestFromStorage():
+            raise UnsupportedFault(".ingest from storage", span=command.span)
+        case syntax.IngestFromQuery():
+            return core.writer.change(lambda transaction: ingest.ingest_from_query(core, transaction, name, command))
+        case syntax.CreateDatabase():
+            return core.writer.change(lambda transaction: databases.create_database(transaction, command))
+        case syntax.DropDatabase():
+            return core.writer.change(lambda transaction: databases.drop_database(transaction, command))
+        case syntax.ExecuteScript():
+            return databases.execute_script(partial(run_command, core), name, command)
+        case syntax.ClearCache() | syntax.RefreshCache():
+            return topics.cache_cleared()
+        case syntax.GetResources():
+            return topics.get_resources(command)
+        case syntax.ShowEntities():
+            return show.show_entities(core, name, command)
+        case syntax.ShowSchema():
+            return show_schema.show_schema(core, name, command)
+        case syntax.ShowDatabasesEntities():
+            return show.show_databases_entities(core, command)
+        case syntax.ShowOperations():
+            return topics.show_operations(core, command)
+        case syntax.ShowQueryPlan():
+            return topics.show_query_plan(core, name, command)
+        case syntax.ShowTopic():
+            return topics.show_topic(core, name, command)
+        case syntax.UnbuiltCommand(keyword):
+            raise UnsupportedFault(f"command '.{keyword.lstrip('.')}'", span=command.span)
+        case _:
+            assert_never(command)
+
+
+def _change(
+    core: Core, database: str, action: Callable[[Transaction, str, Result], ResultTable], command: Result
+) -> ResultTable:
+    return core.writer.change(lambda transaction: action(transaction, database, command))
+
+
+def _is_database(command: syntax.ShowPolicy) -> bool:
+    return command.entity.kind is syntax.EntityKind.DATABASE and command.entity.name not in (None, "*")
+
+
+def _drop(transaction: Transaction, database: str, command: syntax.DropEntities) -> ResultTable:
+    names = tuple(name.text for name in command.names)
+    match command.kind:
+        case syntax.EntityKind.TABLE:
+            return tables.drop_tables(transaction, database, names, if_exists=command.if_exists)
+        case syntax.EntityKind.FUNCTION:
+            return functions.drop_functions(transaction, database, names, if_exists=command.if_exists)
+        case _:
+            return views.drop_views(transaction, database, names, if_exists=command.if_exists)
+
+
+def _rename(transaction: Transaction, database: str, command: syntax.RenameEntities) -> ResultTable:
+    pairs = [(old.name or "", new.text) for old, new in command.renames]
+    match command.kind:
+        case syntax.EntityKind.TABLE:
+            return tables.rename_tables(transaction, database, pairs)
+        case syntax.EntityKind.COLUMN:
+            containers = {old.container or "" for old, _ in command.renames}
+            if len(containers) != 1:
+                raise KustoError("Columns of several tables cannot be renamed in one command.", span=command.span)
+            return tables.rename_columns(transaction, database, containers.pop(), dict(pairs))
+        case _:
+            return views.rename_view(transaction, database, *pairs[0])
+
+
+def _set_text(transaction: Transaction, database: str, command: syntax.SetEntityText) -> ResultTable:
+    entity, name = command.entity, command.entity.name or ""
+    match entity.kind:
+        case syntax.EntityKind.TABLE:
+            return tables.set_table_text(transaction, database, name, command.field, command.text)
+        case syntax.EntityKind.COLUMN:
+            texts = {name: command.text}
+            return tables.set_column_docstrings(transaction, database, entity.container or "", texts, merge=True)
+        case syntax.EntityKind.FUNCTION:
+            return functions.set_function_text(transaction, database, name, command.field, command.text)
+        case syntax.EntityKind.MATERIALIZED_VIEW:
+            return views.set_view_text(transaction, database, name, command.field, command.text)
+        case _:
+            raise UnsupportedFault(f"{command.field} of a {entity.kind.value}", span=command.span)
+
+
+def _clear(transaction: Transaction, database: str, command: syntax.ClearData) -> ResultTable:
+    name = command.entity.name or ""
+    if command.entity.kind is syntax.EntityKind.MATERIALIZED_VIEW:
+        return views.clear_view(transaction, database, name)
+    return tables.clear_table(transaction, database, name)

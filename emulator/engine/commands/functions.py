@@ -1,0 +1,85 @@
+"""Commands on stored functions."""
+
+from dataclasses import replace
+
+from emulator.binder.bind import bind_function
+from emulator.engine.catalog import Database, Function
+from emulator.engine.commands.answer import answer, columns
+from emulator.engine.database import Entities, stored_function
+from emulator.engine.transaction import Transaction
+from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
+from emulator.result import ResultTable
+from emulator.syntax.commands import DefineFunction, DefineVerb, property_text
+
+SHOWN = columns("Name:string, Parameters:string, Body:string, Folder:string, DocString:string")
+
+
+def define_function(transaction: Transaction, database: str, command: DefineFunction) -> ResultTable:
+    """Create or alter a function; its body must bind, unless `skipvalidation` says otherwise."""
+    snapshot = transaction.database(database)
+    name = command.name.text
+    existing = snapshot.functions.get(name)
+    if existing is not None and command.verb is DefineVerb.CREATE:
+        if command.if_not_exists:
+            return answer(SHOWN, [shown(existing)])
+        raise EntityAlreadyExists(
+            f"Entity '{name}' of kind 'Function' already exists.", "BadRequest_EntityNameAlreadyExists"
+        )
+    if command.verb is DefineVerb.ALTER:
+        find_function(snapshot, name)
+    folder, docstring = property_text(command.properties, "folder"), property_text(command.properties, "docstring")
+    before = existing if existing is not None else Function(name, "", "")
+    function = Function(
+        name,
+        command.parameters_text,
+        command.body_text,
+        before.folder if folder is None else folder,
+        before.docstring if docstring is None else docstring,
+    )
+    changed = snapshot.with_function(function)
+    if (property_text(command.properties, "skipvalidation") or "").lower() != "true":
+        bind_function(stored_function(function), Entities(changed))
+    if function != existing:
+        transaction.put(changed)
+    return answer(SHOWN, [shown(function)])
+
+
+def drop_functions(
+    transaction: Transaction, database: str, names: tuple[str, ...], *, if_exists: bool
+) -> ResultTable:
+    """Drop functions; the answer lists those that are left."""
+    for name in names:
+        snapshot = transaction.database(database)
+        if if_exists and name not in snapshot.functions:
+            continue
+        find_function(snapshot, name)
+        transaction.put(snapshot.without_function(name))
+    return answer(SHOWN, map(shown, transaction.database(database).functions.values()))
+
+
+def set_function_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
+    """Set a function's docstring or folder."""
+    snapshot = transaction.database(database)
+    function = find_function(snapshot, name)
+    match field.lower():
+        case "docstring":
+            function = replace(function, docstring=text)
+        case "folder":
+            function = replace(function, folder=text)
+        case _:
+            raise KustoError(f"A function has no '{field}'.", "BadRequest_UnknownProperty")
+    transaction.put(snapshot.with_function(function))
+    return answer(SHOWN, [shown(function)])
+
+
+def find_function(database: Database, name: str) -> Function:
+    """Return a function by name, or raise EntityNotFound."""
+    function = database.functions.get(name)
+    if function is None:
+        raise EntityNotFound(f"Entity '{name}' of kind 'Function' was not found.", "BadRequest_EntityNotFound")
+    return function
+
+
+def shown(function: Function) -> tuple[object, ...]:
+    """Return a function as `.show functions` lists it."""
+    return (function.name, function.parameters, function.body, function.folder, function.docstring)

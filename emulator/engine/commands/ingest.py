@@ -1,0 +1,90 @@
+"""Commands that add rows: inline data and the results of queries."""
+
+import uuid
+from dataclasses import replace
+from time import monotonic
+
+from emulator.engine.batch import Batch
+from emulator.engine.catalog import Table
+from emulator.engine.commands.answer import answer, columns
+from emulator.engine.commands.tables import create_table, merged_schema
+from emulator.engine.commands import tables
+from emulator.engine.compile import bind_single, compile_plan
+from emulator.engine.core import Core
+from emulator.engine.database import Entities
+from emulator.engine.storage import DuckStorage, clear_table
+from emulator.engine.transaction import Transaction
+from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
+from emulator.result import ResultTable
+from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text
+from emulator.types import Column, Schema
+
+_INLINE = columns("ExtentId:guid, ItemLoaded:string, Duration:timespan, HasErrors:bool, OperationId:guid")
+_FROM_QUERY = columns(
+    "ExtentId:guid, OriginalSize:real, ExtentSize:real, CompressedSize:real, IndexSize:real, RowCount:long"
+)
+_TICKS_PER_SECOND = 10_000_000
+
+
+def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTable:
+    """Store the text after `<|`; its format is csv unless told otherwise."""
+    started = monotonic()
+    format_ = property_text(command.properties, "format") or "csv"
+    mapping = property_text(command.properties, "ingestionMappingReference")
+    data = command.data
+    if (property_text(command.properties, "ignoreFirstRecord") or "").lower() == "true":
+        data = data.partition("\n")[2]
+    core.ingest(database, command.table.text, data.encode(), format_, mapping)
+    ticks = int((monotonic() - started) * _TICKS_PER_SECOND)
+    return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
+
+
+def ingest_from_query(core: Core, transaction: Transaction, database: str, command: IngestFromQuery) -> ResultTable:
+    """Run `.set`, `.append`, `.set-or-append` or `.set-or-replace`: by position, in the transaction of the command."""
+    snapshot = transaction.database(database)
+    plan = bind_single(command.query, Entities(snapshot))
+    compiled = compile_plan(plan, DuckStorage())
+    name = command.table.text
+    table = snapshot.tables.get(name)
+    match command.verb:
+        case IngestVerb.SET if table is not None:
+            raise EntityAlreadyExists(
+                f"Entity '{name}' of kind 'Table' already exists.", "BadRequest_EntityNameAlreadyExists"
+            )
+        case IngestVerb.APPEND if table is None:
+            raise EntityNotFound(f"Entity '{name}' of kind 'Table' was not found.", "BadRequest_EntityNotFound")
+        case _:
+            pass
+    rows_query = compiled.sql
+    values: dict[str, object] = {"now": transaction.time} if compiled.uses_now else {}
+    if table is None:
+        table = create_table(transaction, database, name, compiled.schema, command.properties)
+    else:
+        table = _fitting(transaction, database, table, compiled.schema, command)
+    if command.verb is IngestVerb.SET_OR_REPLACE:
+        # The query may read the table it replaces, so its rows are taken first.
+        transaction.connection.execute(
+            f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None
+        )
+        clear_table(transaction.connection, table.relation)
+        rows_query, values = 'SELECT * FROM "$replacement"', {}
+    count = Batch(transaction, core.pipelines, database).add(table, rows_query, **values)
+    return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
+
+
+def _fitting(
+    transaction: Transaction, database: str, table: Table, found: Schema, command: IngestFromQuery
+) -> Table:
+    if (property_text(command.properties, "extend_schema") or "").lower() == "true":
+        added = Schema(tuple(Column(column.name, column.type) for column in found))
+        tables.alter_schema(transaction, database, table, merged_schema(table, added))
+        table = transaction.database(database).tables[table.name]
+    expected = [column.type for column in table.schema]
+    if [column.type for column in found] != expected:
+        raise SemanticFault(
+            f"Query schema does not match table schema. QuerySchema=({found.csl()}), "
+            f"TableSchema=({table.schema.csl()}), Table={table.name}",
+            "BadRequest_QuerySchemaDoesNotMatchTableSchema",
+            hint="columns are matched by position; only their types count",
+        )
+    return replace(table)

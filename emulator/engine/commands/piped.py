@@ -1,0 +1,43 @@
+"""A command's table piped into operators: `.show tables | where … | project …`."""
+
+from emulator.binder.bind import bind_query
+from emulator.binder.entities import StoredTable
+from emulator.binder.plan import Stored
+from emulator.emit.names import physical_names
+from emulator.emit.relations import emit_query
+from emulator.engine.core import Core
+from emulator.engine.database import Entities
+from emulator.engine.limits import Limits
+from emulator.engine.results import fetch
+from emulator.engine.storage import DuckStorage
+from emulator.errors import SemanticFault
+from emulator.result import ResultTable
+from emulator.sql.render import render
+from emulator.syntax.commands import PipedCommand
+from emulator.syntax.expressions import Name
+from emulator.syntax.operators import NameSource, Pipeline
+from emulator.syntax.statements import Query
+from emulator.types import Column, DYNAMIC, STRING, Schema
+
+_RESULT = "$command"
+
+
+def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, text: str) -> ResultTable:
+    """Apply operators to a command's result; they may read the database too."""
+    # The result's dynamic and guid columns are texts in Arrow.
+    schema = Schema(tuple(Column(each.name, STRING if each.type == DYNAMIC else each.type) for each in result.schema))
+    source = StoredTable(Stored(_RESULT, _RESULT, schema))
+    entities = Entities(core.database(database), {_RESULT: source})
+    pipeline = Pipeline(NameSource(Name(_RESULT, command.span), command.span), command.operators, command.span)
+    bound = bind_query(Query((pipeline,), text, command.span), entities)
+    if len(bound.results) != 1:
+        raise SemanticFault("A piped command has one result.", "BadRequest_InvalidQuery", command.span)
+    emitted = emit_query(bound.results[0], DuckStorage(), for_result=True)
+    with core.cursor() as cursor:
+        cursor.register(_RESULT, result.arrow.rename_columns(list(physical_names(schema))))
+        try:
+            values = {"now": core.writer.last_time} if emitted.uses_now else {}
+            arrow = fetch(cursor, render(emitted.query), values, emitted.schema, Limits(None, None))
+        finally:
+            cursor.unregister(_RESULT)
+    return ResultTable(emitted.schema, arrow, result.name)

@@ -1,0 +1,182 @@
+"""`.show` of the service itself, and other commands that clients expect to be answered."""
+
+import os
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from emulator.engine.commands.answer import answer, columns
+from emulator.engine.compile import bind_single, compile_plan
+from emulator.engine.core import Core
+from emulator.engine.database import Entities
+from emulator.engine.failures import failures
+from emulator.engine.operations import Operation
+from emulator.engine.storage import DuckStorage
+from emulator.errors import UnsupportedFault
+from emulator.result import ResultTable
+from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
+
+_VERSION = columns(
+    "BuildVersion:string, BuildTime:datetime, ServiceType:string, ProductVersion:string, ServiceOffering:string"
+)
+_CLUSTER = columns(
+    "NodeId:string, Address:string, Name:string, StartTime:datetime, IsAdmin:bool, MachineTotalMemory:long,"
+    "MachineAvailableMemory:long, ProcessorCount:int, EnvironmentDescription:string"
+)
+_CAPACITY = columns("Resource:string, Total:long, Consumed:long, Remaining:long, Origin:string")
+_ROLES = columns(
+    "Scope:string, DisplayName:string, AADObjectID:string, Role:string"
+)
+_PRINCIPALS = columns(
+    "Role:string, PrincipalType:string, PrincipalDisplayName:string, PrincipalObjectId:string, PrincipalFQN:string,"
+    "Notes:string"
+)
+_OPERATIONS = columns(
+    "OperationId:guid, Operation:string, NodeId:string, StartedOn:datetime, LastUpdatedOn:datetime, Duration:timespan,"
+    "State:string, Status:string, RootActivityId:guid, ShouldRetry:bool, Database:string, Principal:string,"
+    "User:string, AdminEpochStartTime:datetime"
+)
+_FAILURES = columns(
+    "OperationId:guid, Database:string, Table:string, FailedOn:datetime, IngestionSourcePath:string, Details:string,"
+    "FailureKind:string, RootActivityId:guid, OperationKind:string, OriginatesFromUpdatePolicy:bool, ErrorCode:string,"
+    "Principal:string, ShouldRetry:bool, User:string, IngestionProperties:string"
+)
+_QUERIES = columns(
+    "ClientActivityId:string, Text:string, Database:string, StartedOn:datetime, LastUpdatedOn:datetime,"
+    "Duration:timespan, State:string, RootActivityId:guid, User:string, FailureReason:string, TotalCpu:timespan,"
+    "Application:string, Principal:string"
+)
+_DIAGNOSTICS = columns("IsHealthy:bool, IsScaleOutRequired:bool, MachinesTotal:long, MachinesOffline:long")
+_EXTERNAL_TABLES = columns(
+    "TableName:string, TableType:string, Folder:string, DocString:string, Properties:string, ConnectionStrings:string"
+)
+_PLAN = columns("ResultType:string, Format:string, Content:string")
+_CACHE = columns("NodeId:string, Status:string")
+_TICKS_PER_MICROSECOND = 10
+
+_EMPTY = {
+    "continuous-exports": columns("Name:string, ExternalTableName:string, Query:string, IsDisabled:bool"),
+    "entity_groups": columns("Name:string, Entities:string"),
+    "export containers": columns("StorageRoot:string"),
+    "external tables": _EXTERNAL_TABLES,
+    "graph_models": columns("Name:string, CreationTime:datetime, ModelId:string, DatabaseName:string"),
+    "queries": _QUERIES,
+    "running queries": _QUERIES,
+    "commands": _QUERIES,
+    "running commands": _QUERIES,
+    "commands-and-queries": _QUERIES,
+    "rowstores": columns("DatabaseName:string, TableName:string, RowCount:long"),
+    "stored_query_results": columns("StoredQueryResultId:guid, Name:string, DatabaseName:string"),
+    "streamingingestion failures": columns("Database:string, Table:string, Principal:string, LastFailureOn:datetime"),
+    "workload_groups": columns("WorkloadGroupName:string, WorkloadGroup:string"),
+}
+
+
+def show_topic(core: Core, database: str, command: ShowTopic) -> ResultTable:
+    """Answer `.show version`, `.show capacity` and their kin."""
+    build = _TOPICS.get(command.topic)
+    if build is not None:
+        return build(core, database)
+    if command.topic in _EMPTY:
+        return answer(_EMPTY[command.topic], [])
+    raise UnsupportedFault(f".show {command.topic}", span=command.span)
+
+
+def show_operations(core: Core, command: ShowOperations) -> ResultTable:
+    """List operations of this process, or those of the given ids."""
+    shown = [each for each in core.operations.all() if not command.ids or str(each.id) in command.ids]
+    return answer(_OPERATIONS, map(_operation_row, shown))
+
+
+def started_operation(core: Core, kind: str) -> ResultTable:
+    """Answer an async command: it has finished already, under the id returned."""
+    operation = Operation(uuid.uuid4(), kind, core.writer.last_time, timedelta(), "Completed")
+    core.operations.add(operation)
+    return answer(columns("OperationId:guid"), [(operation.id,)])
+
+
+def show_query_plan(core: Core, database: str, command: ShowQueryPlan) -> ResultTable:
+    """Show the SQL that a query becomes, in place of the real engine's plan."""
+    plan = bind_single(command.query, Entities(core.database(database)))
+    return answer(_PLAN, [("RelopTree", "text", compile_plan(plan, DuckStorage()).sql)])
+
+
+def cache_cleared() -> ResultTable:
+    """Answer the clearing of a schema cache: there is none that could be old."""
+    return answer(_CACHE, [("Node_0", "Succeeded")])
+
+
+def get_resources(command: GetResources) -> ResultTable:
+    """Refuse the resources of queued ingestion."""
+    raise UnsupportedFault(f".get {command.topic}: queued ingestion", span=command.span, hint="use streaming ingestion")
+
+
+def product_version() -> str:
+    """Return the version of this application."""
+    try:
+        return version("tickhouse")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _version(_core: Core, _database: str) -> ResultTable:
+    number = product_version()
+    offering = '{"Type":"Emulator"}'
+    return answer(_VERSION, [(number, None, "Engine", f"tickhouse {number}", offering)])
+
+
+def _cluster(_core: Core, _database: str) -> ResultTable:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    row = ("Node_0", "127.0.0.1", "emulator", None, True, memory, memory, os.cpu_count() or 1, "embedded")
+    return answer(_CLUSTER, [row])
+
+
+def _capacity(_core: Core, _database: str) -> ResultTable:
+    total = os.cpu_count() or 1
+    resources = ("Ingestions", "Queries", "Materialized-View", "DataExport", "ExtentsMerge")
+    return answer(_CAPACITY, [(name, total, 0, total, "Default") for name in resources])
+
+
+def _roles(_core: Core, database: str) -> ResultTable:
+    return answer(_ROLES, [(database, "anonymous", "", "Admin")])
+
+
+def _principals(_core: Core, database: str) -> ResultTable:
+    return answer(_PRINCIPALS, [(f"Database {database} Admin", "User", "anonymous", "", "anonymous", "")])
+
+
+def _failures(core: Core, database: str) -> ResultTable:
+    with core.cursor() as cursor:
+        found = failures(cursor, database)
+    rows = [
+        (
+            *(each.operation, each.database, each.table, each.failed_on, "", each.details, "Permanent", each.operation),
+            *("UpdatePolicy" if each.is_from_policy else "DataIngestPull", each.is_from_policy, ""),
+            *("anonymous", False, "anonymous", f'{{"SourceTable":"{each.source}"}}' if each.source else ""),
+        )
+        for each in found
+    ]
+    return answer(_FAILURES, rows)
+
+
+def _diagnostics(_core: Core, _database: str) -> ResultTable:
+    return answer(_DIAGNOSTICS, [(True, False, 1, 0)])
+
+
+_TOPICS: dict[str, Callable[[Core, str], ResultTable]] = {
+    "version": _version,
+    "cluster": _cluster,
+    "capacity": _capacity,
+    "principal roles": _roles,
+    "principals": _principals,
+    "cluster principals": _principals,
+    "ingestion failures": _failures,
+    "diagnostics": _diagnostics,
+}
+
+
+def _operation_row(each: Operation) -> tuple[object, ...]:
+    ticks = each.duration // timedelta(microseconds=1) * _TICKS_PER_MICROSECOND
+    head = (each.id, each.kind, "Node_0", each.started_on, each.started_on + each.duration, ticks)
+    return (*head, each.state, each.status, each.id, False, "", "anonymous", "anonymous", None)

@@ -1,0 +1,291 @@
+"""Commands on materialized views."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from emulator.binder.constants import read_datetime
+from emulator.engine import storage, view_upkeep
+from emulator.engine.catalog import Database, View
+from emulator.engine.commands.answer import answer, columns
+from emulator.engine.compile import bind_rows
+from emulator.engine.database import Entities
+from emulator.engine.transaction import Transaction, find_table, find_view
+from emulator.engine.view_alteration import altered
+from emulator.engine.view_rules import check_view
+from emulator.engine.view_shape import Shape, shape_of
+from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
+from emulator.result import ResultTable
+from emulator.syntax.commands import (
+    DefineMaterializedView,
+    DefineVerb,
+    EntityKind,
+    Properties,
+    Property,
+    SetViewProperty,
+    property_text,
+)
+from emulator.syntax.expressions import DynamicLiteral, Literal
+from emulator.text import NOWHERE
+from emulator.types import Scalar, Schema
+
+SHOWN = columns(
+    "Name:string, SourceTable:string, Query:string, MaterializedTo:datetime, LastRun:datetime, LastRunResult:string,"
+    "IsHealthy:bool, IsEnabled:bool, Folder:string, DocString:string, AutoUpdateSchema:bool,"
+    "EffectiveDateTime:datetime, Lookback:timespan, LookbackColumn:string"
+)
+_CREATION_PROPERTIES = frozenset(
+    {
+        *("backfill", "effectivedatetime", "updateextentscreationtime", "lookback", "lookback_column"),
+        *("autoupdateschema", "dimensiontables", "folder", "docstring"),
+        *("allowmaterializedviewswithoutrowlevelsecurity", "maxsourcerecordsforsingleingest", "concurrency"),
+    }
+)
+_ALTERATION_PROPERTIES = frozenset({"dimensiontables", "lookback", "folder", "docstring", "autoupdateschema"})
+
+
+def define_view(transaction: Transaction, database: str, command: DefineMaterializedView) -> ResultTable:
+    """Create or alter a materialized view; with `backfill` it covers what its source holds already."""
+    snapshot = transaction.database(database)
+    name = command.name.text
+    existing = snapshot.views.get(name)
+    if existing is not None and command.verb is DefineVerb.CREATE:
+        if command.if_not_exists:
+            return answer(SHOWN, [shown(existing, transaction.time)])
+        raise EntityAlreadyExists(
+            f"Entity '{name}' of kind 'MaterializedView' already exists.", "BadRequest_EntityNameAlreadyExists"
+        )
+    if command.verb is DefineVerb.ALTER:
+        find_view(snapshot, name)
+    view = _create(transaction, snapshot, command) if existing is None else _alter(transaction, existing, command, database)
+    return answer(SHOWN, [shown(view, transaction.time)])
+
+
+def _create(transaction: Transaction, snapshot: Database, command: DefineMaterializedView) -> View:
+    name, properties = command.name.text, command.properties
+    _require_known(properties, _CREATION_PROPERTIES, "create")
+    if name in snapshot.tables:
+        raise EntityAlreadyExists(
+            f"Entity '{name}' of kind 'Table' already exists.", "BadRequest_EntityNameAlreadyExists"
+        )
+    on_view = command.source.kind is EntityKind.MATERIALIZED_VIEW
+    source = command.source.name or ""
+    if on_view:
+        _require_deduplication(snapshot, find_view(snapshot, source))
+    else:
+        find_table(snapshot, source)
+    backfill = (property_text(properties, "backfill") or "false").lower() == "true"
+    relation = transaction.new_relation("v")
+    view = View(
+        name,
+        relation,
+        f"{relation}$parts",
+        source,
+        on_view,
+        command.query_text,
+        Schema(),
+        since=_effective(properties) if backfill else transaction.time,
+    )
+    view = _with_properties(view, properties)
+    shape = _checked(snapshot, view)
+    view = replace(view, schema=shape.schema)
+    transaction.put(snapshot.with_view(view))
+    view_upkeep.create(transaction.connection, transaction.database(snapshot.name), view, transaction.time)
+    return view
+
+
+def _alter(transaction: Transaction, view: View, command: DefineMaterializedView, database: str) -> View:
+    _require_known(command.properties, _ALTERATION_PROPERTIES, "alter")
+    source = command.source.name or ""
+    if source != view.source or (command.source.kind is EntityKind.MATERIALIZED_VIEW) != view.on_view:
+        raise KustoError(
+            f"Cannot alter materialized view '{view.name}': its source '{view.source}' cannot be changed.",
+            "BadRequest_MaterializedViewAlter",
+        )
+    snapshot = transaction.database(database)
+    changed = _with_properties(replace(view, query=command.query_text), command.properties)
+    if changed.query == view.query and changed.dimension_tables == view.dimension_tables:
+        if changed != view:
+            transaction.put(snapshot.with_view(changed))
+        return changed
+    shape = _checked(snapshot, changed)
+    return altered(transaction, database, view, changed, shape)
+
+
+def _checked(snapshot: Database, view: View) -> Shape:
+    plan = bind_rows(view.query, Entities(snapshot))
+    shape = shape_of(plan)
+    check_view(view.name, plan, shape, view.source, view.dimension_tables)
+    return shape
+
+
+def _require_deduplication(snapshot: Database, source: View) -> None:
+    if not view_upkeep.bind_shape(snapshot, source).is_deduplication:
+        raise SemanticFault(
+            f"Cannot create a materialized view over materialized view '{source.name}': only materialized views with a "
+            "single take_any(*) aggregation are supported as a source.",
+            "BadRequest_MaterializedViewInvalidSource",
+        )
+
+
+def drop_views(transaction: Transaction, database: str, names: tuple[str, ...], *, if_exists: bool) -> ResultTable:
+    """Drop views with what they hold; the answer lists those that are left."""
+    for name in names:
+        snapshot = transaction.database(database)
+        if if_exists and name not in snapshot.views:
+            continue
+        find_view(snapshot, name)
+        dependents = snapshot.views_on(name)
+        if dependents:
+            raise KustoError(
+                f"Cannot drop materialized view '{name}': materialized view '{dependents[0].name}' is built on it.",
+                "BadRequest_MaterializedViewHasDependents",
+            )
+        transaction.drop_view(database, name)
+    after = transaction.database(database)
+    return answer(SHOWN, [shown(view, transaction.time) for view in after.views.values()])
+
+
+def rename_view(transaction: Transaction, database: str, old: str, new: str) -> ResultTable:
+    """Rename a view; views over it follow."""
+    snapshot = transaction.database(database)
+    view = find_view(snapshot, old)
+    if new in snapshot.tables or new in snapshot.views:
+        raise EntityAlreadyExists(
+            f"Entity '{new}' of kind 'MaterializedView' already exists.", "BadRequest_EntityNameAlreadyExists"
+        )
+    if snapshot.views_on(old):
+        raise KustoError(
+            f"Cannot rename materialized view '{old}': other materialized views are built on it.",
+            "BadRequest_MaterializedViewHasDependents",
+        )
+    renamed = replace(view, name=new)
+    transaction.put(snapshot.without_view(old).with_view(renamed))
+    return answer(SHOWN, [shown(renamed, transaction.time)])
+
+
+def set_view_property(transaction: Transaction, database: str, command: SetViewProperty) -> ResultTable:
+    """Set lookback, autoUpdateSchema or the dimension tables of a view."""
+    snapshot = transaction.database(database)
+    view = _with_properties(find_view(snapshot, command.name.text), (command.property,))
+    transaction.put(snapshot.with_view(view))
+    return answer(SHOWN, [shown(view, transaction.time)])
+
+
+def set_view_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
+    """Set a view's docstring or folder."""
+    snapshot = transaction.database(database)
+    view = find_view(snapshot, name)
+    view = replace(view, docstring=text) if field == "docstring" else replace(view, folder=text)
+    transaction.put(snapshot.with_view(view))
+    return answer(SHOWN, [shown(view, transaction.time)])
+
+
+def switch_view(transaction: Transaction, database: str, name: str, *, enabled: bool) -> ResultTable:
+    """Disable a view, or enable it again: it catches up with what its source received meanwhile."""
+    snapshot = transaction.database(database)
+    view = find_view(snapshot, name)
+    if view.is_enabled == enabled:
+        state = "enabled" if enabled else "disabled"
+        raise KustoError(f"Materialized view '{name}' is already {state}.", "BadRequest_MaterializedViewState")
+    if enabled:
+        shape = _checked(snapshot, view)
+        changed = replace(view, is_enabled=True, failure="", position=None)
+        if [(c.name, c.type) for c in shape.schema] != [(c.name, c.type) for c in view.schema]:
+            changed = altered(transaction, database, view, changed, shape)
+        else:
+            transaction.put(snapshot.with_view(changed))
+        if view.position is not None:
+            view_upkeep.catch_up(
+                transaction.connection, transaction.database(database), changed, view.position, transaction.time
+            )
+    else:
+        changed = replace(view, is_enabled=False, position=transaction.time)
+        transaction.put(snapshot.with_view(changed))
+    return answer(SHOWN, [shown(changed, transaction.time)])
+
+
+def clear_view(transaction: Transaction, database: str, name: str) -> ResultTable:
+    """Forget what a view holds; it goes on with rows that come."""
+    view = find_view(transaction.database(database), name)
+    storage.clear_table(transaction.connection, view.parts)
+    cleared = replace(view, since=transaction.time)
+    transaction.put(transaction.database(database).with_view(cleared))
+    return answer(SHOWN, [shown(cleared, transaction.time)])
+
+
+def shown(view: View, time: datetime) -> tuple[object, ...]:
+    """Return a view as `.show materialized-views` lists it; an enabled one is materialized up to the last commit."""
+    return (
+        view.name,
+        view.source,
+        view.query,
+        time if view.position is None else view.position,
+        time if view.position is None else view.position,
+        "Failed" if view.failure else "Completed",
+        not view.failure,
+        view.is_enabled,
+        view.folder,
+        view.docstring,
+        view.auto_update_schema,
+        view.since,
+        None if view.lookback is None else int(view.lookback),
+        view.lookback_column,
+    )
+
+
+def _with_properties(view: View, properties: Properties) -> View:
+    for each in properties:
+        match each.name.lower():
+            case "folder":
+                view = replace(view, folder=each.text)
+            case "docstring":
+                view = replace(view, docstring=each.text)
+            case "lookback":
+                view = replace(view, lookback=_ticks(each))
+            case "lookback_column":
+                view = replace(view, lookback_column=each.text)
+            case "autoupdateschema":
+                view = replace(view, auto_update_schema=each.text.lower() == "true")
+            case "dimensiontables":
+                view = replace(view, dimension_tables=_names(each))
+            case _:
+                pass
+    return view
+
+
+def _ticks(property_: Property) -> str:
+    match property_.value:
+        case Literal(Scalar.TIMESPAN, int() as ticks):
+            return str(ticks)
+        case _:
+            raise KustoError(
+                f"'{property_.name}' is a timespan.", "BadRequest_InvalidProperty", property_.span, hint="such as 6h"
+            )
+
+
+def _names(property_: Property) -> tuple[str, ...]:
+    if isinstance(property_.value, DynamicLiteral):
+        return tuple(map(str, json.loads(property_.value.text)))
+    return tuple(name.strip() for name in property_.text.split(",") if name.strip())
+
+
+def _effective(properties: Properties) -> datetime | None:
+    text = property_text(properties, "effectivedatetime")
+    if not text:
+        return None
+    # Rows from the instant on count, and coverage begins after `since`.
+    instant = read_datetime(text, NOWHERE)
+    return None if instant is None else instant - timedelta(microseconds=1)
+
+
+def _require_known(properties: Properties, known: frozenset[str], verb: str) -> None:
+    for each in properties:
+        if each.name.lower() not in known:
+            supported = "DimensionTables,Lookback,Folder,DocString,AutoUpdateSchema" if verb == "alter" else ""
+            raise KustoError(
+                f"Unsupported property '{each.name}' in materialized view {verb} command."
+                + (f" Supported properties: {supported}." if supported else ""),
+                "BadRequest_UnsupportedProperty",
+                each.span,
+            )

@@ -1,0 +1,182 @@
+"""What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from emulator.context import NO_PROPERTIES, RequestProperties
+from emulator.engine import catalog_store, failures, storage
+from emulator.engine.catalog import Catalog, Database
+from emulator.engine.database import Entities
+from emulator.engine.execute import Compiler, execute, prepare_connection
+from emulator.engine.folder_lock import FolderLock
+from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
+from emulator.engine.ingestion.payload import mapping_kind, read_payload
+from emulator.engine.landing import TableChanged, landing
+from emulator.engine.operations import Operations
+from emulator.engine.pipelines import Pipelines
+from emulator.engine.storage import DuckStorage
+from emulator.engine.transaction import find_database, find_table
+from emulator.engine.view_upkeep import refresh_definition
+from emulator.engine.writer import Job, Writer
+from emulator.errors import EngineFault, EntityNotFound, KustoError
+from emulator.result import ResultTable
+
+DATABASE_FILE = "eventhouse.duckdb"
+
+_ATTEMPTS = 4
+# A batch up to this many groups finds them through the index of a view; the default of 50 would scan the whole view.
+_INDEX_PROBES = 2048
+
+
+class Core:
+    """One open Eventhouse; every method may be called from any thread."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._pool = threading.Lock()
+        self._is_closed = False
+        self.compiler = Compiler()
+        self.operations = Operations()
+        self.pipelines = Pipelines()
+        writing = self._new_cursor()
+        writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
+        catalog_store.create(writing)
+        failures.create(writing)
+        catalog = catalog_store.load(writing) or Catalog()
+        for database in catalog.databases.values():
+            for view in database.views.values():
+                refresh_definition(writing, database, view)
+        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines))
+
+    @classmethod
+    def open(cls, folder: Path | None) -> Self:
+        """Open the Eventhouse of a folder, made if it is not there; None keeps everything in memory."""
+        if folder is None:
+            return cls(duckdb.connect(":memory:"), None)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock.acquire(folder)
+        try:
+            return cls(duckdb.connect(folder / DATABASE_FILE), lock)
+        except duckdb.Error as error:
+            lock.release()
+            raise EngineFault(
+                f"The data folder '{folder}' cannot be opened: {error}",
+                "TH_FolderDamaged",
+                hint=f"'{DATABASE_FILE}' may come from a newer version, or be damaged",
+            ) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog as of the last commit."""
+        return self.writer.catalog
+
+    def database(self, name: str) -> Database:
+        """Return a database by name, or raise EntityNotFound."""
+        return find_database(self.catalog, name)
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection for reading."""
+        with self._pool:
+            if self._is_closed:
+                raise KustoError("The Eventhouse is closed.", "TH_Closed")
+            lent = self._idle.pop() if self._idle else None
+        cursor = lent or self._new_cursor()
+        try:
+            yield cursor
+        finally:
+            with self._pool:
+                if self._is_closed:
+                    cursor.close()
+                else:
+                    self._idle.append(cursor)
+
+    def query(
+        self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES
+    ) -> tuple[ResultTable, ...]:
+        """Run a query on the latest committed state."""
+        attempt = 1
+        while True:
+            snapshot = self.database(database)
+            compiled = self.compiler.compile(
+                text, Entities(snapshot), DuckStorage(), (snapshot.name, snapshot.version)
+            )
+            try:
+                with self.cursor() as cursor:
+                    return execute(compiled, cursor, properties)
+            except EngineFault:
+                # A relation may have been dropped between compiling and running: then the catalog has moved on.
+                if attempt == _ATTEMPTS or self.catalog.databases.get(snapshot.name) is snapshot:
+                    raise
+            attempt += 1
+
+    def ingest(self, database: str, table: str, data: bytes, format_: str, mapping: str | None) -> int:
+        """Store a payload; return its rows when they are durable and visible."""
+        attempt = 1
+        while True:
+            snapshot = self.database(database)
+            target = find_table(snapshot, table)
+            fields = self._mapping(snapshot, table, format_, mapping)
+            with self.cursor() as cursor:
+                rows = read_payload(cursor, data, format_, target.schema, fields)
+            try:
+                self.writer.add(Job(snapshot.name, table, target.schema, rows))
+            except TableChanged:
+                if attempt == _ATTEMPTS:
+                    raise
+                attempt += 1
+            else:
+                return int(rows.num_rows)
+
+    def close(self) -> None:
+        """Finish the transaction in progress and close the file; further calls are errors."""
+        with self._pool:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for cursor in idle:
+            cursor.close()
+        self.writer.close()
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _mapping(self, database: Database, table: str, format_: str, name: str | None) -> tuple[FieldMapping, ...]:
+        kind = mapping_kind(format_)
+        target = find_table(database, table)
+        if not name:
+            return identity(target.schema, kind)
+        known = (*target.mappings, *database.mappings)
+        found = next((each for each in known if each.name == name and each.kind == kind), None)
+        if found is None:
+            names = ", ".join(sorted({each.name for each in known if each.kind == kind}))
+            raise EntityNotFound(
+                f"Entity '{name}' of kind 'IngestionMapping' was not found.",
+                "BadRequest_EntityNotFound",
+                hint=f"{kind} mappings of table '{table}' are: {names or 'none'}",
+            )
+        return parse_mapping(found.text, kind, target.schema)
+
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        prepare_connection(cursor)
+        return cursor
+
+
+def _last_time(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> datetime:
+    relations = [table.relation for database in catalog.databases.values() for table in database.tables.values()]
+    times = [storage.last_ingestion(connection, relation) for relation in relations]
+    return max((time for time in times if time is not None), default=datetime(1970, 1, 1))  # noqa: DTZ001 - naive UTC

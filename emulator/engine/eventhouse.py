@@ -1,0 +1,75 @@
+"""The embedded Eventhouse: KQL databases in a folder or in memory, queried and managed in this process."""
+
+from pathlib import Path
+
+from emulator.binder.entities import EntityProvider
+from emulator.context import NO_PROPERTIES, RequestProperties
+from emulator.engine.catalog import Database
+from emulator.engine.commands.dispatch import run_command
+from emulator.engine.core import Core
+from emulator.engine.database import Entities
+from emulator.result import ResultTable
+from emulator.syntax.parse_command import is_command
+
+
+class Eventhouse:
+    """An open Eventhouse; safe to share between threads.
+
+    Queries run side by side on snapshots of the last commit. What `ingest` and `command` have returned for is durable:
+    it survives the death of the process.
+    """
+
+    def __init__(self, core: Core, default_database: str) -> None:
+        self._core = core
+        self._default = default_database
+
+    @classmethod
+    def open(cls, folder: Path | None, *, database: str = "NetDefaultDB") -> "Eventhouse":
+        """Open a data folder, or an Eventhouse in memory for None; `database` is made where it is missing.
+
+        Raises KustoError naming the folder and its owner where another process has it open.
+        """
+        core = Core.open(folder)
+        if database not in core.catalog.databases:
+            core.writer.change(lambda transaction: transaction.put(Database(database)))
+        return cls(core, database)
+
+    def query(
+        self, text: str, *, database: str | None = None, properties: RequestProperties = NO_PROPERTIES
+    ) -> tuple[ResultTable, ...]:
+        """Run a query and return its results; a text that is a management command goes to `command`."""
+        if is_command(text):
+            return (self.command(text, database=database, properties=properties),)
+        return self._core.query(text, database or self._default, properties)
+
+    def command(
+        self,
+        text: str,
+        *,
+        database: str | None = None,
+        properties: RequestProperties = NO_PROPERTIES,  # noqa: ARG002 - the wire sends them with commands too
+    ) -> ResultTable:
+        """Run one management command and return its table."""
+        return run_command(self._core, text, database or self._default)
+
+    def ingest(
+        self, table: str, data: bytes, *, format: str, mapping: str | None = None, database: str | None = None
+    ) -> int:
+        """Store a payload by streaming ingestion and return the rows it had.
+
+        On return they are durable and visible, with what update policies and materialized views make of them; on an
+        error nothing of the payload is stored.
+        """
+        return self._core.ingest(database or self._default, table, data, format, mapping)
+
+    def entities(self, database: str | None = None) -> EntityProvider:
+        """Return what the binder needs to know of a database, as of now."""
+        return Entities(self._core.database(database or self._default))
+
+    def databases(self) -> tuple[str, ...]:
+        """Return the names of all databases."""
+        return tuple(self._core.catalog.databases)
+
+    def close(self) -> None:
+        """Finish what is being written and close; closing twice is fine."""
+        self._core.close()

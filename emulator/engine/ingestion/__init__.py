@@ -1,0 +1,1 @@
+"""Payloads to columns: formats, mappings and the conversion of values."""

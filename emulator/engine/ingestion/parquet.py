@@ -1,0 +1,107 @@
+"""Parquet payloads: columns by name, converted from their Arrow types."""
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from emulator.engine.ingestion.mapping import FieldMapping
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project
+from emulator.engine.ingestion.values import from_text, from_unix
+from emulator.errors import IngestionFault
+from emulator.functions.physical import convert, null_of
+from emulator.sql.ast import ColumnRef, Sql
+from emulator.sql.build import call, cast, coalesce, lit
+from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, STRING, TIMESPAN, KqlType, Scalar, Schema
+
+_TICKS_PER_UNIT = {"s": 10_000_000, "ms": 10_000, "us": 10}
+_NANOSECONDS_PER_TICK = 100
+_NARROW = 32
+
+
+def read(
+    cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping: tuple[FieldMapping, ...]
+) -> pa.Table:
+    """Read a Parquet file; columns that it lacks are null."""
+    try:
+        with pyarrow.parquet.ParquetFile(pa.BufferReader(data)) as file:
+            wanted = {field.path[0] for field in mapping if field.path}
+            table = file.read([name for name in file.schema_arrow.names if name in wanted])
+            rows = file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise IngestionFault(f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet") from error
+    table, types = _normalized(table, rows)
+    return project(cursor, table, INPUT, _columns(schema, mapping, types), schema)
+
+
+def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], types: dict[str, KqlType]) -> tuple[Sql, ...]:
+    columns: list[Sql] = []
+    for column, field in column_fields(schema, mapping):
+        given = None if field is None else derived(field, ColumnRef("$number"))
+        source = None if field is None or not field.path else types.get(str(field.path[0]))
+        if given is not None:
+            columns.append(from_text(given, column.type))
+        elif field is None or field.path is None or source is None:
+            columns.append(null_of(column.type))
+        else:
+            columns.append(_value(field, source, column.type))
+    return tuple(columns)
+
+
+def _value(field: FieldMapping, source: KqlType, target: KqlType) -> Sql:
+    assert field.path is not None  # noqa: S101 - the caller looked
+    value: Sql = ColumnRef(str(field.path[0]))
+    for step in field.path[1:]:
+        value = call("json_extract", value, lit(f"$[{step}]" if isinstance(step, int) else f'$."{step}"'))
+    if field.transform.name.startswith("UNIX"):
+        return convert(from_unix(cast(value, "VARCHAR"), field.transform), DATETIME, target)
+    if source.scalar is Scalar.STRING:
+        return from_text(value, target, field.transform)
+    converted = convert(value, source, target)
+    return coalesce(converted, lit("")) if target.scalar is Scalar.STRING else converted
+
+
+def _normalized(table: pa.Table, rows: int) -> tuple[pa.Table, dict[str, KqlType]]:
+    columns: dict[str, pa.ChunkedArray] = {}
+    types: dict[str, KqlType] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        columns[name], types[name] = _column(column)
+    columns["$number"] = pa.chunked_array([pa.array(range(1, rows + 1), pa.int64())])
+    return pa.table(columns), types
+
+
+def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:  # noqa: C901 - one line per Arrow type
+    type_ = column.type
+    if pa.types.is_dictionary(type_):
+        return _column(column.cast(type_.value_type))
+    if pa.types.is_boolean(type_):
+        return column, BOOL
+    if pa.types.is_uint64(type_):
+        return column.cast(pa.decimal128(38, 17), safe=False), DECIMAL
+    if pa.types.is_integer(type_):
+        return column.cast(pa.int64()), LONG
+    if pa.types.is_floating(type_):
+        return column.cast(pa.float64()), REAL
+    if pa.types.is_decimal(type_):
+        return column, DECIMAL
+    if pa.types.is_timestamp(type_):
+        return column.cast(pa.timestamp("us", type_.tz), safe=False).cast(pa.timestamp("us")), DATETIME
+    if pa.types.is_date(type_):
+        return column.cast(pa.timestamp("us")), DATETIME
+    if pa.types.is_duration(type_) or pa.types.is_time(type_):
+        return _ticks(column), TIMESPAN
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return column, STRING
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
+        return column, STRING
+    return column, DYNAMIC
+
+
+def _ticks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # Durations and times of day in their own unit, to ticks of 100 ns.
+    type_ = column.type
+    numbers = column.cast(pa.int32()) if type_.bit_width == _NARROW else column
+    numbers = numbers.cast(pa.int64())
+    if type_.unit == "ns":
+        return pc.divide(numbers, _NANOSECONDS_PER_TICK)
+    return pc.multiply(numbers, _TICKS_PER_UNIT[type_.unit])

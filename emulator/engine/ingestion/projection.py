@@ -1,0 +1,47 @@
+"""One SELECT over a registered Arrow table: how every format turns its fields into the columns of a table."""
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+
+from emulator.emit.names import physical_names
+from emulator.engine.ingestion.mapping import FieldMapping, Transform
+from emulator.sql.ast import From, Item, Select, Sql, TableRef
+from emulator.sql.build import call, lit
+from emulator.sql.render import render
+from emulator.types import Column, Schema
+
+INPUT = TableRef(("$payload",), "p")
+
+
+def project(
+    cursor: duckdb.DuckDBPyConnection, fields: pa.Table, source: From, columns: Sequence[Sql], schema: Schema
+) -> pa.Table:
+    """Compute the physical columns of a table, one expression each; `source` reads the fields as `INPUT`."""
+    names = physical_names(schema)
+    items = tuple(Item(sql, name) for name, sql in zip(names, columns, strict=True))
+    cursor.register(INPUT.parts[0], fields)
+    try:
+        return cursor.sql(render(Select(items, source))).to_arrow_table()
+    finally:
+        cursor.unregister(INPUT.parts[0])
+
+
+def column_fields(schema: Schema, mapping: Sequence[FieldMapping]) -> tuple[tuple[Column, FieldMapping | None], ...]:
+    """Pair every column of a table with its mapping, or None where nothing fills it."""
+    by_column = {field.column: field for field in mapping}
+    return tuple((column, by_column.get(column.name)) for column in schema)
+
+
+def derived(field: FieldMapping, line_number: Sql) -> Sql | None:
+    """Emit the text of a field that no data fills: a constant, the line number or the location."""
+    if field.constant is not None:
+        return lit(field.constant)
+    match field.transform:
+        case Transform.LINE_NUMBER:
+            return call("format", lit("{}"), line_number)
+        case Transform.LOCATION:
+            return lit("")
+        case _:
+            return None

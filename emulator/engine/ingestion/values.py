@@ -1,0 +1,119 @@
+"""Fields of a payload as Kusto values: what does not convert becomes null (a string becomes empty).
+
+Beside Kusto's own forms these are read: datetimes without `Z` (taken as UTC), `True`/`False`, ISO 8601 durations and
+pandas' `1 days 02:00:00`.
+"""
+
+from emulator.engine.ingestion.mapping import Transform
+from emulator.functions.physical import convert, duckdb_type
+from emulator.sql.ast import Sql
+from emulator.sql.build import EMPTY, NULL, call, case, cast, coalesce, is_null, lit, op, or_, try_cast
+from emulator.types import DATETIME, STRING, KqlType, Scalar
+
+_ISO_DURATION = r"^(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$"
+_PANDAS_DURATION = r"^(-?)(\d+) days?,? (?:\+)?(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?)$"
+_ISO_UNITS = (6_048_000_000_000, 864_000_000_000, 36_000_000_000, 600_000_000, 10_000_000)
+
+_MICROSECONDS = {
+    Transform.UNIX_SECONDS: 1_000_000.0,
+    Transform.UNIX_MILLISECONDS: 1_000.0,
+    Transform.UNIX_MICROSECONDS: 1.0,
+    Transform.UNIX_NANOSECONDS: 0.001,
+}
+
+
+def from_text(text: Sql, type_: KqlType, transform: Transform = Transform.NONE) -> Sql:
+    """Emit the value of a column from a text field; a missing field is null."""
+    if transform in _MICROSECONDS:
+        return convert(from_unix(text, transform), DATETIME, type_)
+    match type_.scalar:
+        case Scalar.STRING:
+            return coalesce(text, EMPTY)
+        case Scalar.LONG | Scalar.INT:
+            whole = convert(text, STRING, type_)
+            return coalesce(whole, try_cast(call("trunc", try_cast(text, "DOUBLE")), duckdb_type(type_)))
+        case Scalar.DATETIME:
+            return datetime_from_text(text)
+        case Scalar.TIMESPAN:
+            return timespan_from_text(text)
+        case Scalar.DYNAMIC:
+            return json_from_text(text)
+        case _:
+            return convert(text, STRING, type_)
+
+
+def from_json(json: Sql, text: Sql, type_: KqlType, transform: Transform = Transform.NONE) -> Sql:
+    """Emit the value of a column from a JSON field, given as JSON and as text."""
+    if type_.scalar is not Scalar.DYNAMIC or transform in _MICROSECONDS:
+        return from_text(text, type_, transform)
+    if transform is Transform.BAG_ARRAY:
+        return _bag_of_pairs(json)
+    return _without_json_null(cast(json, "JSON"))
+
+
+def from_unix(text: Sql, transform: Transform) -> Sql:
+    """Emit the datetime of a Unix time in the transformation's unit; fractions count."""
+    scaled = op("*", try_cast(text, "DOUBLE"), lit(_MICROSECONDS[transform]))
+    # Whole numbers stay exact, since a double cannot hold every microsecond of today in nanoseconds.
+    whole = try_cast(text, "BIGINT")
+    factor = int(_MICROSECONDS[transform])
+    exact = op("*", whole, lit(factor)) if factor else op("//", whole, lit(1_000))
+    return call("make_timestamp", coalesce(_when_whole(text, exact), try_cast(call("trunc", scaled), "BIGINT")))
+
+
+def datetime_from_text(text: Sql) -> Sql:
+    """Emit the datetime of a text; the common ISO form avoids the slow general one."""
+    is_iso = call("regexp_full_match", text, lit(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"))
+    fast = case((is_iso, try_cast(call("rtrim", text, lit("Z")), "TIMESTAMP")))
+    return coalesce(fast, convert(text, STRING, DATETIME))
+
+
+def timespan_from_text(text: Sql) -> Sql:
+    """Emit the ticks of a Kusto timespan, an ISO 8601 duration, or pandas' text of one."""
+
+    def group(pattern: str, number: int) -> Sql:
+        return call("regexp_extract", text, lit(pattern), lit(number))
+
+    def number(sql: Sql) -> Sql:
+        return coalesce(try_cast(sql, "BIGINT"), lit(0))
+
+    def signed(pattern: str, ticks: Sql) -> Sql:
+        return op("*", case((op("=", group(pattern, 1), lit("-")), lit(-1)), otherwise=lit(1)), ticks)
+
+    units = [op("*", number(group(_ISO_DURATION, n)), lit(unit)) for n, unit in enumerate(_ISO_UNITS, start=2)]
+    fraction = number(call("substr", call("rpad", group(_ISO_DURATION, 7), lit(7), lit("0")), lit(1), lit(7)))
+    iso = signed(_ISO_DURATION, op("+", *units, fraction))
+    clock = call("kql_timespan_of_text", group(_PANDAS_DURATION, 3))
+    days = op("*", number(group(_PANDAS_DURATION, 2)), lit(864_000_000_000))
+    # pandas writes minus one second as `-1 days +23:59:59`: the sign is the days' alone.
+    pandas = op("+", signed(_PANDAS_DURATION, days), clock)
+    return case(
+        (call("regexp_matches", text, lit(_ISO_DURATION)), iso),
+        (call("regexp_matches", text, lit(_PANDAS_DURATION)), pandas),
+        otherwise=call("kql_timespan_of_text", text),
+    )
+
+
+def json_from_text(text: Sql) -> Sql:
+    """Emit the dynamic value of a text: parsed where it is JSON, else a JSON string; null where empty."""
+    return case(
+        (or_((is_null(text), op("=", text, EMPTY))), cast(NULL, "JSON")),
+        (call("json_valid", text), _without_json_null(cast(text, "JSON"))),
+        otherwise=call("to_json", text),
+    )
+
+
+def _without_json_null(json: Sql) -> Sql:
+    return case((op("<>", call("json_type", json), lit("NULL")), json), otherwise=cast(NULL, "JSON"))
+
+
+def _when_whole(text: Sql, exact: Sql) -> Sql:
+    return case((call("regexp_full_match", text, lit(r"-?\d+")), exact))
+
+
+def _bag_of_pairs(json: Sql) -> Sql:
+    # [{"key": "a", "value": 1}, …] becomes {"a": 1, …}.
+    entries = cast(json, "STRUCT(\"key\" VARCHAR, \"value\" JSON)[]")
+    pairs = call("map_from_entries", entries)
+    return cast(call("to_json", pairs), "JSON")
+

@@ -1,0 +1,48 @@
+"""Rows from payloads into their tables: the batches of one commit, merged by table."""
+
+from itertools import groupby
+
+import pyarrow as pa
+
+from emulator.engine.batch import Batch
+from emulator.engine.failures import record_failure
+from emulator.engine.pipelines import Pipelines
+from emulator.engine.transaction import Transaction, find_table
+from emulator.engine.writer import Apply, Job, Lost
+from emulator.errors import KustoError
+
+_LANDING = "$landing"
+
+
+class TableChanged(KustoError):
+    """The table got other columns while a payload for it was read: read it again."""
+
+    permanent = False
+
+
+def landing(pipelines: Pipelines) -> Apply:
+    """Return what adds the rows of jobs to their tables, with all that follows from them."""
+
+    def apply(transaction: Transaction, jobs: list[Job], lost: Lost) -> None:
+        for failure in lost.values():
+            record_failure(transaction.connection, failure)
+        ordered = sorted(jobs, key=_destination)
+        for (database, name), group in groupby(ordered, _destination):
+            _land(transaction, Batch(transaction, pipelines, database, lost), database, name, list(group))
+
+    return apply
+
+
+def _land(transaction: Transaction, batch: Batch, database: str, name: str, jobs: list[Job]) -> None:
+    table = find_table(transaction.database(database), name)
+    if any(job.schema != table.schema for job in jobs):
+        raise TableChanged(f"Table '{name}' was altered during the ingestion.", "TH_TableChanged")
+    transaction.connection.register(_LANDING, pa.concat_tables(job.rows for job in jobs))
+    try:
+        batch.add(table, f'SELECT * FROM "{_LANDING}"')
+    finally:
+        transaction.connection.unregister(_LANDING)
+
+
+def _destination(job: Job) -> tuple[str, str]:
+    return job.database, job.table

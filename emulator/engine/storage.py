@@ -1,0 +1,162 @@
+"""The DuckDB objects behind tables and views: the statements that make, change and fill them.
+
+Relations have names of their own (`t12`), so that renaming an entity moves no data; a table has the columns
+`physical_names(schema)` and the hidden ingestion time.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+
+from emulator.binder.plan import Stored
+from emulator.emit.names import physical_names
+from emulator.emit.scalar_types import duckdb_type
+from emulator.engine.catalog import INGESTION_TIME
+from emulator.sql.ast import ColumnRef, From, Item, Query, Select, SubqueryRef, TableRef
+from emulator.sql.build import lit, op
+from emulator.sql.render import identifier, render
+from emulator.types import KqlType, Schema
+
+
+def batch_name(relation: str) -> str:
+    """Return the temporary relation that holds the rows a transaction adds to a relation."""
+    return f"$batch_{relation}"
+
+
+@dataclass(frozen=True, slots=True)
+class DuckStorage:
+    """Where the emitter finds stored relations: under their identity, or cut off at an ingestion time."""
+
+    after: Mapping[str, datetime] = field(default_factory=dict)
+
+    def relation(self, stored: Stored, alias: str) -> From:
+        """Return the rows of a stored relation under an alias."""
+        since = self.after.get(stored.identity)
+        if since is None:
+            return TableRef((stored.identity,), alias)
+        items = tuple(Item(ColumnRef(name), name) for name in physical_names(stored.schema))
+        later = op(">", ColumnRef(INGESTION_TIME), lit(since.isoformat(sep=" "), "TIMESTAMP"))
+        return SubqueryRef(Select(items, TableRef((stored.identity,), "s"), later), alias)
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema) -> None:
+    """Make an empty table."""
+    columns = [
+        f"{identifier(name)} {duckdb_type(column.type)}{_default(column.type)}"
+        for name, column in zip(physical_names(schema), schema, strict=True)
+    ]
+    columns.append(f"{identifier(INGESTION_TIME)} TIMESTAMP")
+    connection.execute(f"CREATE TABLE {identifier(relation)} ({', '.join(columns)})")
+
+
+def add_columns(connection: duckdb.DuckDBPyConnection, relation: str, old: Schema, new: Schema) -> bool:
+    """Add the last columns of `new` in place; return False where the names of older columns would change."""
+    old_names, new_names = physical_names(old), physical_names(new)
+    if new_names[: len(old)] != old_names:
+        return False
+    for name, column in list(zip(new_names, new, strict=True))[len(old) :]:
+        connection.execute(
+            f"ALTER TABLE {identifier(relation)} ADD COLUMN {identifier(name)}"
+            f" {duckdb_type(column.type)}{_default(column.type)}"
+        )
+    return True
+
+
+def copy_columns(
+    connection: duckdb.DuckDBPyConnection, relation: str, old: Schema, target: str, new: Schema, kept: Mapping[str, str]
+) -> None:
+    """Make `target` with the rows of a table: `kept` maps new columns to old ones, all others are null."""
+    create_table(connection, target, new)
+    old_names = dict(zip(old.names, physical_names(old), strict=True))
+    selected = [
+        identifier(old_names[kept[column.name]]) if column.name in kept else _null(column.type) for column in new
+    ]
+    # The ingestion time is named by the insertion, since a new column may have been added after it.
+    names = ", ".join(map(identifier, (*physical_names(new), INGESTION_TIME)))
+    connection.execute(
+        f"INSERT INTO {identifier(target)} ({names}) SELECT {', '.join(selected)}, {identifier(INGESTION_TIME)}"
+        f" FROM {identifier(relation)}"
+    )
+
+
+def drop_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Remove a table with its rows."""
+    connection.execute(f"DROP TABLE {identifier(relation)}")
+
+
+def clear_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Remove all rows of a table."""
+    connection.execute(f"DELETE FROM {identifier(relation)}")
+
+
+def stage(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema, query: str, **values: object) -> int:
+    """Keep the rows of a query, by position, as the batch of a relation; return how many they are."""
+    names = physical_names(schema)
+    columns = ", ".join(
+        f"CAST({identifier(name)} AS {duckdb_type(column.type)}) AS {identifier(name)}"
+        for name, column in zip(names, schema, strict=True)
+    )
+    statement = (
+        f"CREATE OR REPLACE TEMP TABLE {identifier(batch_name(relation))} AS SELECT {columns}"
+        f" FROM ({query}) AS q({', '.join(map(identifier, names))})"
+    )
+    return _count(connection.execute(statement, values or None))
+
+
+def append_batch(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema, time: datetime) -> None:
+    """Append the batch of a table to it."""
+    names = ", ".join(map(identifier, physical_names(schema)))
+    connection.execute(
+        f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
+        f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {identifier(batch_name(relation))}",
+        {"time": time},
+    )
+
+
+def drop_batches(connection: duckdb.DuckDBPyConnection, relations: Iterable[str]) -> None:
+    """Forget the batches of relations."""
+    for relation in relations:
+        connection.execute(f"DROP TABLE IF EXISTS temp.{identifier(batch_name(relation))}")
+
+
+def create_view(connection: duckdb.DuckDBPyConnection, relation: str, query: Query) -> None:
+    """Make or replace the DuckDB view that finishes a materialized view's columns."""
+    connection.execute(f"CREATE OR REPLACE VIEW {identifier(relation)} AS {render(query)}")
+
+
+def drop_view(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Remove a DuckDB view."""
+    connection.execute(f"DROP VIEW IF EXISTS {identifier(relation)}")
+
+
+def figures(
+    connection: duckdb.DuckDBPyConnection, relation: str
+) -> tuple[int, datetime | None, datetime | None]:
+    """Return the number of rows and their first and last ingestion time."""
+    time = identifier(INGESTION_TIME)
+    # A result that is not read to its end would keep the connection busy.
+    rows = connection.execute(f"SELECT count(*), min({time}), max({time}) FROM {identifier(relation)}").fetchall()
+    count, first, last = rows[0]
+    return count, first, last
+
+
+def last_ingestion(connection: duckdb.DuckDBPyConnection, relation: str) -> datetime | None:
+    """Return the latest ingestion time in a relation."""
+    rows = connection.execute(f"SELECT max({identifier(INGESTION_TIME)}) FROM {identifier(relation)}").fetchall()
+    time: datetime | None = rows[0][0]
+    return time
+
+
+def _count(result: duckdb.DuckDBPyConnection) -> int:
+    return sum(int(row[0]) for row in result.fetchall())
+
+
+def _null(type_: KqlType) -> str:
+    return "''" if duckdb_type(type_) == "VARCHAR" else f"CAST(NULL AS {duckdb_type(type_)})"
+
+
+def _default(type_: KqlType) -> str:
+    # Kusto's strings have no null: rows from before a column was added read as empty.
+    return " DEFAULT ''" if duckdb_type(type_) == "VARCHAR" else ""

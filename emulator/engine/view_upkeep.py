@@ -1,0 +1,169 @@
+"""How materialized views follow their source: every batch is aggregated and merged into the groups it touches."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from emulator.binder.entities import StoredTable
+from emulator.binder.plan import Stored
+from emulator.engine import storage
+from emulator.engine.catalog import INGESTION_TIME, Database, Table, View
+from emulator.engine.compile import bind_rows
+from emulator.engine.database import Entities
+from emulator.engine.storage import DuckStorage, batch_name
+from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
+from emulator.errors import EntityNotFound, KustoError
+from emulator.sql.render import expression, identifier, render
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows."""
+
+    view: View
+    statements: tuple[str, ...]
+    uses_now: bool
+    dependents: tuple["Upkeep", ...] = ()
+
+
+def source_of(database: Database, view: View) -> Table | View:
+    """Return what a view is built on, or raise EntityNotFound."""
+    source = database.views.get(view.source) if view.on_view else database.tables.get(view.source)
+    if source is None:
+        raise EntityNotFound(
+            f"Materialized view '{view.name}': its source '{view.source}' does not exist.", "BadRequest_EntityNotFound"
+        )
+    return source
+
+
+def bind_shape(database: Database, view: View, relation: str | None = None) -> Shape:
+    """Bind a view's query, with its source read from `relation` (None: all rows), and take it apart."""
+    source = source_of(database, view)
+    stored = StoredTable(Stored(source.name, relation or source.relation, source.schema))
+    return shape_of(bind_rows(view.query, Entities(database, {source.name: stored})))
+
+
+def compile_upkeep(database: Database, view: View) -> Upkeep:
+    """Compile a view's upkeep and that of the views over it."""
+    source = source_of(database, view)
+    shape = bind_shape(database, view, batch_name(source.relation))
+    added = contribution(shape, DuckStorage())
+    dependents = tuple(compile_upkeep(database, each) for each in database.views_on(view.name) if each.is_enabled)
+    if shape.is_deduplication:
+        statements = _insert_new(view, shape, added, stage=bool(dependents))
+    elif shape.is_mergeable:
+        statements = (_merge(view, added),)
+    else:
+        statements = _recompute(view, added, _touched(database, view))
+    return Upkeep(view, statements, added.uses_now, dependents)
+
+
+def apply_batch(connection: duckdb.DuckDBPyConnection, upkeep: Upkeep, time: datetime) -> None:
+    """Bring a view, and those over it, up to date with the batch of its source."""
+    for statement in upkeep.statements:
+        values = {"time": time} if "$time" in statement else None
+        connection.execute(statement, values)
+    for dependent in upkeep.dependents:
+        apply_batch(connection, dependent, time)
+
+
+def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
+    """Make what holds a view, filled from the rows of its source that it covers."""
+    shape = bind_shape(database, view)
+    added = contribution(shape, _since(database, view, view.since))
+    columns = ", ".join(map(identifier, added.columns))
+    connection.execute(
+        f"CREATE TABLE {identifier(view.parts)} AS"
+        f" SELECT {columns}, CAST($time AS TIMESTAMP) AS {identifier(INGESTION_TIME)} FROM ({render(added.query)}) AS x",
+        {"time": time},
+    )
+    connection.execute(
+        f"CREATE INDEX {identifier(view.parts + '$index')} ON {identifier(view.parts)} ({identifier(GROUP_KEY)})"
+    )
+    storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+
+
+def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
+    """Make the DuckDB view of a materialized view anew, as this version of the catalogue finishes its columns."""
+    try:
+        shape = bind_shape(database, view)
+    except KustoError:
+        # A view whose query no longer binds keeps what it had; `.show materialized-views` tells.
+        return
+    storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+
+
+def catch_up(connection: duckdb.DuckDBPyConnection, database: Database, view: View, after: datetime, time: datetime) -> None:
+    """Add what the source received after an ingestion time to a view that was not kept up to date."""
+    shape = bind_shape(database, view)
+    added = contribution(shape, _since(database, view, after))
+    if shape.is_deduplication:
+        statements = _insert_new(view, shape, added, stage=False)
+    elif shape.is_mergeable:
+        statements = (_merge(view, added),)
+    else:
+        statements = _recompute(view, added, _touched(database, view))
+    apply_batch(connection, Upkeep(view, statements, added.uses_now), time)
+
+
+def _since(database: Database, view: View, after: datetime | None) -> DuckStorage:
+    source = source_of(database, view)
+    return DuckStorage() if after is None else DuckStorage(after={source.relation: after})
+
+
+def _touched(database: Database, view: View) -> Contribution:
+    # Every row of the groups that a batch touches, whenever it came.
+    return contribution(bind_shape(database, view), _since(database, view, view.since), only=_new(view))
+
+
+def _new(view: View) -> str:
+    return f"$new_{view.parts}"
+
+
+def _same_group(added: Contribution) -> str:
+    keys = " AND ".join(f"t.{identifier(key)} IS NOT DISTINCT FROM x.{identifier(key)}" for key in added.keys)
+    key = identifier(GROUP_KEY)
+    # Only the hash may look like a join key to DuckDB: with it alone it probes the index in place of a scan.
+    return f"t.{key} = x.{key}" + (f" AND CASE WHEN {keys} THEN TRUE ELSE FALSE END" if keys else "")
+
+
+def _merge(view: View, added: Contribution) -> str:
+    time = identifier(INGESTION_TIME)
+    updates = [f"{identifier(part.name)} = {expression(part.merge)}" for part in added.parts if part.merge is not None]
+    updates.append(f"{time} = CAST($time AS TIMESTAMP)")
+    columns = ", ".join(map(identifier, added.columns))
+    values = ", ".join(f"x.{identifier(name)}" for name in added.columns)
+    return (
+        f"MERGE INTO {identifier(view.parts)} AS t USING ({render(added.query)}) AS x ON {_same_group(added)}"
+        f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}"
+        f" WHEN NOT MATCHED THEN INSERT ({columns}, {time}) VALUES ({values}, CAST($time AS TIMESTAMP))"
+    )
+
+
+def _insert_new(view: View, shape: Shape, added: Contribution, *, stage: bool) -> tuple[str, ...]:
+    key, new = identifier(GROUP_KEY), identifier(_new(view))
+    columns = ", ".join(map(identifier, added.columns))
+    known = f"SELECT * FROM {identifier(view.parts)} WHERE {key} IN (SELECT {key} FROM {new})"
+    statements = [
+        f"CREATE OR REPLACE TEMP TABLE {new} AS {render(added.query)}",
+        f"DELETE FROM {new} AS x WHERE EXISTS (SELECT 1 FROM ({known}) AS t WHERE {_same_group(added)})",
+        f"INSERT INTO {identifier(view.parts)} ({columns}, {identifier(INGESTION_TIME)})"
+        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM {new}",
+    ]
+    if stage:
+        rows = render(finished(shape, _new(view)))
+        statements.append(f"CREATE OR REPLACE TEMP TABLE {identifier(batch_name(view.relation))} AS {rows}")
+    return tuple(statements)
+
+
+def _recompute(view: View, touched: Contribution, everything: Contribution) -> tuple[str, ...]:
+    groups = identifier(_new(view))
+    keys = ", ".join(map(identifier, (*touched.keys, GROUP_KEY)))
+    columns = ", ".join(map(identifier, everything.columns))
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {groups} AS SELECT {keys} FROM ({render(touched.query)}) AS x",
+        f"DELETE FROM {identifier(view.parts)} AS t USING {groups} AS x WHERE {_same_group(touched)}",
+        f"INSERT INTO {identifier(view.parts)} ({columns}, {identifier(INGESTION_TIME)})"
+        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM ({render(everything.query)}) AS t",
+    )

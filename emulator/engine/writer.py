@@ -1,0 +1,136 @@
+"""The one writer of an Eventhouse: transactions one after the other, small ingestions together in one commit."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from emulator.engine import catalog_store
+from emulator.engine.catalog import Catalog
+from emulator.engine.failures import Failure, PolicyAborted
+from emulator.engine.faults import kusto_fault
+from emulator.engine.transaction import Transaction
+from emulator.errors import KustoError
+from emulator.types import Schema
+
+Result = TypeVar("Result")
+
+_MAX_ROWS_PER_COMMIT = 250_000
+
+
+@dataclass(slots=True)
+class Job:
+    """Rows on their way into a table, in the columns of `schema`."""
+
+    database: str
+    table: str
+    schema: Schema
+    rows: pa.Table
+    is_done: bool = False
+    fault: Exception | None = field(default=None)
+
+
+Lost: TypeAlias = dict[tuple[str, str], Failure]
+Apply: TypeAlias = Callable[[Transaction, list[Job], Lost], None]
+
+
+class Writer:
+    """Owns the connection that writes, and publishes the catalog as of the last commit.
+
+    Readers take `catalog` without waiting; DuckDB's snapshots keep their rows apart from a transaction in progress.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, last_time: datetime, apply: Apply
+    ) -> None:
+        self.catalog = catalog
+        self.last_time = last_time
+        self._apply = apply
+        self._connection = connection
+        self._turn = threading.Lock()
+        self._waiting: deque[Job] = deque()
+
+    def change(self, action: Callable[[Transaction], Result]) -> Result:
+        """Run an action in a transaction of its own."""
+        with self._turn:
+            return self._transact(action)
+
+    def add(self, job: Job) -> None:
+        """Commit a job, together with those that wait beside it; raises what the job itself failed with."""
+        self._waiting.append(job)
+        with self._turn:
+            while not job.is_done:
+                self._commit_waiting()
+        if job.fault is not None:
+            raise job.fault
+
+    def close(self) -> None:
+        """Wait for the transaction in progress and close the connection."""
+        with self._turn:
+            self._connection.close()
+
+    def _commit_waiting(self) -> None:
+        group = [self._waiting.popleft()]
+        rows = group[0].rows.num_rows
+        while self._waiting and rows + self._waiting[0].rows.num_rows <= _MAX_ROWS_PER_COMMIT:
+            group.append(self._waiting.popleft())
+            rows += group[-1].rows.num_rows
+        if len(group) > 1 and self._try(group) is None:
+            return
+        # One bad batch must not fail its neighbors: each gets a transaction of its own.
+        for job in group:
+            job.fault = self._try([job])
+            job.is_done = True
+
+    def _try(self, group: list[Job]) -> Exception | None:
+        lost: Lost = {}
+        while True:
+            try:
+                self._transact(lambda transaction: self._apply(transaction, group, lost))
+            except PolicyAborted as aborted:
+                # The source keeps its rows; the next attempt leaves the policy out and records why.
+                lost[aborted.policy] = aborted.failure
+            except KustoError as error:
+                return error
+            else:
+                break
+        for job in group:
+            job.is_done = True
+        return None
+
+    def _transact(self, action: Callable[[Transaction], Result]) -> Result:
+        time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
+        before = self.catalog
+        self._connection.begin()
+        try:
+            transaction = Transaction(self._connection, before, time)
+            result = action(transaction)
+            after = transaction.catalog
+            if after is not before:
+                after = _next_version(after, before)
+                catalog_store.save(self._connection, before, after)
+            self._connection.commit()
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, duckdb.Error):
+                raise kusto_fault(error) from error
+            raise
+        self.last_time = time
+        self.catalog = after
+        return result
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except duckdb.TransactionException:
+            # A failed commit has rolled back already.
+            return
+
+
+def _next_version(after: Catalog, before: Catalog) -> Catalog:
+    return Catalog(after.databases, before.version + 1, after.next_relation)
