@@ -15,8 +15,10 @@ TYPES = """.create table Types (
     rownumber: int, rowguid: string, xdouble: real, xbool: bool, xint32: int, xint64: long, xdate: datetime,
     xsmalltext: string, xtime: timespan, xguid: guid, xnumber: decimal, xdynamic: dynamic)"""
 MAPPING = """.create table Readings ingestion json mapping "readings"
-'[{"column": "At", "Properties": {"Path": "$.at"}}, {"column": "Sensor", "Properties": {"Path": "$.sensor"}},
-  {"column": "Value", "Properties": {"Path": "$.value"}}]'"""
+```
+[{"column": "At", "Properties": {"Path": "$.at"}}, {"column": "Sensor", "Properties": {"Path": "$.sensor"}},
+ {"column": "Value", "Properties": {"Path": "$.value"}}]
+```"""
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ TOKEN = "secret"  # noqa: S105 - a token of this test only
 
 
 def page(eventhouse: Eventhouse, *, token: str | None = None, peer: str = "127.0.0.1") -> httpx.AsyncClient:
-    app = create_app(eventhouse, token=token, policy=ExchangePolicy(compress_above=2000))
+    app = create_app(eventhouse, token=token, policy=ExchangePolicy(compress_above=4000))
     transport = httpx.ASGITransport(app, client=(peer, 50000))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
