@@ -110,6 +110,7 @@ _UNBUILT_VERBS = frozenset(
         "undo",
     }
 )
+VERBS = frozenset({*_NOUNS, *_VERBS, *_UNBUILT_VERBS})
 _UNBUILT_NOUNS = (
     "continuous-export",
     "continuous-exports",
@@ -172,7 +173,7 @@ def _tokens(text: str) -> list[Token]:
 def _simple_command(cursor: Cursor, start: int) -> SimpleCommand:
     token = cursor.token
     verb = cursor.hyphenated_word()
-    if not (verb in _NOUNS or verb in _VERBS or verb in _UNBUILT_VERBS):
+    if verb not in VERBS:
         raise _unknown(cursor, f".{verb}", sorted((*_NOUNS, *_VERBS)))
     cursor.skip_to(token.start + len(verb))
     is_async = if_not_exists = False
@@ -184,7 +185,7 @@ def _simple_command(cursor: Cursor, start: int) -> SimpleCommand:
     if verb in _VERBS:
         return _VERBS[verb](cursor, head)
     if verb in _UNBUILT_VERBS:
-        return databases.unbuilt(cursor, head, cursor.hyphenated_word())
+        return databases.unbuilt(cursor, head)
     return _by_noun(cursor, head, _NOUNS[verb])
 
 

@@ -4,10 +4,12 @@ import re
 from dataclasses import dataclass
 
 from emulator.syntax.lexer import scan_from
+from emulator.syntax.parse_command import VERBS
 from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span
 
-_COMMAND_LINE = re.compile(r"^[ \t]*\.[a-zA-Z]", re.MULTILINE)
+# Indented, `.name` is a command only if it is known as one: else it is a member of the line before.
+_COMMAND_LINE = re.compile(rf"^(?:\.[a-zA-Z]|[ \t]+\.(?:{'|'.join(VERBS)})\b)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _OPENERS = frozenset("([{")
 _CLOSERS = frozenset(")]}")
@@ -89,7 +91,7 @@ def _data_end(text: str, start: int) -> int:
         return len(text)
     first_line = line_end + 1 if not text[start:line_end].strip() else start
     ends = [match.start() for match in (_BLANK_LINE.search(text, first_line), _next_command(text, line_end)) if match]
-    return min([*ends, len(text.rstrip())])
+    return len(text[: min([*ends, len(text)])].rstrip())
 
 
 def _next_command(text: str, position: int) -> re.Match[str] | None:

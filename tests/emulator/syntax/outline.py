@@ -18,11 +18,8 @@ def outline(node: object) -> str:
         case tuple():
             return f"[{', '.join(outline(item) for item in node)}]"
         case _ if is_dataclass(node):
-            parts = (
-                f"{field.name}={outline(getattr(node, field.name))}"
-                for field in fields(node)
-                if not isinstance(getattr(node, field.name), Span) and field.name not in ("source_text", "source")
-            )
+            values = ((field.name, getattr(node, field.name)) for field in fields(node))
+            parts = (f"{name}={outline(value)}" for name, value in values if not _is_place(name, value))
             return f"{type(node).__name__}({', '.join(parts)})"
         case _:
             return repr(node)
@@ -36,13 +33,15 @@ def without_places(node: Any) -> Any:
         case tuple():
             return tuple(without_places(item) for item in node)
         case _ if is_dataclass(node) and not isinstance(node, type):
-            return type(node)(
-                *(
-                    ""
-                    if field.name == "source" and isinstance(getattr(node, field.name), str)
-                    else without_places(getattr(node, field.name))
-                    for field in fields(node)
-                )
-            )
+            values = ((field.name, getattr(node, field.name)) for field in fields(node))
+            return type(node)(*("" if _is_source(name, value) else without_places(value) for name, value in values))
         case _:
             return node
+
+
+def _is_place(name: str, value: object) -> bool:
+    return isinstance(value, Span) or _is_source(name, value)
+
+
+def _is_source(name: str, value: object) -> bool:
+    return name == "source" and isinstance(value, str)
