@@ -126,9 +126,7 @@ def volatility(rows: dict[str, Floats], estimator: str) -> Floats:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-@pytest.mark.parametrize(
-    "estimator", ["close", "ewma", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang"]
-)
+@pytest.mark.parametrize("estimator", ["close", "ewma", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang"])
 def test_volatilities_agree_with_the_closed_formulas(platform: Platform, symbol: str, estimator: str) -> None:
     path = f"/v1/analytics/{symbol}/volatility"
     actual = served(platform, path, "volatility", estimator=estimator, window=WINDOW)
