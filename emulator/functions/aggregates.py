@@ -9,10 +9,11 @@ from emulator.functions.function import (
     Merging,
     Operand,
     OutputNames,
+    OutputsRule,
     Parameter,
     Partial,
 )
-from emulator.functions.physical import duckdb_type, null_of, to_json
+from emulator.functions.physical import null_of
 from emulator.functions.shorthand import (
     ANY,
     BOOLS,
@@ -25,16 +26,19 @@ from emulator.functions.shorthand import (
     repeated,
 )
 from emulator.sql.ast import Call, Field, Sql, StructLiteral
-from emulator.sql.build import and_, call, case, cast, coalesce, is_not_null, is_null, list_literal, lit, op
-from emulator.types import DYNAMIC, LONG, REAL, KqlType, Scalar, list_of
+from emulator.sql.build import and_, call, case, cast, coalesce, is_not_null, is_null, lit, op
+from emulator.types import LONG, REAL, KqlType, Scalar
 
 _COUNTED = NUMBERS | TIMESPANS
 _ORDERED = SUMMABLE | TEXT | BOOLS
-_PREDICATE = param("predicate", BOOLS)
+PREDICATE = param("predicate", BOOLS)
+# The predicate of countif gives its column no name.
+_NO_NAME = 1_000
 Accumulate = Callable[[tuple[Operand, ...]], Sql]
 
 
-def _where(aggregated: Call, predicate: Sql | None) -> Call:
+def where(aggregated: Call, predicate: Sql | None) -> Call:
+    """Restrict an aggregate to the rows for which a predicate is true."""
     if predicate is None:
         return aggregated
     return Call(
@@ -46,7 +50,8 @@ def _where(aggregated: Call, predicate: Sql | None) -> Call:
     )
 
 
-def _condition(operands: tuple[Operand, ...], *, conditional: bool) -> Sql | None:
+def condition_of(operands: tuple[Operand, ...], *, conditional: bool) -> Sql | None:
+    """Return the predicate of an aggregate that has one, as its last operand."""
     return operands[-1].sql if conditional else None
 
 
@@ -58,13 +63,14 @@ def _physical(type_: KqlType) -> str:
     return {Scalar.REAL: "DOUBLE", Scalar.DECIMAL: "DECIMAL(38,17)"}.get(type_.scalar, "BIGINT")
 
 
-def _single(emit: Accumulate) -> AggregateEmit:
+def single(emit: Accumulate) -> AggregateEmit:
+    """Emit an aggregate with one output."""
     return lambda operands, _: emit(operands)
 
 
 def _count(*, conditional: bool) -> Accumulate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
-        return _where(Call("count", (lit(1),)), operands[0].sql if conditional else None)
+        return where(Call("count", (lit(1),)), operands[0].sql if conditional else None)
 
     return emit
 
@@ -77,15 +83,16 @@ def _first(parts: tuple[Sql, ...], _: int) -> Sql:
     return parts[0]
 
 
-def _counting(name: str, conditional: bool, description: str, example: tuple[str, str]) -> Aggregate:
+def _counting(
+    name: str, parameters: tuple[Parameter, ...], conditional: bool, description: str, example: tuple[str, str]
+) -> Aggregate:
     accumulate = _count(conditional=conditional)
-    parameters = (_PREDICATE,) if conditional else ()
     return Aggregate(
         name,
         description,
-        (AggregateSignature(parameters, LONG, _single(accumulate)),),
-        f"{name}",
-        name_argument=99,
+        (AggregateSignature(parameters, LONG, single(accumulate)),),
+        name,
+        name_argument=_NO_NAME if conditional else 0,
         merging=Merging((Partial("count", accumulate, _add),), _first),
         example=example,
     )
@@ -94,7 +101,7 @@ def _counting(name: str, conditional: bool, description: str, example: tuple[str
 def _sum(*, conditional: bool) -> Accumulate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         value = operands[0]
-        total = _where(Call("sum", (value.sql,)), _condition(operands, conditional=conditional))
+        total = where(Call("sum", (value.sql,)), condition_of(operands, conditional=conditional))
         return cast(coalesce(total, lit(0)), _physical(value.type))
 
     return emit
@@ -102,11 +109,11 @@ def _sum(*, conditional: bool) -> Accumulate:
 
 def _summing(name: str, conditional: bool) -> Aggregate:
     accumulate = _sum(conditional=conditional)
-    parameters = (param("expr", _COUNTED), *((_PREDICATE,) if conditional else ()))
+    parameters = (param("expr", _COUNTED), *((PREDICATE,) if conditional else ()))
     return Aggregate(
         name,
         "The sum of the values" + (" for which a predicate is true." if conditional else "."),
-        (AggregateSignature(parameters, lambda types: (_sum_type(types[0]),), _single(accumulate)),),
+        (AggregateSignature(parameters, lambda types: (_sum_type(types[0]),), single(accumulate)),),
         name,
         merging=Merging((Partial("sum", accumulate, _add),), _first),
         example=(
@@ -121,31 +128,54 @@ def _average_type(types: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
     return (types[0] if keeps else REAL,)
 
 
-def _avg(*, conditional: bool) -> Accumulate:
+def _total(*, conditional: bool) -> Accumulate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         value = operands[0]
-        predicate = _condition(operands, conditional=conditional)
         match value.type.scalar:
-            case Scalar.TIMESPAN | Scalar.DATETIME:
-                ticks = call("kql_ticks", value.sql) if value.type.scalar is Scalar.DATETIME else value.sql
-                mean = cast(call("trunc", _where(Call("avg", (ticks,)), predicate)), "BIGINT")
-                return call("kql_datetime_of_ticks", mean) if value.type.scalar is Scalar.DATETIME else mean
-            case Scalar.DECIMAL:
-                return cast(_where(Call("avg", (value.sql,)), predicate), "DECIMAL(38,17)")
+            case Scalar.DATETIME:
+                number: Sql = call("kql_ticks", value.sql)
+            case Scalar.TIMESPAN | Scalar.DECIMAL:
+                number = value.sql
             case _:
-                # Of nothing the average is NaN on the service.
-                return coalesce(_where(Call("avg", (cast(value.sql, "DOUBLE"),)), predicate), lit(float("nan")))
+                number = cast(value.sql, "DOUBLE")
+        return where(Call("sum", (number,)), condition_of(operands, conditional=conditional))
 
     return emit
 
 
+def _present(*, conditional: bool) -> Accumulate:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        return where(Call("count", (operands[0].sql,)), condition_of(operands, conditional=conditional))
+
+    return emit
+
+
+def _mean(total: Sql, count: Sql, type_: KqlType) -> Sql:
+    match type_.scalar:
+        case Scalar.TIMESPAN:
+            return cast(op("//", total, call("nullif", count, lit(0))), "BIGINT")
+        case Scalar.DATETIME:
+            return call("kql_datetime_of_ticks", cast(op("//", total, call("nullif", count, lit(0))), "BIGINT"))
+        case Scalar.DECIMAL:
+            return cast(op("/", total, call("nullif", count, lit(0))), "DECIMAL(38,17)")
+        case _:
+            # Of nothing the average is NaN on the service.
+            return case((op("=", count, lit(0)), lit(float("nan"))), otherwise=op("/", total, count))
+
+
 def _averaging(name: str, conditional: bool) -> Aggregate:
-    accumulate = _avg(conditional=conditional)
-    parameters = (param("expr", SUMMABLE), *((_PREDICATE,) if conditional else ()))
+    total, present = _total(conditional=conditional), _present(conditional=conditional)
+    parameters = (param("expr", SUMMABLE), *((PREDICATE,) if conditional else ()))
     return Aggregate(
         name,
         "The mean of the values" + (" for which a predicate is true" if conditional else "") + "; of none NaN.",
-        (AggregateSignature(parameters, _average_type, _single(accumulate)),),
+        (
+            AggregateSignature(
+                parameters,
+                _average_type,
+                single(lambda operands: _mean(total(operands), present(operands), operands[0].type)),
+            ),
+        ),
         name,
         example=(
             f"range x from 1 to 4 step 1 | summarize a = {name}(x{', x > 2' if conditional else ''})",
@@ -157,7 +187,7 @@ def _averaging(name: str, conditional: bool) -> Aggregate:
 def _extreme(function: str, *, conditional: bool) -> Accumulate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         value = operands[0]
-        found = _where(Call(function, (value.sql,)), _condition(operands, conditional=conditional))
+        found = where(Call(function, (value.sql,)), condition_of(operands, conditional=conditional))
         return coalesce(found, null_of(value.type)) if value.type.scalar is Scalar.STRING else found
 
     return emit
@@ -166,12 +196,12 @@ def _extreme(function: str, *, conditional: bool) -> Accumulate:
 def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
     accumulate = _extreme(function, conditional=conditional)
     pick = "greatest" if function == "max" else "least"
-    parameters = (param("expr", _ORDERED), *((_PREDICATE,) if conditional else ()))
+    parameters = (param("expr", _ORDERED), *((PREDICATE,) if conditional else ()))
     largest = "largest" if function == "max" else "smallest"
     return Aggregate(
         name,
         f"The {largest} value" + (" for which a predicate is true." if conditional else "."),
-        (AggregateSignature(parameters, lambda types: (types[0],), _single(accumulate)),),
+        (AggregateSignature(parameters, lambda types: (types[0],), single(accumulate)),),
         name,
         merging=Merging((Partial("extreme", accumulate, lambda a, b: call(pick, a, b)),), _first),
         example=(
@@ -181,38 +211,42 @@ def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
     )
 
 
-def _row(operands: tuple[Operand, ...]) -> Sql:
-    return StructLiteral(tuple((f"o{index}", operand.sql) for index, operand in enumerate(operands)))
+def _row(values: tuple[Sql, ...]) -> Sql:
+    return StructLiteral(tuple((f"o{index}", value) for index, value in enumerate(values)))
+
+
+def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
+    """Emit one column of the row with the best ordering value.
+
+    The aggregates of all columns see the rows in one order and decide ties alike, so that the columns are of one row. Where
+    every ordering value of a group is null, that is the first row.
+    """
+    ordering, value = operands[0].sql, operands[output].sql
+    if output == 0:
+        return call("max" if largest else "min", ordering)
+    found = call("arg_max_null" if largest else "arg_min_null", value, ordering)
+    return case((op("=", call("count", ordering), lit(0)), call("first", value)), otherwise=found)
+
+
+def _without_null(value: Sql, type_: KqlType) -> Sql:
+    return coalesce(value, null_of(type_)) if type_.scalar is Scalar.STRING else value
 
 
 def _arg(largest: bool) -> AggregateEmit:
-    function = "arg_max" if largest else "arg_min"
-
     def emit(operands: tuple[Operand, ...], output: int) -> Sql:
-        ordering = operands[0].sql
-        row = _row(operands)
-        # Where every ordering value of a group is null, any row of it.
-        best = coalesce(call(function, row, ordering), call("any_value", row))
-        value = Field(best, f"o{output}")
-        return (
-            coalesce(value, null_of(operands[output].type)) if operands[output].type.scalar is Scalar.STRING else value
-        )
+        return _without_null(_best(operands, output, largest=largest), operands[output].type)
 
     return emit
 
 
 def _arg_merging(largest: bool) -> Merging:
     def accumulate(operands: tuple[Operand, ...]) -> Sql:
-        row = _row(operands)
-        return coalesce(call("arg_max" if largest else "arg_min", row, operands[0].sql), call("any_value", row))
+        return _row(tuple(_best(operands, output, largest=largest) for output in range(len(operands))))
 
     def merge(stored: Sql, batch: Sql) -> Sql:
         ahead, before = Field(batch, "o0"), Field(stored, "o0")
-        wins = op(">" if largest else "<", ahead, before)
-        takes_batch = op(
-            "OR", is_null(stored), op("OR", coalesce(wins, lit(False)), and_((is_null(before), is_not_null(ahead))))
-        )
-        return case((is_null(batch), stored), (takes_batch, batch), otherwise=stored)
+        wins = coalesce(op(">" if largest else "<", ahead, before), and_((is_null(before), is_not_null(ahead))))
+        return case((is_null(batch), stored), (op("OR", is_null(stored), wins), batch), otherwise=stored)
 
     return Merging((Partial("row", accumulate, merge),), lambda parts, output: Field(parts[0], f"o{output}"))
 
@@ -234,15 +268,27 @@ def _arg_extreme(name: str, largest: bool) -> Aggregate:
     )
 
 
+def _any_value(operands: tuple[Operand, ...], output: int, predicate: Sql | None) -> Sql:
+    value = operands[output]
+    if len(operands) > 1:
+        # Several columns come from one row: the first one, for all of them.
+        return where(Call("first", (value.sql,)), predicate)
+    # A single column prefers a value that is there.
+    wanted = call("nullif", value.sql, lit("")) if value.type.scalar is Scalar.STRING else value.sql
+    return where(Call("any_value", (wanted,)), predicate)
+
+
 def _any_row(*, conditional: bool) -> AggregateEmit:
     def emit(operands: tuple[Operand, ...], output: int) -> Sql:
         values = operands[:-1] if conditional else operands
-        picked = _where(Call("first", (_row(values),)), _condition(operands, conditional=conditional))
-        value = Field(picked, f"o{output}")
-        type_ = values[output].type
-        return coalesce(value, null_of(type_)) if type_.scalar is Scalar.STRING else value
+        picked = _any_value(values, output, condition_of(operands, conditional=conditional))
+        return _without_null(picked, values[output].type)
 
     return emit
+
+
+def _any_struct(operands: tuple[Operand, ...]) -> Sql:
+    return _row(tuple(_any_value(operands, output, None) for output in range(len(operands))))
 
 
 def _keep_stored(stored: Sql, batch: Sql) -> Sql:
@@ -250,34 +296,32 @@ def _keep_stored(stored: Sql, batch: Sql) -> Sql:
 
 
 _TAKE_ANY_MERGING = Merging(
-    (Partial("row", lambda operands: call("first", _row(operands)), _keep_stored),),
+    (Partial("row", _any_struct, _keep_stored),),
     lambda parts, output: Field(parts[0], f"o{output}"),
 )
 
 
 def _take_any(name: str, prefix: str, conditional: bool) -> Aggregate:
-    values: tuple[Parameter, ...] = (repeated("expr", ANY),) if not conditional else (param("expr"), _PREDICATE)
+    # Of one name for all arguments (any) or of one per argument (take_any).
+    single_name = bool(prefix) or conditional
+    values: tuple[Parameter, ...] = (param("expr"),) if single_name else (repeated("expr", ANY),)
+    emit = _any_row(conditional=conditional)
+    returns: OutputsRule = (lambda types: types[:1]) if conditional else (lambda types: types)
     return Aggregate(
         name,
         "The values of any row" + (" for which a predicate is true." if conditional else "."),
-        (
-            AggregateSignature(
-                values,
-                (lambda types: types[:1]) if conditional else (lambda types: types),
-                _any_row(conditional=conditional),
-            ),
-        ),
+        (AggregateSignature((*values, PREDICATE) if conditional else values, returns, emit),),
         prefix,
         merging=None if conditional else _TAKE_ANY_MERGING,
         example=(f"print x = 1 | summarize {name}(x{', x == 1' if conditional else ''})", "1"),
-        naming=OutputNames.PREFIX if conditional else OutputNames.ARGUMENTS,
+        naming=OutputNames.PREFIX if single_name else OutputNames.ARGUMENTS,
     )
 
 
 def _distinct_count(*, conditional: bool) -> Accumulate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         counted = Call("count", (operands[0].sql,), distinct=True)
-        return _where(counted, _predicate_of(operands) if conditional else None)
+        return where(counted, _predicate_of(operands) if conditional else None)
 
     return emit
 
@@ -289,119 +333,17 @@ def _predicate_of(operands: tuple[Operand, ...]) -> Sql:
 def _dcount(name: str, conditional: bool, *, accuracy: bool = True) -> Aggregate:
     parameters = (
         param("expr", ANY),
-        *((_PREDICATE,) if conditional else ()),
+        *((PREDICATE,) if conditional else ()),
         *((param("accuracy", WHOLE, optional=True),) if accuracy else ()),
     )
     exactness = "exact here, an estimate on the service" if accuracy else "exact"
     return Aggregate(
         name,
         f"How many different values there are{' for which a predicate is true' if conditional else ''}; {exactness}.",
-        (AggregateSignature(parameters, LONG, _single(_distinct_count(conditional=conditional))),),
+        (AggregateSignature(parameters, LONG, single(_distinct_count(conditional=conditional))),),
         name,
         example=(f"datatable(x:long)[1, 1, 2] | summarize {name}(x{', x > 0' if conditional else ''})", "2"),
     )
-
-
-def _spread(name: str, function: str, conditional: bool, example: str) -> Aggregate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        found = _where(
-            Call(function, (cast(operands[0].sql, "DOUBLE"),)), _condition(operands, conditional=conditional)
-        )
-        counted = _where(Call("count", (operands[0].sql,)), _condition(operands, conditional=conditional))
-        # One value has no spread; of nothing it is NaN.
-        return case(
-            (op(">", counted, lit(1)), found), (op("=", counted, lit(1)), lit(0.0)), otherwise=lit(float("nan"))
-        )
-
-    what = "standard deviation" if name.startswith("stdev") else "variance"
-    kind = "population" if name.rstrip("if").endswith("p") else "sample"
-    parameters = (param("expr", NUMBERS), *((_PREDICATE,) if conditional else ()))
-    return Aggregate(
-        name,
-        f"The {kind} {what} of the values{' for which a predicate is true' if conditional else ''}.",
-        (AggregateSignature(parameters, REAL, _single(emit)),),
-        name,
-        example=(
-            f"range x from 1 to 5 step 1 | summarize s = round({name}(x{', true' if conditional else ''}), 4)",
-            example,
-        ),
-    )
-
-
-def _rank_type(types: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
-    kept = LONG if types[0].scalar is Scalar.INT else types[0]
-    return (kept,) * (len(types) - 1)
-
-
-def _percentile(operands: tuple[Operand, ...], output: int) -> Sql:
-    value, *percents = operands
-    fractions = [op("/", cast(percent.sql, "DOUBLE"), lit(100.0)) for percent in percents]
-    if len(fractions) == 1:
-        found: Sql = call("quantile_disc", value.sql, fractions[0])
-    else:
-        found = call("list_extract", call("quantile_disc", value.sql, list_literal(*fractions)), lit(output + 1))
-    return cast(found, "BIGINT") if value.type.scalar is Scalar.INT else found
-
-
-def _percentiles_array(operands: tuple[Operand, ...]) -> Sql:
-    value, *percents = operands
-    fractions = [op("/", cast(percent.sql, "DOUBLE"), lit(100.0)) for percent in percents]
-    found = call("quantile_disc", value.sql, list_literal(*fractions))
-    return cast(found, "BIGINT[]") if value.type.scalar is Scalar.INT else found
-
-
-def _list(operands: tuple[Operand, ...], predicate: Sql | None, size: Operand | None, *, distinct: bool) -> Sql:
-    value = operands[0]
-    kept = is_not_null(value.sql)
-    condition = kept if predicate is None else and_((kept, coalesce(predicate, lit(False))))
-    collected: Sql = Call("list", (value.sql,), distinct=distinct, filter=condition)
-    collected = coalesce(collected, list_literal())
-    if size is not None:
-        collected = call("list_slice", collected, lit(1), size.sql)
-    return collected
-
-
-def _collected_type(types: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
-    plain = types[0].scalar in (Scalar.DYNAMIC, Scalar.DECIMAL)
-    return (DYNAMIC if plain else list_of(types[0].scalar),)
-
-
-def _collect(distinct: bool, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        rest = operands[1:]
-        predicate = rest[0].sql if conditional else None
-        sizes = rest[1:] if conditional else rest
-        plain = value.type.scalar in (Scalar.DYNAMIC, Scalar.DECIMAL)
-        item = Operand(to_json(value.sql, value.type), DYNAMIC) if plain else value
-        found = _list((item,), predicate, sizes[0] if sizes else None, distinct=distinct)
-        return call("to_json", found) if plain else cast(found, f"{duckdb_type(value.type)}[]")
-
-    return emit
-
-
-def _collecting(name: str, prefix: str, distinct: bool, conditional: bool) -> Aggregate:
-    parameters = (
-        param("expr", ANY),
-        *((_PREDICATE,) if conditional else ()),
-        param("maxSize", WHOLE, optional=True, constant=True),
-    )
-    return Aggregate(
-        name,
-        f"The array of the {'different ' if distinct else ''}values that are not null"
-        + (" and for which a predicate is true." if conditional else "."),
-        (AggregateSignature(parameters, _collected_type, _single(_collect(distinct, conditional))),),
-        prefix,
-        example=(
-            f"range x from 1 to 3 step 1 | summarize xs = array_sort_asc({name}(x{', x < 3' if conditional else ''}))",
-            "[1,2]" if conditional else "[1,2,3]",
-        ),
-    )
-
-
-def _list_with_nulls(operands: tuple[Operand, ...]) -> Sql:
-    value = operands[0]
-    return call("to_json", coalesce(call("list", to_json(value.sql, value.type)), list_literal()))
 
 
 def _bits(name: str, function: str) -> Aggregate:
@@ -411,7 +353,7 @@ def _bits(name: str, function: str) -> Aggregate:
     return Aggregate(
         name,
         "The values joined bit by bit.",
-        (AggregateSignature((param("expr", WHOLE),), LONG, _single(emit)),),
+        (AggregateSignature((param("expr", WHOLE),), LONG, single(emit)),),
         "",
         example=(
             f"datatable(x:long)[6, 3] | summarize x = {name}(x)",
@@ -421,9 +363,16 @@ def _bits(name: str, function: str) -> Aggregate:
 
 
 AGGREGATES: tuple[Aggregate, ...] = (
-    _counting("count", False, "How many rows there are.", ("range x from 1 to 4 step 1 | summarize count()", "4")),
+    _counting(
+        "count",
+        (param("expr", optional=True),),
+        False,
+        "How many rows there are.",
+        ("range x from 1 to 4 step 1 | summarize count()", "4"),
+    ),
     _counting(
         "countif",
+        (PREDICATE,),
         True,
         "For how many rows a predicate is true.",
         ("range x from 1 to 4 step 1 | summarize countif(x > 1)", "3"),
@@ -446,58 +395,6 @@ AGGREGATES: tuple[Aggregate, ...] = (
     _dcount("dcountif", True),
     _dcount("count_distinct", False, accuracy=False),
     _dcount("count_distinctif", True, accuracy=False),
-    _spread("stdev", "stddev_samp", False, "1.5811"),
-    _spread("stdevif", "stddev_samp", True, "1.5811"),
-    _spread("stdevp", "stddev_pop", False, "1.4142"),
-    _spread("variance", "var_samp", False, "2.5"),
-    _spread("varianceif", "var_samp", True, "2.5"),
-    _spread("variancep", "var_pop", False, "2.0"),
-    Aggregate(
-        "percentile",
-        "The smallest value that a percentage of the values does not exceed.",
-        (
-            AggregateSignature(
-                (param("expr", SUMMABLE), param("percentile", NUMBERS, constant=True)), _rank_type, _percentile
-            ),
-        ),
-        "percentile",
-        example=("range x from 1 to 100 step 1 | summarize percentile(x, 95)", "95"),
-        naming=OutputNames.CONSTANTS,
-    ),
-    Aggregate(
-        "percentiles",
-        "One percentile for each of several percentages.",
-        (AggregateSignature((param("expr", SUMMABLE), repeated("percentile", NUMBERS)), _rank_type, _percentile),),
-        "percentile",
-        example=("range x from 1 to 100 step 1 | summarize percentiles(x, 5, 95)", "5,95"),
-        naming=OutputNames.CONSTANTS,
-    ),
-    Aggregate(
-        "percentiles_array",
-        "The array of the percentiles for several percentages.",
-        (
-            AggregateSignature(
-                (param("expr", SUMMABLE), repeated("percentile", NUMBERS)),
-                lambda types: (list_of(_sum_type(types[0]).scalar),),
-                _single(_percentiles_array),
-            ),
-        ),
-        "percentiles",
-        example=("range x from 1 to 100 step 1 | summarize percentiles_array(x, 5, 95)", "[5,95]"),
-    ),
-    _collecting("make_list", "list", False, False),
-    _collecting("make_list_if", "list", False, True),
-    _collecting("makelist", "list", False, False),
-    _collecting("make_set", "set", True, False),
-    _collecting("make_set_if", "set", True, True),
-    _collecting("makeset", "set", True, False),
-    Aggregate(
-        "make_list_with_nulls",
-        "The array of all values, nulls included.",
-        (AggregateSignature((param("expr", ANY),), DYNAMIC, _single(_list_with_nulls)),),
-        "list",
-        example=("datatable(x:long)[1, long(null)] | summarize make_list_with_nulls(x)", "[1,null]"),
-    ),
     _bits("binary_all_and", "bit_and"),
     _bits("binary_all_or", "bit_or"),
     _bits("binary_all_xor", "bit_xor"),

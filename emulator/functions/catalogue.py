@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from emulator.functions.aggregates import AGGREGATES
 from emulator.functions.arrays import ARRAYS
+from emulator.functions.collecting import COLLECTING
 from emulator.functions.conditionals import CONDITIONALS
 from emulator.functions.conversions import CONVERSIONS
 from emulator.functions.datetimes import DATETIME_FUNCTIONS
@@ -13,6 +14,7 @@ from emulator.functions.function import Catalogue
 from emulator.functions.math import MATH
 from emulator.functions.operators import OPERATORS
 from emulator.functions.series import SERIES
+from emulator.functions.statistics import STATISTICS
 from emulator.functions.strings import STRINGS
 from emulator.functions.text_operators import TEXT_OPERATORS
 from emulator.functions.windows import WINDOWS
@@ -50,6 +52,6 @@ CATALOGUE = Catalogue(
             *SERIES,
         )
     ),
-    aggregates=_by_name(AGGREGATES),
+    aggregates=_by_name((*AGGREGATES, *STATISTICS, *COLLECTING)),
     windows=_by_name(WINDOWS),
 )

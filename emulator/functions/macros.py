@@ -247,12 +247,25 @@ MACROS: tuple[Macro, ...] = (
         """CASE WHEN nulls_last THEN list_resize(sorted, len(xs))
         ELSE list_concat(list_resize(list_slice(xs, 1, 0), len(xs) - len(sorted)), sorted) END""",
     ),
+    # Numbers before texts in either direction.
     Macro(
         "kql_sorted_json",
         ("xs", "direction"),
-        """list_transform(list_sort(list_transform(list_filter(xs, lambda e: e IS NOT NULL),
-        lambda e: {'n': TRY_CAST(e AS DOUBLE), 's': json_extract_string(e, '$'), 'v': e}), direction),
+        """list_transform(list_concat(
+        list_sort(list_transform(list_filter(xs, lambda e: e IS NOT NULL AND TRY_CAST(e AS DOUBLE) IS NOT NULL),
+        lambda e: {'k': TRY_CAST(e AS DOUBLE), 'v': e}), direction),
+        list_transform(list_sort(list_transform(
+        list_filter(xs, lambda e: e IS NOT NULL AND TRY_CAST(e AS DOUBLE) IS NULL),
+        lambda e: {'k': json_extract_string(e, '$'), 'v': e}), direction), lambda e: {'k': 0::DOUBLE, 'v': e.v})),
         lambda e: e.v)""",
+    ),
+    # The positions of a list's items in sorted order: nulls first or last, equal items in their order.
+    Macro(
+        "kql_sorted_positions",
+        ("sorted", "xs"),
+        """list_transform(range(len(xs)), lambda i: list_filter(range(len(xs)), lambda j:
+        xs[j + 1] IS NOT DISTINCT FROM sorted[i + 1])[
+        1 + len(list_filter(range(i), lambda k: sorted[k + 1] IS NOT DISTINCT FROM sorted[i + 1]))] + 1)""",
     ),
     Macro(
         "kql_array_index_of",

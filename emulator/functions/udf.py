@@ -33,6 +33,7 @@ ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
     EngineFunction("kql_series_fit_line", (_SERIES,), _struct("DOUBLE DOUBLE DOUBLE DOUBLE DOUBLE DOUBLE[]")),
     EngineFunction("kql_series_fit_line_bag", (_SERIES,), "VARCHAR"),
     EngineFunction("kql_series_fill_linear", (_SERIES, "DOUBLE", "BOOLEAN", "DOUBLE"), _SERIES, frozenset({1})),
+    EngineFunction("kql_weighted_rank", ("BIGINT[]", "DOUBLE"), "BIGINT"),
     EngineFunction("kql_series_correlation", (_SERIES, _SERIES), "DOUBLE"),
     EngineFunction("kql_series_cosine", (_SERIES, _SERIES), "DOUBLE"),
     EngineFunction("kql_text_bag_merge", ("VARCHAR",), "VARCHAR"),

@@ -35,15 +35,14 @@ def write(value: Json) -> str:
 
 
 def merge(bags: str) -> str | None:
-    """Return one bag of all members of an array of bags, the first of equal names; null if one is no bag."""
+    """Return one bag of all members of an array of bags, the first of equal names; what is no bag is left out."""
     merged: dict[str, Json] = {}
     parsed = read(bags)
     if not isinstance(parsed, list):
         return None
     for bag in parsed:
-        if not isinstance(bag, dict):
-            return None
-        merged |= {name: value for name, value in bag.items() if name not in merged}
+        if isinstance(bag, dict):
+            merged |= {name: value for name, value in bag.items() if name not in merged}
     return write(merged)
 
 

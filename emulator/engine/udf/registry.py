@@ -126,6 +126,7 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_series_fit_line": _outputs(statistics.fit_line, _LINE),
     "kql_series_fit_line_bag": _bag(statistics.fit_line),
     "kql_series_fill_linear": statistics.fill_linear,
+    "kql_weighted_rank": statistics.weighted_rank,
     "kql_series_correlation": statistics.correlation,
     "kql_series_cosine": statistics.cosine,
     "kql_text_bag_merge": bags.merge,

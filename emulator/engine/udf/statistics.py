@@ -83,3 +83,12 @@ def cosine(first: Reals, second: Reals) -> float | None:
         return None
     norm = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / norm if norm else None
+
+
+def weighted_rank(weights: list[int | None], percent: float) -> int | None:
+    """Return the position, from 1, of the first item up to which the weights make up a percentage of their sum."""
+    totals = np.cumsum(np.array([weight or 0 for weight in weights], np.int64))
+    if len(totals) == 0:
+        return None
+    wanted = percent / 100 * float(totals[-1])
+    return min(int(np.searchsorted(totals, wanted)) + 1, len(totals))
