@@ -36,7 +36,9 @@ _SIDES = {"$left": 0, "$right": 1}
 _MEMBERSHIP = frozenset({"in", "!in", "in~", "!in~"})
 
 
-def bind_expression(node: Expression, environment: Environment, rows: Rows) -> BoundExpression:
+def bind_expression(  # noqa: C901 - one arm per kind of node
+    node: Expression, environment: Environment, rows: Rows
+) -> BoundExpression:
     """Bind a scalar expression to the row it is evaluated on."""
     match node:
         case Name():
@@ -92,7 +94,7 @@ def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpressi
         case ScalarBinding(value=value, is_row_bound=is_row_bound):
             if is_row_bound and not rows.is_scalar_body:
                 raise not_allowed(
-                    f"'{name.text}' depends on the row of the calling query: it cannot be used inside a tabular expression",
+                    f"'{name.text}' depends on the row of the calling query: it may not stand inside a tabular expression",
                     name.span,
                 )
             return value

@@ -32,7 +32,10 @@ Entity: TypeAlias = StoredTable | StoredFunction
 class EntityProvider(Protocol):
     """The catalogue of one database. A function hides a table of the same name (as on a real Eventhouse)."""
 
-    database: str
+    @property
+    def database(self) -> str:
+        """Name of the database."""
+        ...
 
     def table(self, name: str) -> StoredTable | None:
         """Return the table or materialized view of that exact name."""

@@ -44,7 +44,36 @@ def bind_projection(projection: Projection, environment: Environment, rows: Rows
     expression = environment.expression(projection.expression, rows)
     if written:
         return [NamedExpression(written[0].text, expression, True, projection.span)]
-    return [NamedExpression(column_name(projection.expression, environment), expression, False, projection.span)]
+    name = column_name(projection.expression, environment)
+    if name is None and is_idle_conversion(expression):
+        # tostring(Symbol) of a string stays Symbol.
+        name = column_name_of(expression)
+    return [NamedExpression(name, expression, False, projection.span)]
+
+
+_CONVERSIONS = frozenset(
+    {
+        "tobool", "todatetime", "todecimal", "todouble", "todynamic", "toguid", "toint", "tolong", "toreal", "tostring",
+        "totime", "totimespan",
+    }
+)  # fmt: skip
+
+
+def is_idle_conversion(expression: BoundExpression) -> bool:
+    """Tell whether an expression converts a column to the type that it has."""
+    return (
+        isinstance(expression, FunctionCall)
+        and expression.function.name in _CONVERSIONS
+        and len(expression.arguments) == 1
+        and isinstance(expression.arguments[0], ColumnReference)
+        and expression.arguments[0].type.scalar is expression.type.scalar
+    )
+
+
+def column_name_of(expression: BoundExpression) -> str | None:
+    """Return the name of the column that an idle conversion reads."""
+    argument = expression.arguments[0] if isinstance(expression, FunctionCall) else None
+    return argument.name if isinstance(argument, ColumnReference) else None
 
 
 def tuple_outputs(

@@ -22,7 +22,7 @@ def column_name(expression: Expression, environment: Environment) -> str | None:
             return member.text if owner is None else f"{owner}_{member.text}"
         case Index(operand=operand, index=Literal(type=Scalar.STRING | Scalar.LONG, value=key)):
             owner = column_name(operand, environment)
-            return None if owner is None else f"{owner}_{key}"
+            return str(key) if owner is None else f"{owner}_{key}"
         case Call():
             return _call_name(expression, environment)
         case _:
@@ -50,26 +50,26 @@ def _call_name(call: Call, environment: Environment) -> str | None:
 
 
 def argument_name(call: Call, position: int, environment: Environment) -> str:
-    """Return the name of an argument that is a column, the empty string otherwise."""
+    """Return the name that an argument alone would give a column, the empty string where it gives none."""
     if position >= len(call.arguments):
         return ""
-    argument = call.arguments[position]
-    if isinstance(argument, Name | Path | Index):
-        return column_name(argument, environment) or ""
-    if isinstance(argument, Call):
-        callee = environment.session.catalogue.functions.get(argument.name.text)
-        if callee is not None and callee.result_name is ResultName.FIRST_ARGUMENT:
-            return column_name(argument, environment) or ""
-    return ""
+    return column_name(call.arguments[position], environment) or ""
 
 
 def aggregate_name(aggregate: Aggregate, call: Call, environment: Environment) -> str:
     """Return the name of an aggregate's first output."""
     name = argument_name(call, aggregate.name_argument, environment)
     if aggregate.naming is OutputNames.ARGUMENTS and not name:
-        # arg_max of an expression calls it max_.
-        return f"{aggregate.prefix or aggregate.name.removeprefix('arg_')}_"
+        name = _unnamed_argument(aggregate, call, 0, environment)
     return f"{aggregate.prefix}_{name}" if aggregate.prefix else name
+
+
+def _unnamed_argument(aggregate: Aggregate, call: Call, position: int, environment: Environment) -> str:
+    """Name an expression among the arguments: `max_` and `max_Price_arg1` for arg_max, `arg0` for take_any."""
+    extreme = aggregate.name.removeprefix("arg_")
+    if extreme == aggregate.name:
+        return f"arg{position}"
+    return f"{extreme}_{argument_name(call, 0, environment)}_arg{position}" if position else f"{extreme}_"
 
 
 def aggregate_output_names(
@@ -81,8 +81,10 @@ def aggregate_output_names(
         case OutputNames.PREFIX:
             return [base] + [f"{base}{index}" for index in range(1, len(calls))]
         case OutputNames.ARGUMENTS:
-            rest = [argument_name(call, position, environment) for position in range(1, len(call.arguments))]
-            return [base, *rest]
+            return [base] + [
+                argument_name(call, position, environment) or _unnamed_argument(aggregate, call, position, environment)
+                for position in range(1, len(call.arguments))
+            ]
         case OutputNames.CONSTANTS:
             arguments = calls[0].arguments
             return [f"{base}_{_constant_text(value)}" for value in arguments[len(arguments) - len(calls) :]]

@@ -45,16 +45,26 @@ def bind_join(node: syntax.Join, relation: Relation, environment: Environment) -
         )
     right = environment.pipeline(node.right)
     keys = _join_keys(node.on, relation.schema, right.schema, environment, "join")
-    names = ColumnNames()
+    outputs: list[tuple[int, Column]] = []
+    if kind not in _RIGHT_ONLY:
+        outputs += [(0, column) for column in relation.schema]
+    if kind not in _LEFT_ONLY:
+        outputs += [(1, column) for column in right.schema]
+    return _joined(kind, relation, right, keys, outputs)
+
+
+def _joined(
+    kind: str, left: Relation, right: Relation, keys: tuple[JoinKey, ...], outputs: list[tuple[int, Column]]
+) -> Join:
+    """Return the join; a repeated name gets the first number that no column has: c, c, c1 → c, c2, c1."""
+    names = ColumnNames(column.name for _, column in outputs)
+    seen: set[str] = set()
     columns: list[Column] = []
-    outputs: list[tuple[int, str]] = []
-    for side, schema in enumerate((relation.schema, right.schema)):
-        if (kind in _LEFT_ONLY and side == 1) or (kind in _RIGHT_ONLY and side == 0):
-            continue
-        for column in schema:
-            columns.append(Column(names.unique(column.name), column.type))
-            outputs.append((side, column.name))
-    return Join(kind, relation.plan, right.plan, keys, Schema(tuple(columns)), tuple(outputs))
+    for _, column in outputs:
+        columns.append(Column(names.unique(column.name) if column.name in seen else column.name, column.type))
+        seen.add(column.name)
+    chosen = tuple((side, column.name) for side, column in outputs)
+    return Join(kind, left.plan, right.plan, keys, Schema(tuple(columns)), chosen)
 
 
 def bind_lookup(node: syntax.Lookup, relation: Relation, environment: Environment) -> Plan:
@@ -65,17 +75,9 @@ def bind_lookup(node: syntax.Lookup, relation: Relation, environment: Environmen
     right = environment.pipeline(node.right)
     keys = _join_keys(node.on, relation.schema, right.schema, environment, "lookup")
     key_names = {name for key in keys if (name := _column_of(key.right))}
-    names = ColumnNames()
-    columns: list[Column] = []
-    outputs: list[tuple[int, str]] = []
-    for column in relation.schema:
-        columns.append(Column(names.unique(column.name), column.type))
-        outputs.append((0, column.name))
-    for column in right.schema:
-        if column.name not in key_names:
-            columns.append(Column(names.unique(column.name), column.type))
-            outputs.append((1, column.name))
-    return Join(kind, relation.plan, right.plan, keys, Schema(tuple(columns)), tuple(outputs))
+    outputs = [(0, column) for column in relation.schema]
+    outputs += [(1, column) for column in right.schema if column.name not in key_names]
+    return _joined(kind, relation, right, keys, outputs)
 
 
 def _column_of(expression: BoundExpression) -> str:

@@ -106,7 +106,7 @@ def _pattern(node: syntax.Parse) -> tuple[str, list[tuple[Column, int]]]:
 
 
 def _column_shape(column: Column, following: syntax.ParsePart | None, *, is_regex: bool) -> str:
-    # A regex pattern is one expression, so its columns are greedy unless flag U turns that round; measured on the engine.
+    # A regex pattern is one expression: its columns are greedy unless flag U turns that round (measured on the engine).
     if is_regex:
         return f"({_SHAPES.get(column.type.scalar, '.*')})"
     if following is None:
@@ -126,7 +126,7 @@ _KV_OPTIONS = frozenset({"pair_delimiter", "kv_delimiter", "quote", "escape", "g
 
 def bind_parse_kv(node: syntax.ParseKv, relation: Relation, environment: Environment) -> Plan:
     """Bind `parse-kv`: per column one regular expression that finds its key."""
-    options = {name: value for name, value in node.options}
+    options = dict(node.options)
     for name, value in options.items():
         if name not in _KV_OPTIONS:
             raise bad_value(

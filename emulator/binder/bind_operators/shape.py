@@ -62,21 +62,19 @@ def extended(
     names = ColumnNames(values)
     written: set[str] = set()
     for projection in columns:
-        for bound in bind_projection(projection, environment, rows):
-            if _is_own_column(bound):
-                continue
+        outputs = bind_projection(projection, environment, rows)
+        for bound in outputs:
             if bound.is_written and bound.name is not None:
                 if bound.name in written:
                     raise duplicate_name(operator, bound.name, bound.span)
                 written.add(names.take(bound.name))
                 values[bound.name] = bound.expression
+            elif bound.name in values and len(outputs) == 1 and not isinstance(bound.expression, ColumnReference):
+                # bin(Timestamp, 1h) takes the place of Timestamp, a bare column or one of several outputs does not.
+                values[bound.name or ""] = bound.expression
             else:
                 values[names.of(bound.name)] = bound.expression
     return project(relation.plan, list(values.items()))
-
-
-def _is_own_column(bound: NamedExpression) -> bool:
-    return isinstance(bound.expression, ColumnReference) and bound.name == bound.expression.name
 
 
 def bind_project(node: syntax.Project, relation: Relation, environment: Environment) -> Plan:
