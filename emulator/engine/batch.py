@@ -16,6 +16,7 @@ from emulator.engine.transaction import Transaction
 from emulator.engine.view_upkeep import apply_batch
 from emulator.errors import IngestionFault, KustoError
 
+
 class Batch:
     """The rows of one table that a transaction adds, and their consequences.
 

@@ -110,7 +110,7 @@ def _view(document: dict[str, object]) -> View:
         name: datetime.fromisoformat(text) if isinstance(text := document[name], str) else None
         for name in ("since", "position")
     }
-    tables = tuple(document["dimension_tables"])  # type: ignore[arg-type] # JSON
+    tables: tuple[str, ...] = tuple(document["dimension_tables"])  # type: ignore[arg-type] # JSON
     return View(**{**document, "schema": _schema(document["schema"]), "dimension_tables": tables, **instants})  # type: ignore[arg-type] # JSON
 
 

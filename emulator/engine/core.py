@@ -42,7 +42,7 @@ class Core:
         self._lock = lock
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._pool = threading.Lock()
-        self._is_closed = False
+        self._closed = threading.Event()
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
@@ -89,29 +89,28 @@ class Core:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
         with self._pool:
-            if self._is_closed:
+            if self._closed.is_set():
                 raise KustoError("The Eventhouse is closed.", "TH_Closed")
-            lent = self._idle.pop() if self._idle else None
-        cursor = lent or self._new_cursor()
+            idle = self._idle.pop() if self._idle else None
+        cursor = self._new_cursor() if idle is None else idle
         try:
             yield cursor
-        finally:
-            with self._pool:
-                if self._is_closed:
-                    cursor.close()
-                else:
-                    self._idle.append(cursor)
+        except BaseException:
+            # It may hold a result that was not read to its end.
+            cursor.close()
+            raise
+        with self._pool:
+            if self._closed.is_set():
+                cursor.close()
+            else:
+                self._idle.append(cursor)
 
-    def query(
-        self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES
-    ) -> tuple[ResultTable, ...]:
+    def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
         """Run a query on the latest committed state."""
         attempt = 1
         while True:
             snapshot = self.database(database)
-            compiled = self.compiler.compile(
-                text, Entities(snapshot), DuckStorage(), (snapshot.name, snapshot.version)
-            )
+            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), (snapshot.name, snapshot.version))
             try:
                 with self.cursor() as cursor:
                     return execute(compiled, cursor, properties)
@@ -142,9 +141,9 @@ class Core:
     def close(self) -> None:
         """Finish the transaction in progress and close the file; further calls are errors."""
         with self._pool:
-            if self._is_closed:
+            if self._closed.is_set():
                 return
-            self._is_closed = True
+            self._closed.set()
             idle, self._idle = self._idle, []
         for cursor in idle:
             cursor.close()

@@ -10,17 +10,16 @@ from emulator.engine.catalog import Database, Function
 from emulator.syntax.parser import parse_function_declaration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entities:
     """The entities of a database; `replaced` puts other relations under the names of tables, such as a batch."""
 
     snapshot: Database
     replaced: Mapping[str, StoredTable] = field(default_factory=dict)
+    database: str = field(init=False)
 
-    @property
-    def database(self) -> str:
-        """The database's name."""
-        return self.snapshot.name
+    def __post_init__(self) -> None:
+        self.database = self.snapshot.name
 
     def table(self, name: str) -> StoredTable | None:
         """Return the table or materialized view of that exact name."""

@@ -1,4 +1,4 @@
-"""Ingestion failures as `.show ingestion failures` lists them: kept with the data, in the transaction they belong to."""
+"""What `.show ingestion failures` lists: kept with the data, in the transaction it belongs to."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from datetime import datetime
 
 import duckdb
 
-_COLUMNS = "operation UUID, database VARCHAR, target VARCHAR, failed_on TIMESTAMP, details VARCHAR, source VARCHAR, from_policy BOOLEAN"
+_COLUMNS = (
+    "operation UUID, database VARCHAR, target VARCHAR, failed_on TIMESTAMP, details VARCHAR, source VARCHAR,"
+    " from_policy BOOLEAN"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Failure:
     operation: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
-class PolicyAborted(Exception):  # noqa: N818 - a signal to run again, never shown
+class PolicyAborted(Exception):
     """A policy that is not transactional failed while it ran, which ended DuckDB's transaction.
 
     `policy` is its target and query; the rows are to be stored again without it.

@@ -10,6 +10,7 @@ from emulator.engine.pipelines import Pipelines
 from emulator.engine.transaction import Transaction, find_table
 from emulator.engine.writer import Apply, Job, Lost
 from emulator.errors import KustoError
+from emulator.sql.render import identifier
 
 _LANDING = "$landing"
 
@@ -39,7 +40,7 @@ def _land(transaction: Transaction, batch: Batch, database: str, name: str, jobs
         raise TableChanged(f"Table '{name}' was altered during the ingestion.", "TH_TableChanged")
     transaction.connection.register(_LANDING, pa.concat_tables(job.rows for job in jobs))
     try:
-        batch.add(table, f'SELECT * FROM "{_LANDING}"')
+        batch.add(table, f"SELECT * FROM {identifier(_LANDING)}")  # noqa: S608 - the name is ours
     finally:
         transaction.connection.unregister(_LANDING)
 

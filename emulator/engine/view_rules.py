@@ -1,4 +1,4 @@
-"""What a materialized view's query may be: materialized-view-create.md, "Query parameter" and "Supported aggregation"."""
+"""What a materialized view's query may be: materialized-view-create.md, "Query parameter"."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -26,13 +26,13 @@ def check_view(name: str, plan: Plan, shape: Shape, source: str, dimension_table
     for node in _nodes(plan):
         match node:
             case CurrentTime():
-                raise _refused(name, "now() and ago() are not allowed, since the view would depend on when it ran", node)
+                raise _refused(name, "now() and ago() are not allowed: the view would depend on when it ran", node)
             case FunctionCall(function) if not function.deterministic:
                 raise _refused(name, f"'{function.name}' is not deterministic", node)
             case Sort() | Serialize() | Limit():
                 raise _refused(name, "'sort', 'top', 'take' and 'serialize' are not allowed")
             case ForEachGroup() | MakeSeries() | ScanMatch() | WindowCall():
-                raise _refused(name, "'partition', 'make-series', 'scan' and functions of serialized rows are not allowed")
+                raise _refused(name, "'partition', 'make-series', 'scan' and window functions are not allowed")
             case Scan(stored):
                 sources.append(stored.name)
             case _:

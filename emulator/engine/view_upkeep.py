@@ -1,4 +1,5 @@
 """How materialized views follow their source: every batch is aggregated and merged into the groups it touches."""
+# ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,8 +75,8 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
     added = contribution(shape, _since(database, view, view.since))
     columns = ", ".join(map(identifier, added.columns))
     connection.execute(
-        f"CREATE TABLE {identifier(view.parts)} AS"
-        f" SELECT {columns}, CAST($time AS TIMESTAMP) AS {identifier(INGESTION_TIME)} FROM ({render(added.query)}) AS x",
+        f"CREATE TABLE {identifier(view.parts)} AS SELECT {columns}, CAST($time AS TIMESTAMP)"
+        f" AS {identifier(INGESTION_TIME)} FROM ({render(added.query)}) AS x",
         {"time": time},
     )
     connection.execute(
@@ -94,7 +95,9 @@ def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
-def catch_up(connection: duckdb.DuckDBPyConnection, database: Database, view: View, after: datetime, time: datetime) -> None:
+def catch_up(
+    connection: duckdb.DuckDBPyConnection, database: Database, view: View, after: datetime, time: datetime
+) -> None:
     """Add what the source received after an ingestion time to a view that was not kept up to date."""
     shape = bind_shape(database, view)
     added = contribution(shape, _since(database, view, after))

@@ -8,7 +8,7 @@ from emulator.errors import KustoError
 
 
 def disable_views(transaction: Transaction, database: str, source: str, *, is_dropped: bool = False) -> None:
-    """Disable the views over a source that no longer fit it: they keep their rows, and can be enabled after a repair."""
+    """Disable the views over a source that no longer fit it: they keep their rows until they are enabled again."""
     for view in transaction.database(database).views_on(source):
         failure = f"The source table '{source}' was dropped." if is_dropped else ""
         if not failure:

@@ -6,8 +6,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, assert_never
 
-from emulator.engine.commands import databases, functions, ingest, mappings, piped, policies, show, show_schema, tables
-from emulator.engine.commands import topics, views
+from emulator.engine.commands import (
+    databases,
+    functions,
+    ingest,
+    mappings,
+    piped,
+    policies,
+    show,
+    show_schema,
+    tables,
+    topics,
+    views,
+)
 from emulator.engine.core import Core
 from emulator.engine.operations import Operation
 from emulator.engine.transaction import Transaction
@@ -87,7 +98,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.DeletePolicy():
             return change(policies.delete_policy, command)
         case syntax.ShowPolicy():
-            return policies.show_policy(core.database(command.entity.name or name) if _is_database(command) else core.database(name), command)
+            return policies.show_policy(core.database(_policy_database(command, name)), command)
         case syntax.DefineMapping():
             return change(mappings.define_mapping, command)
         case syntax.DropMapping():
@@ -134,8 +145,10 @@ def _change(
     return core.writer.change(lambda transaction: action(transaction, database, command))
 
 
-def _is_database(command: syntax.ShowPolicy) -> bool:
-    return command.entity.kind is syntax.EntityKind.DATABASE and command.entity.name not in (None, "*")
+def _policy_database(command: syntax.ShowPolicy, current: str) -> str:
+    entity = command.entity
+    is_named = entity.kind is syntax.EntityKind.DATABASE and entity.name not in (None, "*")
+    return entity.name or current if is_named else current
 
 
 def _drop(transaction: Transaction, database: str, command: syntax.DropEntities) -> ResultTable:

@@ -44,9 +44,7 @@ def define_function(transaction: Transaction, database: str, command: DefineFunc
     return answer(SHOWN, [shown(function)])
 
 
-def drop_functions(
-    transaction: Transaction, database: str, names: tuple[str, ...], *, if_exists: bool
-) -> ResultTable:
+def drop_functions(transaction: Transaction, database: str, names: tuple[str, ...], *, if_exists: bool) -> ResultTable:
     """Drop functions; the answer lists those that are left."""
     for name in names:
         snapshot = transaction.database(database)

@@ -6,9 +6,9 @@ from time import monotonic
 
 from emulator.engine.batch import Batch
 from emulator.engine.catalog import Table
+from emulator.engine.commands import tables
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.commands.tables import create_table, merged_schema
-from emulator.engine.commands import tables
 from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
 from emulator.engine.database import Entities
@@ -63,18 +63,14 @@ def ingest_from_query(core: Core, transaction: Transaction, database: str, comma
         table = _fitting(transaction, database, table, compiled.schema, command)
     if command.verb is IngestVerb.SET_OR_REPLACE:
         # The query may read the table it replaces, so its rows are taken first.
-        transaction.connection.execute(
-            f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None
-        )
+        transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
         clear_table(transaction.connection, table.relation)
         rows_query, values = 'SELECT * FROM "$replacement"', {}
     count = Batch(transaction, core.pipelines, database).add(table, rows_query, **values)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
 
 
-def _fitting(
-    transaction: Transaction, database: str, table: Table, found: Schema, command: IngestFromQuery
-) -> Table:
+def _fitting(transaction: Transaction, database: str, table: Table, found: Schema, command: IngestFromQuery) -> Table:
     if (property_text(command.properties, "extend_schema") or "").lower() == "true":
         added = Schema(tuple(Column(column.name, column.type) for column in found))
         tables.alter_schema(transaction, database, table, merged_schema(table, added))

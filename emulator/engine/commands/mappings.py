@@ -11,7 +11,14 @@ from emulator.result import ResultTable
 from emulator.syntax.commands import DefineMapping, DefineVerb, DropMapping, Entity, EntityKind, ShowMappings
 
 _SHOWN = columns("Name:string, Kind:string, Mapping:string, LastUpdatedOn:datetime, Database:string, Table:string")
-_KIND_NAMES = {"json": "Json", "csv": "Csv", "parquet": "Parquet", "avro": "Avro", "orc": "Orc", "w3clogfile": "W3CLogFile"}
+_KIND_NAMES = {
+    "json": "Json",
+    "csv": "Csv",
+    "parquet": "Parquet",
+    "avro": "Avro",
+    "orc": "Orc",
+    "w3clogfile": "W3CLogFile",
+}
 
 
 def define_mapping(transaction: Transaction, database: str, command: DefineMapping) -> ResultTable:
@@ -57,11 +64,7 @@ def show_mappings(database: Database, command: ShowMappings) -> ResultTable:
     """List mappings of a table or a database, of one kind or all."""
     table = _table(database, command.entity)
     known = database.mappings if table is None else table.mappings
-    shown = [
-        each
-        for each in known
-        if command.kind in (None, each.kind) and command.name in (None, each.name)
-    ]
+    shown = [each for each in known if command.kind in (None, each.kind) and command.name in (None, each.name)]
     if command.name is not None and not shown:
         raise _missing(command.name)
     return answer(_SHOWN, [_row(database, table, each) for each in shown])

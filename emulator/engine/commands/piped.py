@@ -17,7 +17,7 @@ from emulator.syntax.commands import PipedCommand
 from emulator.syntax.expressions import Name
 from emulator.syntax.operators import NameSource, Pipeline
 from emulator.syntax.statements import Query
-from emulator.types import Column, DYNAMIC, STRING, Schema
+from emulator.types import DYNAMIC, STRING, Column, Schema
 
 _RESULT = "$command"
 

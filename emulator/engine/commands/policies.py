@@ -224,7 +224,9 @@ def _policies(database: Database, entity: Entity) -> Policies:
         case EntityKind.DATABASE | EntityKind.CLUSTER:
             return database.policies
         case _:
-            raise EntityNotFound(f"A {entity.kind.value} has no policies here.", "BadRequest_EntityNotFound", entity.span)
+            raise EntityNotFound(
+                f"A {entity.kind.value} has no policies here.", "BadRequest_EntityNotFound", entity.span
+            )
 
 
 def _store(transaction: Transaction, database: Database, entity: Entity, policy: str, text: str | None) -> None:
@@ -282,4 +284,3 @@ def _path(database: Database, entity: Entity) -> str:
             return f"[{database.name}].[{entity.container}].[{entity.name}]"
         case _:
             return f"[{database.name}].[{entity.name}]"
-

@@ -61,7 +61,11 @@ def function_document(database: Database, function: Function, *, resolved: bool)
         "Body": function.body,
         "Folder": function.folder,
         "DocString": function.docstring,
-        "FunctionKind": "Unknown" if signature is None else "ViewFunction" if signature.is_tabular else "ScalarFunction",
+        "FunctionKind": "Unknown"
+        if signature is None
+        else "ViewFunction"
+        if signature.is_tabular
+        else "ScalarFunction",
         "OutputColumns": [],
     }
     if resolved and signature is not None:

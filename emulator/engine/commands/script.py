@@ -12,9 +12,7 @@ def database_script(database: Database, *, mappings: bool) -> list[str]:
     commands = [_table(table) for table in database.tables.values()]
     commands.extend(_docstrings(table) for table in database.tables.values() if any(c.docstring for c in table.schema))
     if mappings:
-        commands.extend(
-            _mapping(table, mapping) for table in database.tables.values() for mapping in table.mappings
-        )
+        commands.extend(_mapping(table, mapping) for table in database.tables.values() for mapping in table.mappings)
     commands.extend(
         f".create-or-alter function with (folder = {string(each.folder)}, docstring = {string(each.docstring)},"
         f' skipvalidation = "true") {_name(each.name)}{each.parameters} {each.body}'

@@ -61,7 +61,7 @@ _ENTITIES = columns(
 
 
 def show_entities(core: Core, database: str, command: ShowEntities) -> ResultTable:
-    """Answer `.show tables`, `.show table T details`, `.show functions`, `.show materialized-views`, `.show databases`."""
+    """Answer `.show` of tables, functions, materialized views and databases, with the aspect asked for."""
     names = [name.text for name in command.names]
     match command.kind, command.aspect:
         case EntityKind.TABLE, "":
@@ -113,15 +113,16 @@ def _entity_rows(database: Database, *, resolved: bool) -> Iterable[tuple[object
         yield (database.name, "Table", table.name, table.docstring, table.folder, schema, "", schema, "{}")
     for view in database.views.values():
         schema = view.schema.csl()
-        content = (view.query, schema, to_json({"SourceTable": view.source}))
-        yield (database.name, "MaterializedView", view.name, view.docstring, view.folder, "", *content)
+        source = to_json({"SourceTable": view.source})
+        texts = (view.docstring, view.folder, "", view.query, schema, source)
+        yield (database.name, "MaterializedView", view.name, *texts)
     for function in database.functions.values():
         signature = signature_of(database, function) if resolved else None
         output = "" if signature is None else signature.result.csl()
         if signature is not None and not signature.is_tabular:
             output = str(signature.result.columns[0].type)
-        content = (function.parameters, function.body, output, "{}")
-        yield (database.name, "Function", function.name, function.docstring, function.folder, *content)
+        texts = (function.docstring, function.folder, function.parameters, function.body, output, "{}")
+        yield (database.name, "Function", function.name, *texts)
 
 
 def _show_tables(database: Database, names: list[str]) -> ResultTable:
@@ -142,7 +143,17 @@ def _table_details(core: Core, database: Database, table: Table) -> tuple[object
     identifier = uuid.uuid5(uuid.NAMESPACE_OID, f"{database.name}/{table.relation}")
     figures = (int(rows > 0), 0.0, 0.0, rows)
     texts = (table.name, database.name, table.folder, table.docstring)
-    return (*texts, *figures, *figures, "", *policies, oldest, newest, table.policies.get("roworder", "null"), identifier)
+    return (
+        *texts,
+        *figures,
+        *figures,
+        "",
+        *policies,
+        oldest,
+        newest,
+        table.policies.get("roworder", "null"),
+        identifier,
+    )
 
 
 def _view_details(core: Core, database: Database, view: View) -> tuple[object, ...]:

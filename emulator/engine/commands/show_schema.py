@@ -12,8 +12,8 @@ from emulator.engine.commands.show import version_text
 from emulator.engine.core import Core
 from emulator.engine.database import Entities, stored_function
 from emulator.engine.transaction import find_table, find_view
-from emulator.engine.view_upkeep import bind_shape
 from emulator.engine.update_policy import POLICY, compile_policy, read_policies
+from emulator.engine.view_upkeep import bind_shape
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import EntityKind, ShowSchema, property_text
@@ -118,7 +118,8 @@ def _of_databases(databases: list[Database], command: ShowSchema) -> ResultTable
 def _schema_rows(database: Database) -> list[tuple[object, ...]]:
     version = version_text(database)
     rows: list[tuple[object, ...]] = [(database.name, "", "", "", None, None, "", version, "", "")]
-    for table in (*database.tables.values(), *database.views.values()):
+    tables: list[Table | View] = [*database.tables.values(), *database.views.values()]
+    for table in tables:
         texts = (table.folder, table.docstring)
         rows.append((database.name, table.name, "", "", False, False, "", "", *texts))
         rows.extend(
@@ -134,8 +135,12 @@ def _database_document(database: Database) -> dict[str, object]:
         "Tables": {table.name: table_document(table) for table in database.tables.values()},
         "ExternalTables": {},
         "MaterializedViews": {
-            view.name: {"Name": view.name, "OrderedColumns": ordered_columns(view.schema), "Folder": view.folder,
-                        "DocString": view.docstring}
+            view.name: {
+                "Name": view.name,
+                "OrderedColumns": ordered_columns(view.schema),
+                "Folder": view.folder,
+                "DocString": view.docstring,
+            }
             for view in database.views.values()
         },
         "EntityGroups": {},
@@ -168,7 +173,9 @@ def _violations(database: Database) -> list[tuple[object, ...]]:
                 if source is not None:
                     compile_policy(database, policy, source, table)
                 elif not policy.is_wildcard:
-                    rows.append(("Table", table.name, "UpdatePolicy", f"Source table '{policy.source}' does not exist."))
+                    rows.append(
+                        ("Table", table.name, "UpdatePolicy", f"Source table '{policy.source}' does not exist.")
+                    )
             except KustoError as error:
                 rows.append(("Table", table.name, "UpdatePolicy", error.message))
     return rows

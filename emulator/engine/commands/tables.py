@@ -185,9 +185,7 @@ def drop_columns(
     return answer(_DEFINED, [_defined_row(snapshot, snapshot.tables[table])])
 
 
-def alter_column_type(
-    transaction: Transaction, database: str, table: str, column: str, type_: Scalar
-) -> ResultTable:
+def alter_column_type(transaction: Transaction, database: str, table: str, column: str, type_: Scalar) -> ResultTable:
     """Change a column's type: what it holds reads as null from then on."""
     existing = find_table(transaction.database(database), table)
     require_column(existing, column)

@@ -25,9 +25,7 @@ _CLUSTER = columns(
     "MachineAvailableMemory:long, ProcessorCount:int, EnvironmentDescription:string"
 )
 _CAPACITY = columns("Resource:string, Total:long, Consumed:long, Remaining:long, Origin:string")
-_ROLES = columns(
-    "Scope:string, DisplayName:string, AADObjectID:string, Role:string"
-)
+_ROLES = columns("Scope:string, DisplayName:string, AADObjectID:string, Role:string")
 _PRINCIPALS = columns(
     "Role:string, PrincipalType:string, PrincipalDisplayName:string, PrincipalObjectId:string, PrincipalFQN:string,"
     "Notes:string"

@@ -57,7 +57,11 @@ def define_view(transaction: Transaction, database: str, command: DefineMaterial
         )
     if command.verb is DefineVerb.ALTER:
         find_view(snapshot, name)
-    view = _create(transaction, snapshot, command) if existing is None else _alter(transaction, existing, command, database)
+    view = (
+        _create(transaction, snapshot, command)
+        if existing is None
+        else _alter(transaction, existing, command, database)
+    )
     return answer(SHOWN, [shown(view, transaction.time)])
 
 
@@ -266,7 +270,8 @@ def _ticks(property_: Property) -> str:
 
 def _names(property_: Property) -> tuple[str, ...]:
     if isinstance(property_.value, DynamicLiteral):
-        return tuple(map(str, json.loads(property_.value.text)))
+        names: list[object] = json.loads(property_.value.text)
+        return tuple(map(str, names))
     return tuple(name.strip() for name in property_.text.split(",") if name.strip())
 
 
@@ -275,8 +280,7 @@ def _effective(properties: Properties) -> datetime | None:
     if not text:
         return None
     # Rows from the instant on count, and coverage begins after `since`.
-    instant = read_datetime(text, NOWHERE)
-    return None if instant is None else instant - timedelta(microseconds=1)
+    return read_datetime(text, NOWHERE) - timedelta(microseconds=1)
 
 
 def _require_known(properties: Properties, known: frozenset[str], verb: str) -> None:

@@ -25,7 +25,12 @@ Paths: TypeAlias = tuple[JsonPath, ...]
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping: tuple[FieldMapping, ...], *, multiline: bool
+    cursor: duckdb.DuckDBPyConnection,
+    data: bytes,
+    schema: Schema,
+    mapping: tuple[FieldMapping, ...],
+    *,
+    multiline: bool,
 ) -> pa.Table:
     """Read a JSON payload; every record must be an object."""
     text = _decode(data)

@@ -19,9 +19,7 @@ _NANOSECONDS_PER_TICK = 100
 _NARROW = 32
 
 
-def read(
-    cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping: tuple[FieldMapping, ...]
-) -> pa.Table:
+def read(cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping: tuple[FieldMapping, ...]) -> pa.Table:
     """Read a Parquet file; columns that it lacks are null."""
     try:
         with pyarrow.parquet.ParquetFile(pa.BufferReader(data)) as file:
@@ -29,7 +27,9 @@ def read(
             table = file.read([name for name in file.schema_arrow.names if name in wanted])
             rows = file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise IngestionFault(f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet") from error
+        raise IngestionFault(
+            f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"
+        ) from error
     table, types = _normalized(table, rows)
     return project(cursor, table, INPUT, _columns(schema, mapping, types), schema)
 
@@ -70,7 +70,7 @@ def _normalized(table: pa.Table, rows: int) -> tuple[pa.Table, dict[str, KqlType
     return pa.table(columns), types
 
 
-def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:  # noqa: C901 - one line per Arrow type
+def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
     type_ = column.type
     if pa.types.is_dictionary(type_):
         return _column(column.cast(type_.value_type))

@@ -113,7 +113,6 @@ def _when_whole(text: Sql, exact: Sql) -> Sql:
 
 def _bag_of_pairs(json: Sql) -> Sql:
     # [{"key": "a", "value": 1}, …] becomes {"a": 1, …}.
-    entries = cast(json, "STRUCT(\"key\" VARCHAR, \"value\" JSON)[]")
+    entries = cast(json, 'STRUCT("key" VARCHAR, "value" JSON)[]')
     pairs = call("map_from_entries", entries)
     return cast(call("to_json", pairs), "JSON")
-
