@@ -21,7 +21,7 @@ class Meta(BaseModel):
     row_count: int = Field(description="Number of records.")
     as_of: datetime = Field(description="The moment of the view: that asked for, or the time of the computation.")
     source: str | None = Field(
-        description="Where the prices came from, several separated by commas; `simulated` marks simulated prices.",
+        description="Where the prices came from, several joined by `+`; `simulated` marks simulated prices.",
         examples=["yahoo"],
     )
     parameters: dict[str, JsonValue] = Field(description="The parameters in effect, defaults included.")

@@ -73,12 +73,12 @@ def check_order(endpoint: Endpoint, values: dict[str, object]) -> None:
 
 def canonical_symbols(parameter: EndpointParameter, text: str, companies: tuple[Company, ...]) -> str:
     """Return the canonical spelling of one symbol, or of a comma-separated list without repetitions."""
-    names = [name for name in text.split(",") if name.strip()] if parameter.is_list else [text]
+    names = [name.strip() for name in text.split(",") if name.strip()] if parameter.is_list else [text.strip()]
     symbols: list[str] = []
     for name in names:
         symbol = canonical_symbol(name, companies)
         if symbol is None:
-            raise _unknown(parameter, name.strip(), companies)
+            raise _unknown(parameter, name, companies)
         symbols.append(symbol)
     return ",".join(dict.fromkeys(symbols))
 

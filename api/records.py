@@ -11,6 +11,8 @@ from emulator.types import KqlType, Scalar
 from kql.names import snake_case
 
 SOURCE_COLUMN = "Source"
+# A bar made of several sources names them all: `simulated+yahoo`.
+SEPARATOR = "+"
 _MICROSECONDS = 1_000_000
 _TICKS_PER_SECOND = 10_000_000
 
@@ -31,7 +33,7 @@ def sources(table: ResultTable) -> str | None:
         return None
     index = table.schema.names.index(SOURCE_COLUMN)
     found = pc.unique(table.arrow.column(index)).to_pylist()
-    return ",".join(sorted({part for source in found if source for part in source.split(",")})) or None
+    return SEPARATOR.join(sorted({part for source in found if source for part in source.split(SEPARATOR)})) or None
 
 
 def _values(column: pa.Array, type_: KqlType) -> Sequence[object]:

@@ -137,7 +137,7 @@ async def test_an_unknown_symbol_is_not_found(http: httpx.AsyncClient) -> None:
     assert found["code"] == "UNKNOWN_SYMBOL"
     assert found["parameter"] == "symbol"
     assert found["allowed"] == list(SYMBOLS)
-    assert found["hint"] == "did you mean 'APPLE'?"
+    assert found["hint"] == "did you mean 'AAPL'?"
     assert "'XX'" in str((await problem(http, "/v1/prices/latest", 404, symbols="AAPL,XX"))["detail"])
 
 

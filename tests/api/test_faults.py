@@ -22,7 +22,7 @@ SUMMARY = "/v1/market/summary"
 class Troubled(EmbeddedEventhouse):
     """The embedded Eventhouse, whose queries fail in one way."""
 
-    fault: KustoError | None = None
+    fault: Exception | None = None
 
     async def query(
         self,
@@ -69,6 +69,20 @@ async def test_trouble_of_the_eventhouse_is_not_the_callers_fault(
     assert answer.json()["code"] == code
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_bug_is_a_problem_document_without_its_cause(registry: Registry) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = Troubled(engine, "market")
+        eventhouse.fault = RuntimeError("secret detail")
+        transport = httpx.ASGITransport(create_app(registry, eventhouse), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+            answer = await http.get(SUMMARY)
+    finally:
+        engine.close()
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "secret" not in answer.text
 
 
 async def test_a_database_that_is_not_deployed_is_not_ready(registry: Registry) -> None:

@@ -47,6 +47,9 @@ def test_no_rows_are_an_empty_list() -> None:
 
 
 def test_sources_are_those_of_the_rows() -> None:
-    assert sources(table(Source=(STRING, ["yahoo", "simulated", "yahoo", ""], pa.string()))) == "simulated,yahoo"
+    assert (
+        sources(table(Source=(STRING, ["yahoo", "replay+yahoo", "simulated", ""], pa.string())))
+        == "replay+simulated+yahoo"
+    )
     assert sources(table(Source=(STRING, [], pa.string()))) is None
     assert sources(table(Price=(REAL, [1.0], pa.float64()))) is None
