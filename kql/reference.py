@@ -55,7 +55,7 @@ def load_companies(file: Path = COMPANIES_FILE) -> tuple[Company, ...]:
 
 def canonical_symbol(name: str, companies: tuple[Company, ...] | None = None) -> str | None:
     """Return the symbol that a symbol or alias in any case stands for, or None; the same rule as in KQL."""
-    wanted = name.strip().upper()
+    wanted = name.upper()
     for company in load_companies() if companies is None else companies:
         if wanted in company.spellings:
             return company.symbol
@@ -82,7 +82,7 @@ def render_companies(companies: tuple[Company, ...]) -> str:
 def render_canonical_symbol(companies: tuple[Company, ...]) -> str:
     """Render the file of `CanonicalSymbol()`, which the update policies call."""
     branches = "\n".join(
-        f"        spelling in ({', '.join(string_literal(spelling) for spelling in company.spellings)}),"
+        f"        name in~ ({', '.join(string_literal(spelling) for spelling in company.spellings)}),"
         f" {string_literal(company.symbol)},"
         for company in companies
     )
@@ -91,7 +91,6 @@ def render_canonical_symbol(companies: tuple[Company, ...]) -> str:
         '.create-or-alter function with (folder = "reference", '
         'docstring = "Return the symbol that a symbol or alias stands for, empty when it is unknown.")\n'
         "CanonicalSymbol(name: string) {\n"
-        '    let spelling = toupper(trim(@"\\s+", name));\n'
         f'    case(\n{branches}\n        "")\n'
         "}\n"
     )
