@@ -18,6 +18,7 @@ from emulator.result import ResultTable
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 
 ROWS_SHOWN = 1000
+WIDEST = 10_000
 
 
 def run_query(
@@ -78,12 +79,14 @@ def print_table(result: ResultTable, kinds: list[Scalar]) -> None:
     console = Console()
     table = Table(header_style="bold", row_styles=("", "dim"))
     for name, kind in zip(result.schema.names, kinds, strict=True):
-        table.add_column(name, justify="right" if kind.is_numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if kind.is_numeric else "left", no_wrap=True)
     for number, row in enumerate(result.rows()):
         if number == ROWS_SHOWN:
             break
         table.add_row(*(text_value(cell, kind) for cell, kind in zip(row, kinds, strict=True)))
-    console.print(table)
+    # A row stays on one line; where it is wider than the terminal, the terminal or a pager deals with it.
+    needed = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
+    Console(width=max(needed, console.width)).print(table)
     shown = f"first {ROWS_SHOWN} of " if len(result) > ROWS_SHOWN else ""
     console.print(f"{shown}{len(result)} row{'' if len(result) == 1 else 's'}", style="dim")
 
