@@ -4,13 +4,14 @@ import json
 from typing import assert_never
 
 from emulator.binder.bind_calls import bind_call
-from emulator.binder.calls import call_function
+from emulator.binder.calls import aggregate_calls, call_function
 from emulator.binder.constants import folded, read_datetime
 from emulator.binder.conversion import convert, plain
 from emulator.binder.dynamic_literals import read_dynamic
-from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery
+from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery, ScalarSubquery
 from emulator.binder.faults import not_allowed, unresolved_column, unsupported
-from emulator.binder.scope import Environment, FunctionBinding, Rows, ScalarBinding, TabularBinding
+from emulator.binder.plan import Aggregate
+from emulator.binder.scope import Environment, FunctionBinding, Relation, Rows, ScalarBinding, TabularBinding
 from emulator.binder.tabular_names import as_pipeline, is_tabular_expression
 from emulator.syntax.expressions import (
     Between,
@@ -30,7 +31,7 @@ from emulator.syntax.expressions import (
 )
 from emulator.syntax.operators import Pipeline
 from emulator.text import Span
-from emulator.types import BOOL, DATETIME, DYNAMIC, LONG, STRING, KqlType, Scalar
+from emulator.types import BOOL, DATETIME, DYNAMIC, LONG, STRING, Column, KqlType, Scalar, Schema
 
 _SIDES = {"$left": 0, "$right": 1}
 _MEMBERSHIP = frozenset({"in", "!in", "in~", "!in~"})
@@ -94,7 +95,7 @@ def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpressi
         case ScalarBinding(value=value, is_row_bound=is_row_bound):
             if is_row_bound and not rows.is_scalar_body:
                 raise not_allowed(
-                    f"'{name.text}' depends on the row of the calling query: it may not stand inside a tabular expression",
+                    f"'{name.text}' depends on the row of the calling query, so a tabular expression cannot use it",
                     name.span,
                 )
             return value
@@ -163,14 +164,14 @@ def _bind_in(node: InList, environment: Environment, rows: Rows) -> BoundExpress
 def _bind_in_subquery(
     node: InList, operand: BoundExpression, subquery: Pipeline, environment: Environment
 ) -> BoundExpression:
-    if node.operator not in _MEMBERSHIP:
-        raise unsupported(
-            f"'{node.operator}' over a tabular expression", node.span, "collect it with toscalar(… make_set(…))"
-        )
     relation = environment.pipeline(subquery)
     if not relation.schema.columns:
         raise not_allowed(f"'{node.operator}' needs a table with a column", node.span)
     column = relation.schema.columns[0]
+    if node.operator not in _MEMBERSHIP:
+        # has_any and has_all take the column's values as one array.
+        values = _collected(relation, column, node.span, environment)
+        return call_function(node.operator, (operand, values), node.span, environment)
     target = column.type
     if operand.type.scalar is not column.type.scalar and Scalar.DYNAMIC not in (
         operand.type.scalar,
@@ -187,6 +188,13 @@ def _bind_in_subquery(
     operand = convert(operand, target)
     operator = node.operator
     return InSubquery(operand, relation.plan, operator.startswith("!"), operator.endswith("~"), BOOL, node.span)
+
+
+def _collected(relation: Relation, column: Column, span: Span, environment: Environment) -> ScalarSubquery:
+    make_set = environment.session.catalogue.aggregates["make_set"]
+    calls = aggregate_calls(make_set, (ColumnReference(column.name, column.type, span),), span)
+    plan = Aggregate(relation.plan, Schema((Column(column.name, calls[0].type),)), (), calls)
+    return ScalarSubquery(plan, calls[0].type, span)
 
 
 def tabular_operand(node: Expression, environment: Environment, rows: Rows) -> Pipeline | None:

@@ -74,7 +74,7 @@ def _call_stored_function(
         )
     body_environment = environment.without_names(stored.name)
     with inside_function(stored, call.span):
-        defaults = _defaults(stored.literal, body_environment)
+        defaults = bind_defaults(stored.literal, body_environment)
     bound = _bind_parameters(stored.name, stored.literal, call, environment, rows, first, defaults)
     with inside_function(stored, call.span):
         return bind_body(stored.literal.body, _with_names(body_environment, bound))
@@ -137,12 +137,20 @@ def bind_value(node: Pipeline | Expression, environment: Environment, rows: Rows
             return environment.pipeline(node)
 
 
-def _defaults(literal: FunctionLiteral, environment: Environment) -> dict[str, BoundExpression]:
-    return {
-        parameter.name.text: environment.expression(parameter.default, NO_ROWS)
-        for parameter in literal.parameters
-        if isinstance(parameter, ScalarParameter) and parameter.default is not None
-    }
+def bind_defaults(literal: FunctionLiteral, environment: Environment) -> dict[str, BoundExpression]:
+    """Bind the defaults of a function's parameters; their spans point into another text than the body's."""
+    defaults: dict[str, BoundExpression] = {}
+    for parameter in literal.parameters:
+        if not isinstance(parameter, ScalarParameter) or parameter.default is None:
+            continue
+        name = parameter.name.text
+        try:
+            value = environment.expression(parameter.default, NO_ROWS)
+            defaults[name] = require(value, KqlType(parameter.type), "", f"the default of '{name}'")
+        except KustoError as fault:
+            fault.span = NOWHERE
+            raise
+    return defaults
 
 
 def _bind_parameters(
@@ -155,7 +163,7 @@ def _bind_parameters(
     defaults: dict[str, BoundExpression] | None = None,
 ) -> dict[str, Binding]:
     if defaults is None:
-        defaults = _defaults(literal, environment)
+        defaults = bind_defaults(literal, environment)
     given = _assigned(function, literal.parameters, call, skip=0 if first is None else 1)
     bound: dict[str, Binding] = {}
     for position, parameter in enumerate(literal.parameters):
@@ -176,7 +184,7 @@ def _bind_parameters(
             default = defaults.get(name)
             if default is None:
                 raise _wrong_count(function, literal.parameters, call)
-            value = require(default, KqlType(parameter.type), "", f"{function}(): default of '{name}'")
+            value = default
         else:
             value = environment.expression(argument, rows)
             value = require(value, KqlType(parameter.type), "", what)

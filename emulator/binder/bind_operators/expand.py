@@ -3,7 +3,7 @@
 from emulator.binder.bind_operators.shape import row_count
 from emulator.binder.conversion import convert
 from emulator.binder.expression import BoundExpression, ColumnReference
-from emulator.binder.faults import bad_value, duplicate_name, not_allowed
+from emulator.binder.faults import bad_value, duplicate_name, not_allowed, unsupported
 from emulator.binder.plan import Expand, Expansion, ForEachGroup, GroupInput, Plan, Project, is_serialized
 from emulator.binder.result_names import ColumnNames, column_name
 from emulator.binder.scope import Environment, Relation, Rows
@@ -53,7 +53,7 @@ def _expand(
                 f"'{rows.operator}' operator: only dynamic values can be expanded, found {expression.type}", node.span
             )
         if has_window(expression):
-            raise not_allowed(f"'{rows.operator}' operator: window functions may not stand here", node.span)
+            raise unsupported(f"window functions in {rows.operator}", node.span, "compute them with extend before")
         name = node.name.text if node.name is not None else _expanded_name(node, rows, names, environment)
         if any(expansion.column.name == name for expansion in expansions):
             raise duplicate_name(rows.operator, name, node.span)
@@ -113,7 +113,7 @@ def bind_partition(node: syntax.Partition, relation: Relation, environment: Envi
     if key.type.scalar is Scalar.DYNAMIC:
         raise not_allowed("'partition' operator: the key may not be of type dynamic", node.column.span)
     if node.pipeline is not None:
-        raise not_allowed("'partition' operator: a subquery with a source of its own is not supported", node.span)
+        raise unsupported("partition with a subquery that has a source of its own", node.span)
     group = GroupInput(relation.schema, is_serialized(relation.plan))
     subplan = subquery(node.subquery, Relation(group), environment, node.span)
     return ForEachGroup(relation.plan, (convert(key, key.type),), subplan, subplan.schema)

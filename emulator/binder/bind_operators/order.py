@@ -3,7 +3,7 @@
 from emulator.binder.bind_operators.shape import extended, row_count
 from emulator.binder.conversion import convert, require
 from emulator.binder.expression import BoundExpression
-from emulator.binder.faults import NOT_SERIALIZED, duplicate_name, not_allowed, unresolved_column
+from emulator.binder.faults import NOT_SERIALIZED, duplicate_name, not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Plan, ScanMatch, ScanStep, Serialize, Sort, SortKey, is_serialized
 from emulator.binder.projections import select
 from emulator.binder.scope import NO_ROWS, Environment, Relation, Rows
@@ -103,7 +103,7 @@ def _scan_step(step: syntax.ScanStep, declared: tuple[Column, ...], rows: Rows, 
         environment.expression(step.condition, rows), BOOL, "scan", f"the condition of step '{step.name.text}'"
     )
     if step.optional:
-        raise not_allowed(f"'scan' operator: step '{step.name.text}' is optional, which is not supported", step.span)
+        raise unsupported(f"optional step '{step.name.text}' of scan", step.span)
     types = {column.name: column.type for column in declared}
     assignments: list[tuple[str, BoundExpression]] = []
     for assignment in step.assignments:
