@@ -17,6 +17,8 @@ from producer.sources.simulated_market import Candle, SimulatedMarket, day_start
 
 SOURCE = "simulated"
 _DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+_RECENT_TRADES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ class SimulatedSource:
                 await self._clock.sleep(wait)
 
     def recent_trades(self, span: timedelta) -> list[Trade]:
-        """Return the trades of the span before the live ones, from a whole minute on."""
+        """Return the trades of the span before the live ones, from a whole minute on.
+
+        A busy market tells only its last minutes, about fifty thousand trades.
+        """
+        span = min(span, max(_MINUTE, timedelta(seconds=_RECENT_TRADES / self._settings.trades_per_second)))
         first = floor((self.started_at - span).replace(second=0).timestamp())
         last = floor(self.started_at.timestamp())
         return [trade for second in range(first, last) for trade in self._trades_of(second)]
@@ -78,7 +84,7 @@ class SimulatedSource:
         now = self._clock.now()
         first = start.replace(second=0, microsecond=0)
         last = min(end, now).replace(second=0, microsecond=0)
-        candles = self._market.minutes(symbol, first if first == start else first + timedelta(minutes=1), last)
+        candles = self._market.minutes(symbol, first if first == start else first + _MINUTE, last)
         return _history(symbol, [self._bar(symbol, candle, now) for candle in candles])
 
     async def close(self) -> None:

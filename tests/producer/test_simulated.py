@@ -67,6 +67,12 @@ async def test_trades_before_the_start_end_where_the_live_ones_begin() -> None:
     assert not {trade.event_id for trade in recent} & {trade.event_id for trade in trades}
 
 
+async def test_a_busy_market_tells_only_its_last_minutes() -> None:
+    source = SimulatedSource(ManualClock(), SimulatedSettings(trades_per_second=200))
+    recent = source.recent_trades(timedelta(hours=2))
+    assert 50_000 <= len(recent) <= 50_000 + 60 * 200
+
+
 async def test_called_again_the_source_goes_on() -> None:
     clock = ManualClock()
     source = SimulatedSource(clock)
