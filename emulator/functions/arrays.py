@@ -17,7 +17,7 @@ from emulator.functions.shorthand import (
     repeated,
     simple,
 )
-from emulator.sql.ast import Cast, ColumnRef, ListLiteral, Sql
+from emulator.sql.ast import Cast, ColumnRef, ListLiteral, Sql, StructLiteral
 from emulator.sql.build import call, cast, coalesce, lambda_, lit, op
 from emulator.types import BOOL, DYNAMIC, LONG, REAL, KqlType, Scalar, list_of
 
@@ -146,10 +146,32 @@ def _sorting(name: str, *, ascending: bool, example: str) -> Function:
         nulls_last = operands[1].sql if len(operands) > 1 else lit(True)
         return packed(_sorted_list(operands[0], ascending=ascending, nulls_last=nulls_last), operands[0].type)
 
+    def emit_many(operands: tuple[Operand, ...]) -> Sql:
+        arrays = operands[:-1] if operands[-1].type.scalar is Scalar.BOOL else operands
+        nulls_last = operands[-1].sql if len(arrays) < len(operands) else lit(True)
+        texts = cast(call("json_array", *(as_json(array) for array in arrays)), "VARCHAR")
+        ordered = cast(call("kql_text_sorted_arrays", texts, lit(ascending), nulls_last), "JSON")
+        return StructLiteral(
+            tuple(
+                (f"o{index}", call("nullif", call("json_extract", ordered, lit(index)), lit("null")))
+                for index in range(len(arrays))
+            )
+        )
+
+    def outputs(types: tuple[KqlType, ...]) -> tuple[tuple[str, KqlType], ...]:
+        count = sum(type_.scalar is Scalar.DYNAMIC for type_ in types)
+        return () if count == 1 else tuple((f"{{{index}}}_sorted", DYNAMIC) for index in range(count))
+
+    flag = param("nulls_last", BOOLS, optional=True)
+    direction = "ascending" if ascending else "descending"
     return Function(
         name,
-        f"The items of an array in {'ascending' if ascending else 'descending'} order, nulls last unless told otherwise.",
-        (Signature((*_ARRAY, param("nulls_last", BOOLS, optional=True)), first_type, emit),),
+        f"The items of an array in {direction} order, nulls last unless told otherwise; further arrays follow it.",
+        (
+            Signature((*_ARRAY, flag), first_type, emit),
+            Signature((*_ARRAY, repeated("arrays", DYNAMICS), flag), DYNAMIC, emit_many),
+        ),
+        outputs=outputs,
         example=(f"print {name}(dynamic([2, 3, 1]))", example),
     )
 

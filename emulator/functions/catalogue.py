@@ -10,6 +10,7 @@ from emulator.functions.conditionals import CONDITIONALS
 from emulator.functions.conversions import CONVERSIONS
 from emulator.functions.datetimes import DATETIME_FUNCTIONS
 from emulator.functions.dynamics import BAGS
+from emulator.functions.encodings import ENCODINGS
 from emulator.functions.function import Catalogue
 from emulator.functions.math import MATH
 from emulator.functions.operators import OPERATORS
@@ -46,6 +47,7 @@ CATALOGUE = Catalogue(
             *CONVERSIONS,
             *MATH,
             *STRINGS,
+            *ENCODINGS,
             *DATETIME_FUNCTIONS,
             *ARRAYS,
             *BAGS,

@@ -202,6 +202,7 @@ MACROS: tuple[Macro, ...] = (
         || regexp_escape(s)
         || CASE WHEN at_end AND regexp_matches(s, '[\\pL\\pN]$') THEN '(?:$|[^\\pL\\pN])' ELSE '' END END""",
     ),
+    Macro("kql_characters", ("s",), "CASE WHEN s = '' THEN []::VARCHAR[] ELSE string_split(s, '') END"),
     # Times of a calendar.
     Macro(
         "kql_make_datetime",
@@ -258,14 +259,6 @@ MACROS: tuple[Macro, ...] = (
         list_filter(xs, lambda e: e IS NOT NULL AND TRY_CAST(e AS DOUBLE) IS NULL),
         lambda e: {'k': json_extract_string(e, '$'), 'v': e}), direction), lambda e: {'k': 0::DOUBLE, 'v': e.v})),
         lambda e: e.v)""",
-    ),
-    # The positions of a list's items in sorted order: nulls first or last, equal items in their order.
-    Macro(
-        "kql_sorted_positions",
-        ("sorted", "xs"),
-        """list_transform(range(len(xs)), lambda i: list_filter(range(len(xs)), lambda j:
-        xs[j + 1] IS NOT DISTINCT FROM sorted[i + 1])[
-        1 + len(list_filter(range(i), lambda k: sorted[k + 1] IS NOT DISTINCT FROM sorted[i + 1]))] + 1)""",
     ),
     Macro(
         "kql_array_index_of",

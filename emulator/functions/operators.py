@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
 from emulator.functions.overloads import common_type
-from emulator.functions.physical import as_json, as_list, as_type, to_json
+from emulator.functions.physical import as_json, as_list, as_type, null_of, to_json
 from emulator.functions.shorthand import (
     BOOLS,
     DATETIMES,
@@ -25,7 +25,7 @@ from emulator.functions.shorthand import (
     sql_call,
     unary,
 )
-from emulator.sql.ast import ColumnRef, Sql
+from emulator.sql.ast import ColumnRef, Sql, StructLiteral
 from emulator.sql.build import (
     FALSE,
     NULL,
@@ -373,6 +373,9 @@ def _member(operands: tuple[Operand, ...]) -> Sql:
 
 def _item(operands: tuple[Operand, ...]) -> Sql:
     array, index = operands
+    if isinstance(array.sql, StructLiteral) and isinstance(index.value, int):
+        # An item of the tuple that a function with several outputs yields.
+        return array.sql.fields[index.value][1] if 0 <= index.value < len(array.sql.fields) else null_of(DYNAMIC)
     if array.type.element is None:
         return call("nullif", call("json_extract", array.sql, cast(index.sql, "BIGINT")), lit("null"))
     position: Sql

@@ -107,6 +107,27 @@ def canonical(text: str) -> str:
     return write(_ordered(read(text)))
 
 
+def sort_arrays(arrays: str, ascending: bool, nulls_last: bool) -> str | None:
+    """Return arrays in the order of the first one: numbers before texts; arrays of another length become null."""
+    parsed = read(arrays)
+    if not isinstance(parsed, list) or not parsed or not isinstance(parsed[0], list):
+        return None
+    keys = parsed[0]
+    numbers = [position for position, key in enumerate(keys) if isinstance(key, _Number)]
+    nulls = [position for position, key in enumerate(keys) if key is None]
+    others = [position for position, key in enumerate(keys) if key is not None and not isinstance(key, _Number)]
+    numbers.sort(key=lambda position: float(str(keys[position])), reverse=not ascending)
+    others.sort(key=lambda position: _text(keys[position]), reverse=not ascending)
+    present = [*numbers, *others]
+    order = [*present, *nulls] if nulls_last else [*nulls, *present]
+    return write(
+        [
+            [array[position] for position in order] if isinstance(array, list) and len(array) == len(keys) else None
+            for array in parsed
+        ]
+    )
+
+
 def _ordered(value: Json) -> Json:
     match value:
         case dict():
@@ -119,6 +140,10 @@ def _ordered(value: Json) -> Json:
 
 def _is_text(value: Json) -> bool:
     return isinstance(value, str) and not isinstance(value, _Number)
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else write(value)
 
 
 def _quoted(text: str) -> str:

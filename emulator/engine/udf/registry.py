@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from emulator.engine.udf import bags, filters, statistics
+from emulator.engine.udf import bags, encodings, filters, statistics
 from emulator.engine.udf.filters import Reals
 from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
 
@@ -56,6 +56,7 @@ _TYPES: dict[str, pa.DataType] = {
     "DOUBLE[]": pa.list_(pa.float64()),
     "BIGINT[]": pa.list_(pa.int64()),
     "VARCHAR[]": pa.list_(pa.string()),
+    "DECIMAL(38,0)": pa.decimal128(38, 0),
 }
 
 
@@ -135,5 +136,27 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_bag_has_key": bags.has_key,
     "kql_text_bag_zip": bags.zip_bag,
     "kql_text_zip": bags.zip_arrays,
+    "kql_text_sorted_arrays": bags.sort_arrays,
     "kql_canonical_json": bags.canonical,
+    "kql_base64_encode": encodings.base64_encode,
+    "kql_base64_decode": encodings.base64_decode,
+    "kql_base64_bytes": encodings.base64_bytes,
+    "kql_base64_of_bytes": encodings.base64_of_bytes,
+    "kql_base64_guid": encodings.base64_guid,
+    "kql_base64_of_guid": encodings.base64_of_guid,
+    "kql_url_encode": encodings.url_encode,
+    "kql_url_encode_component": encodings.url_encode_component,
+    "kql_url_decode": encodings.url_decode,
+    "kql_gzip": encodings.compress_gzip,
+    "kql_gunzip": encodings.decompress_gzip,
+    "kql_zlib": encodings.compress_zlib,
+    "kql_unzlib": encodings.decompress_zlib,
+    "kql_punycode": encodings.punycode_encode,
+    "kql_unpunycode": encodings.punycode_decode,
+    "kql_domain": encodings.domain_encode,
+    "kql_undomain": encodings.domain_decode,
+    "kql_text_url": encodings.parse_url,
+    "kql_text_urlquery": encodings.parse_urlquery,
+    "kql_csv_fields": encodings.csv_fields,
+    "kql_version": encodings.version_number,
 }

@@ -1,0 +1,177 @@
+"""Texts in other forms. Malformed input gives None."""
+
+import base64
+import binascii
+import csv
+import json
+import zlib
+from decimal import Decimal
+from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
+from uuid import UUID
+
+_DOMAIN_DOTS = ".。．｡"
+
+
+def base64_encode(text: str) -> str:
+    """Return the UTF-8 bytes in Base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def base64_decode(text: str) -> str | None:
+    """Return the text whose UTF-8 bytes the Base64 holds."""
+    decoded = _bytes(text)
+    try:
+        return None if decoded is None else decoded.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def base64_bytes(text: str) -> list[int] | None:
+    """Return the bytes that Base64 stands for."""
+    decoded = _bytes(text)
+    return None if decoded is None else list(decoded)
+
+
+def base64_of_bytes(values: list[int | None]) -> str | None:
+    """Return the Base64 of bytes."""
+    if not all(value is not None and 0 <= value < 256 for value in values):
+        return None
+    return base64.b64encode(bytes(value for value in values if value is not None)).decode()
+
+
+def base64_guid(text: str) -> str | None:
+    """Return the guid whose 16 bytes, the first fields little-endian, Base64 stands for."""
+    decoded = _bytes(text)
+    return None if decoded is None or len(decoded) != 16 else str(UUID(bytes_le=decoded))
+
+
+def base64_of_guid(text: str) -> str:
+    """Return the Base64 of a guid's bytes, the first fields little-endian."""
+    return base64.b64encode(UUID(text).bytes_le).decode()
+
+
+def url_encode(text: str) -> str:
+    """Return the URL encoding with lower-case digits and plus signs for blanks."""
+    return url_encode_component(text).replace("%20", "+")
+
+
+def url_encode_component(text: str) -> str:
+    """Return the URL encoding with lower-case digits."""
+    return "".join(part if len(part) == 1 else part.lower() for part in _encoded_parts(text))
+
+
+def url_decode(text: str) -> str:
+    """Return the text that a URL encoding stands for."""
+    return unquote_plus(text)
+
+
+def compress_gzip(text: str) -> str:
+    """Return the text compressed with gzip, in Base64."""
+    content = text.encode()
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = deflater.compress(content) + deflater.flush()
+    # No time, no flags and no operating system in the header: equal texts give equal results.
+    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    trailer = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
+    return base64.b64encode(header + body + trailer).decode()
+
+
+def decompress_gzip(text: str) -> str | None:
+    """Return the text that was compressed with gzip."""
+    return _decompressed(text, zlib.MAX_WBITS | 16)
+
+
+def compress_zlib(text: str) -> str:
+    """Return the text compressed with zlib, in Base64."""
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def decompress_zlib(text: str) -> str | None:
+    """Return the text that was compressed with zlib."""
+    return _decompressed(text, zlib.MAX_WBITS)
+
+
+def punycode_encode(text: str) -> str:
+    """Return the Punycode of a text."""
+    return text.encode("punycode").decode()
+
+
+def punycode_decode(text: str) -> str | None:
+    """Return the text that a Punycode stands for."""
+    try:
+        return text.encode().decode("punycode")
+    except UnicodeError:
+        return None
+
+
+def domain_encode(text: str) -> str:
+    """Return a domain name with parts beyond ASCII in Punycode."""
+    for dot in _DOMAIN_DOTS:
+        text = text.replace(dot, ".")
+    return ".".join(part if part.isascii() else f"xn--{punycode_encode(part)}" for part in text.split("."))
+
+
+def domain_decode(text: str) -> str | None:
+    """Return a domain name with its Punycode parts decoded."""
+    parts = [punycode_decode(part[4:]) if part.lower().startswith("xn--") else part for part in text.split(".")]
+    return None if None in parts else ".".join(part for part in parts if part is not None)
+
+
+def parse_url(text: str) -> str:
+    """Return the parts of a URL as a bag."""
+    try:
+        url = urlsplit(text)
+        port = "" if url.port is None else str(url.port)
+    except ValueError:
+        url, port = urlsplit(""), ""
+    bag = {
+        "Scheme": url.scheme,
+        "Host": url.hostname or "",
+        "Port": port,
+        "Path": url.path,
+        "Username": url.username or "",
+        "Password": url.password or "",
+        "Query Parameters": dict(parse_qsl(url.query, keep_blank_values=True)),
+        "Fragment": url.fragment,
+    }
+    return json.dumps(bag, ensure_ascii=False)
+
+
+def parse_urlquery(text: str) -> str:
+    """Return the parameters of a URL query as a bag."""
+    return json.dumps({"Query Parameters": dict(parse_qsl(text, keep_blank_values=True))}, ensure_ascii=False)
+
+
+def csv_fields(text: str) -> list[str]:
+    """Return the fields of the first record of a CSV text."""
+    return next(csv.reader(text.splitlines()), [""])
+
+
+def version_number(text: str) -> Decimal | None:
+    """Return a number that orders like versions of up to four parts, eight digits each."""
+    parts = text.split(".")
+    if not 1 <= len(parts) <= 4 or not all(part.isdigit() and len(part) <= 8 for part in parts):
+        return None
+    filled = [*parts, *["0"] * (4 - len(parts))]
+    return Decimal("".join(part.zfill(8) for part in filled))
+
+
+def _bytes(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _decompressed(text: str, window: int) -> str | None:
+    compressed = _bytes(text)
+    if compressed is None:
+        return None
+    try:
+        return zlib.decompress(compressed, window).decode()
+    except (zlib.error, UnicodeDecodeError):
+        return None
+
+
+def _encoded_parts(text: str) -> list[str]:
+    return [quote(character, safe="-_.!*()") for character in text]
