@@ -58,7 +58,8 @@ def argument_name(call: Call, position: int, environment: Environment) -> str:
 
 def aggregate_name(aggregate: Aggregate, call: Call, environment: Environment) -> str:
     """Return the name of an aggregate's first output."""
-    name = argument_name(call, aggregate.name_argument, environment)
+    positions = range(aggregate.name_argument, aggregate.name_argument + aggregate.named_arguments)
+    name = "_".join(argument_name(call, position, environment) for position in positions)
     if aggregate.naming is OutputNames.ARGUMENTS and not name:
         name = _unnamed_argument(aggregate, call, 0, environment)
     return f"{aggregate.prefix}_{name}" if aggregate.prefix else name

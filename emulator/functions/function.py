@@ -164,8 +164,8 @@ class Aggregate:
     """An aggregate function.
 
     `prefix` is Kusto's for the unnamed column (`sum` → `sum_Price`), followed by the column name of argument
-    `name_argument`. `merging` is None where partial results cannot be merged; a view then recomputes the groups
-    that a batch touches.
+    `name_argument`, or the names of `named_arguments` arguments from there on (`covariance_x_y`). `merging` is None
+    where partial results cannot be merged; a view then recomputes the groups that a batch touches.
     """
 
     name: str
@@ -176,6 +176,7 @@ class Aggregate:
     merging: Merging | None = None
     example: tuple[str, str] | None = None
     naming: OutputNames = OutputNames.PREFIX
+    named_arguments: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def _covariance(name: str, function: str, conditional: bool, example: str) -> Ag
             example,
         ),
         naming=OutputNames.PREFIX,
+        named_arguments=2,
     )
 
 
