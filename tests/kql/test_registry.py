@@ -73,7 +73,8 @@ def extended(folder: Path, entry: str, kql: str = "") -> tuple[Path, MarketDatab
     file = folder / "registry.toml"
     file.write_text(REGISTRY_FILE.read_text(encoding="utf-8") + entry, encoding="utf-8")
     (folder / "Spread_v1.kql").write_text(
-        kql or '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: int = 5) '
+        kql
+        or '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: int = 5) '
         "{ DailyRange_v1(symbol) | top days by Timestamp | project Symbol, Timestamp, Range }\n",
         encoding="utf-8",
     )
