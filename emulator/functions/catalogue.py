@@ -14,6 +14,7 @@ from emulator.functions.encodings import ENCODINGS
 from emulator.functions.function import Catalogue
 from emulator.functions.math import MATH
 from emulator.functions.operators import OPERATORS
+from emulator.functions.searching import SEARCHING
 from emulator.functions.series import SERIES
 from emulator.functions.statistics import STATISTICS
 from emulator.functions.strings import STRINGS
@@ -47,6 +48,7 @@ CATALOGUE = Catalogue(
             *CONVERSIONS,
             *MATH,
             *STRINGS,
+            *SEARCHING,
             *ENCODINGS,
             *DATETIME_FUNCTIONS,
             *ARRAYS,

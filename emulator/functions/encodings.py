@@ -201,25 +201,11 @@ ENCODINGS: tuple[Function, ...] = (
     *_codepoint_rows("unicode_codepoints_from_string", "to_utf8"),
     *_from_codepoint_rows("unicode_codepoints_to_string", "make_string"),
     _text_row(
-        "gzip_compress_to_base64_string",
-        "The text compressed with gzip, in Base64.",
-        "string",
-        "kql_gzip",
-        ("print gzip_decompress_from_base64_string(gzip_compress_to_base64_string('abc'))", "abc"),
-    ),
-    _text_row(
         "gzip_decompress_from_base64_string",
         "The text that was compressed with gzip, empty if it was not.",
         "string",
         "kql_gunzip",
         ("print gzip_decompress_from_base64_string('x0x0')", ""),
-    ),
-    _text_row(
-        "zlib_compress_to_base64_string",
-        "The text compressed with zlib, in Base64.",
-        "string",
-        "kql_zlib",
-        ("print zlib_decompress_from_base64_string(zlib_compress_to_base64_string('abc'))", "abc"),
     ),
     _text_row(
         "zlib_decompress_from_base64_string",

@@ -187,12 +187,17 @@ MACROS: tuple[Macro, ...] = (
         "CASE WHEN k > 0 THEN left(kql_substring_from(s, n), k) ELSE '' END",
     ),
     Macro("kql_split_part", ("parts", "n"), "CASE WHEN n >= 0 AND n < len(parts) THEN parts[n + 1:n + 1] END"),
+    # Every place where a text begins, overlapping ones included, counted from 0.
+    Macro(
+        "kql_places",
+        ("s", "x"),
+        "list_filter(range(length(s) - length(x) + 1), lambda i: substring(s, i + 1, length(x)) = x)",
+    ),
     Macro(
         "kql_index_of",
-        ("s", "x", "n := 0"),
-        """CASE WHEN strpos(kql_substring_from(s, n), x) = 0 THEN -1
-        ELSE strpos(kql_substring_from(s, n), x) - 1 + CASE WHEN n >= 0 THEN n ELSE greatest(length(s) + n, 0) END
-        END::BIGINT""",
+        ("s", "x", "n", "size", "nth"),
+        """coalesce(list_filter(kql_places(s, x), lambda i: i >= CASE WHEN n < 0 THEN length(s) + n ELSE n END
+        AND (size < 0 OR i + length(x) <= CASE WHEN n < 0 THEN length(s) + n ELSE n END + size))[nth], -1)::BIGINT""",
     ),
     Macro(
         "kql_term_pattern",

@@ -64,12 +64,6 @@ def _split(operands: tuple[Operand, ...]) -> Sql:
     return call("kql_split_part", parts, operands[2].sql)
 
 
-def _indexof(operands: tuple[Operand, ...]) -> Sql:
-    text, lookup, *rest = operands
-    found = call("kql_index_of", as_text(text), as_text(lookup), *(operand.sql for operand in rest))
-    return found
-
-
 def _reverse(operands: tuple[Operand, ...]) -> Sql:
     return call("reverse", as_text(operands[0]))
 
@@ -200,14 +194,6 @@ STRINGS: tuple[Function, ...] = (
         result_name=ResultName.FIRST_ARGUMENT,
     ),
     simple(
-        "indexof",
-        "The position of the first occurrence of a text, -1 without one.",
-        (param("string"), param("match"), param("start", WHOLE, optional=True)),
-        LONG,
-        _indexof,
-        ("print indexof('abcdefg', 'cde')", "2"),
-    ),
-    simple(
         "reverse",
         "The characters of a value's text form in reverse order.",
         (param("value"),),
@@ -281,14 +267,6 @@ STRINGS: tuple[Function, ...] = (
             "BIGINT",
         ),
         ("print strcmp('a', 'b')", "-1"),
-    ),
-    simple(
-        "extract",
-        "The text of one group of the first match of a regular expression, empty without a match.",
-        (param("regex", TEXT), param("captureGroup", WHOLE), param("source", TEXT)),
-        STRING,
-        lambda o: coalesce(call("regexp_extract", o[2].sql, o[0].sql, cast(o[1].sql, "INTEGER")), EMPTY),
-        ("print extract('x=([0-9.]+)', 1, 'x=45.6|')", "45.6"),
     ),
     _hash("md5"),
     _hash("sha1"),

@@ -53,9 +53,7 @@ ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
     EngineFunction("kql_url_encode", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_url_encode_component", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_url_decode", ("VARCHAR",), "VARCHAR"),
-    EngineFunction("kql_gzip", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_gunzip", ("VARCHAR",), "VARCHAR"),
-    EngineFunction("kql_zlib", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_unzlib", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_punycode", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_unpunycode", ("VARCHAR",), "VARCHAR"),
@@ -65,4 +63,6 @@ ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
     EngineFunction("kql_text_urlquery", ("VARCHAR",), "VARCHAR"),
     EngineFunction("kql_csv_fields", ("VARCHAR",), "VARCHAR[]"),
     EngineFunction("kql_version", ("VARCHAR",), "DECIMAL(38,0)"),
+    EngineFunction("kql_replace_strings", ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR"),
+    EngineFunction("kql_translate", ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR"),
 )

@@ -65,25 +65,9 @@ def url_decode(text: str) -> str:
     return unquote_plus(text)
 
 
-def compress_gzip(text: str) -> str:
-    """Return the text compressed with gzip, in Base64."""
-    content = text.encode()
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    body = deflater.compress(content) + deflater.flush()
-    # No time, no flags and no operating system in the header: equal texts give equal results.
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    trailer = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
-    return base64.b64encode(header + body + trailer).decode()
-
-
 def decompress_gzip(text: str) -> str | None:
     """Return the text that was compressed with gzip."""
     return _decompressed(text, zlib.MAX_WBITS | 16)
-
-
-def compress_zlib(text: str) -> str:
-    """Return the text compressed with zlib, in Base64."""
-    return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def decompress_zlib(text: str) -> str | None:

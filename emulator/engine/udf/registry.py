@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from emulator.engine.udf import bags, encodings, filters, statistics
+from emulator.engine.udf import bags, encodings, filters, statistics, texts
 from emulator.engine.udf.filters import Reals
 from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
 
@@ -147,9 +147,7 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_url_encode": encodings.url_encode,
     "kql_url_encode_component": encodings.url_encode_component,
     "kql_url_decode": encodings.url_decode,
-    "kql_gzip": encodings.compress_gzip,
     "kql_gunzip": encodings.decompress_gzip,
-    "kql_zlib": encodings.compress_zlib,
     "kql_unzlib": encodings.decompress_zlib,
     "kql_punycode": encodings.punycode_encode,
     "kql_unpunycode": encodings.punycode_decode,
@@ -159,4 +157,6 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_text_urlquery": encodings.parse_urlquery,
     "kql_csv_fields": encodings.csv_fields,
     "kql_version": encodings.version_number,
+    "kql_replace_strings": texts.replace_strings,
+    "kql_translate": texts.translate,
 }
