@@ -49,7 +49,8 @@ class Emission:
 
     def closed(self, relation: Relation) -> Relation:
         """Return the relation with plain columns, as a subquery unless it reads a table or a subquery unchanged."""
-        return relation if relation.is_plain and not relation.where else self.subquery(relation, relation.select())
+        is_open = relation.where or not relation.is_plain or relation.has_windows
+        return self.subquery(relation, relation.select()) if is_open else relation
 
     def subquery(self, relation: Relation, select: Select) -> Relation:
         """Return the rows of a SELECT that was made from a relation."""

@@ -56,8 +56,8 @@ class Relation:
 
     @property
     def has_windows(self) -> bool:
-        """Whether a column is computed from other rows, so that no row may be filtered away beside it."""
-        return any(contains(column, Window) for column in self.columns)
+        """Whether a column or the order is computed from other rows, so that no row may be filtered away beside it."""
+        return any(contains(sql, Window) for sql in (*self.columns, *(key.expression for key in self.order or ())))
 
     @property
     def hidden(self) -> tuple[tuple[str, Sql], ...]:

@@ -2,13 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from emulator.binder.expression import BoundExpression, ColumnReference
 from emulator.emit.context import Emission
 from emulator.emit.expressions import Scope, column_names, has_window_call, predicate, value
 from emulator.emit.relation import Relation, closed, is_cheap
-from emulator.sql.ast import ColumnRef, Sql, Window
-from emulator.sql.walk import children, contains, substitute
+from emulator.sql.ast import Call, Case, ColumnRef, OrderBy, Sql, Window
+from emulator.sql.build import NULL
+from emulator.sql.walk import children, contains, rewrite, substitute
+
+# Stands for the order of the rows until the windows of an expression are known.
+_PENDING = ColumnRef("$ordinal", "$pending")
 
 
 def scope_of(relation: Relation) -> Scope:
@@ -21,12 +26,21 @@ def projected(
     emission: Emission, relation: Relation, expressions: Sequence[BoundExpression], *, as_filters: bool = False
 ) -> tuple[Relation, tuple[Sql, ...]]:
     """Emit the expressions of a select list: they may hold windows; the relation returned is what they are over."""
+    emit = predicate if as_filters else value
     if not _may_repeat(relation, expressions):
         relation = emission.subquery(relation, relation.select())
-    if any(map(has_window_call, expressions)):
-        relation = emission.with_ordinal(emission.closed(relation))
+    if not any(map(has_window_call, expressions)):
+        scope = scope_of(relation)
+        return relation, tuple(emit(emission, scope, each) for each in expressions)
+    relation = emission.closed(relation)
+    if relation.order and not relation.is_total:
+        scope = replace(scope_of(relation), ordinal=_PENDING)
+        emitted = tuple(rewrite(emit(emission, scope, each), _without_filter) for each in expressions)
+        if all(_follows_order(window, relation) for window in _windows(emitted)):
+            return _in_one_pass(relation, emitted)
+    relation = emission.with_ordinal(relation)
     scope = scope_of(relation)
-    emitted = tuple((predicate if as_filters else value)(emission, scope, each) for each in expressions)
+    emitted = tuple(rewrite(emit(emission, scope, each), _without_filter) for each in expressions)
     return _unnested(emission, relation, emitted)
 
 
@@ -66,6 +80,43 @@ def _unnested(emission: Emission, relation: Relation, expressions: tuple[Sql, ..
         expressions = tuple(substitute(sql, renamed) for sql in expressions)
         lifted = [renamed[sql] for sql in lifted]
     return relation, expressions
+
+
+def _windows(node: object) -> Iterable[Window]:
+    if isinstance(node, Window):
+        yield node
+    for child in children(node):
+        yield from _windows(child)
+
+
+def _follows_order(window: Window, relation: Relation) -> bool:
+    is_flat = not any(contains(child, Window) for child in children(window))
+    return is_flat and window.partition_by == relation.groups and window.order_by == (OrderBy(_PENDING),)
+
+
+def _in_one_pass(relation: Relation, expressions: tuple[Sql, ...]) -> tuple[Relation, tuple[Sql, ...]]:
+    """Order windows by the sort keys themselves: equal windows share one sort, so that ties fall alike in all of them.
+
+    The row number of the same window is the order from here on.
+    """
+    keys = relation.order or ()
+
+    def ordered(sql: Sql) -> Sql:
+        return replace(sql, order_by=keys) if isinstance(sql, Window) else sql
+
+    number = Window(Call("row_number", ()), relation.groups, keys)
+    relation = replace(relation, order=(OrderBy(number),), is_total=True)
+    return relation, tuple(rewrite(sql, ordered) for sql in expressions)
+
+
+def _without_filter(sql: Sql) -> Sql:
+    # DuckDB runs a filtered aggregate over a growing frame in quadratic time; a null argument is skipped as well.
+    match sql:
+        case Window(Call(arguments=(argument, *others), filter=condition) as called) if condition is not None:
+            kept = (Case(((condition, argument),), NULL), *others)
+            return replace(sql, call=replace(called, arguments=kept, filter=None))
+        case _:
+            return sql
 
 
 def _outer_windows(node: object) -> Iterable[Sql]:
