@@ -18,7 +18,7 @@ from emulator.emit.relations import emit_query
 from emulator.engine.faults import kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
-from emulator.engine.results import fetch
+from emulator.engine.results import fetch, truncation_fault
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
@@ -109,7 +109,7 @@ def execute(
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
 
-    Raises LimitFault for a result that is too large and for one that takes too long, SemanticFault for parameters
+    Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for parameters
     that are missing or ill-typed.
     """
     limits = Limits.of({**query.options, **properties.options})
@@ -119,17 +119,23 @@ def execute(
         raise error.with_source(query.text) from None
     values[NOW_PARAMETER] = now or datetime.now(UTC).replace(tzinfo=None)
     with _interrupted_after(cursor, limits.timeout):
-        return tuple(_run(result, cursor, values, limits) for result in query.results)
+        tables: tuple[ResultTable, ...] = ()
+        for result in query.results:
+            table, exceeded = _run(result, cursor, values, limits)
+            tables += (table,)
+            if exceeded:
+                raise truncation_fault(exceeded, tables)
+        return tables
 
 
 def _run(
     result: CompiledResult, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], limits: Limits
-) -> ResultTable:
+) -> tuple[ResultTable, str]:
     named = {parameter: values[name] for name, parameter in result.parameters.items()}
     if result.uses_now:
         named[NOW_PARAMETER] = values[NOW_PARAMETER]
-    arrow = fetch(cursor, result.sql, named, result.schema, limits)
-    return ResultTable(result.schema, arrow, result.name, dict(result.visualization))
+    arrow, exceeded = fetch(cursor, result.sql, named, result.schema, limits)
+    return ResultTable(result.schema, arrow, result.name, dict(result.visualization)), exceeded
 
 
 @contextmanager

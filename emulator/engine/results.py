@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from emulator.engine.limits import Limits
-from emulator.errors import LimitFault
+from emulator.result import ResultTable, TruncationFault
 from emulator.types import Scalar, Schema
 
 _BATCH_ROWS = 65_536
@@ -27,35 +27,47 @@ ARROW_TYPES: dict[Scalar, pa.DataType] = {
 
 def fetch(
     cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object], schema: Schema, limits: Limits
-) -> pa.Table:
-    """Run a SELECT and return its rows; its columns are those of `schema` by position."""
+) -> tuple[pa.Table, str]:
+    """Run a SELECT and return its rows, and in words the limit that cut them short, if any.
+
+    The columns are those of `schema` by position.
+    """
     relation = cursor.sql(sql, params=dict(parameters) or None)
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     batches = []
     records = size = 0
+    exceeded = ""
     for batch in reader:
         records += batch.num_rows
         size += batch.nbytes
-        _check(records, size, limits)
+        exceeded = _exceeded(records, size, limits)
+        if exceeded:
+            if limits.records is not None and records > limits.records:
+                batches.append(batch.slice(0, batch.num_rows - (records - limits.records)))
+            break
         batches.append(batch)
     table = pa.Table.from_batches(batches, reader.schema)
     if len(schema) == 0:
-        return pa.table({}).slice(0, 0)
+        return pa.table({}).slice(0, 0), exceeded
     target = pa.schema([(column.name, ARROW_TYPES[column.type.scalar]) for column in schema])
-    return table.rename_columns(list(schema.names)).cast(target)
+    return table.rename_columns(list(schema.names)).cast(target), exceeded
 
 
-def _check(records: int, size: int, limits: Limits) -> None:
-    reason = ""
+def truncation_fault(exceeded: str, tables: tuple[ResultTable, ...]) -> TruncationFault:
+    """Return the fault for a result that was cut at a limit; it carries what fits."""
+    return TruncationFault(
+        "Query execution has exceeded the allowed limits (80DA0003): The results of this query exceed"
+        f" {exceeded}, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)."
+        " See https://aka.ms/kustoquerylimits for more information and possible solutions.",
+        "E_QUERY_RESULT_SET_TOO_LARGE",
+        hint="summarize, take or filter; or set the option 'notruncation'",
+        tables=tables,
+    )
+
+
+def _exceeded(records: int, size: int, limits: Limits) -> str:
     if limits.records is not None and records > limits.records:
-        reason = f"the set limit of {limits.records} records"
-    elif limits.size is not None and size > limits.size:
-        reason = f"the allowed size of {limits.size} bytes"
-    if reason:
-        raise LimitFault(
-            "Query execution has exceeded the allowed limits (80DA0003): The results of this query exceed"
-            f" {reason}, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)."
-            " See https://aka.ms/kustoquerylimits for more information and possible solutions.",
-            "E_QUERY_RESULT_SET_TOO_LARGE",
-            hint="summarize, take or filter; or set the option 'notruncation'",
-        )
+        return f"the set limit of {limits.records} records"
+    if limits.size is not None and size > limits.size:
+        return f"the allowed size of {limits.size} bytes"
+    return ""
