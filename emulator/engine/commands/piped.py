@@ -37,7 +37,7 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
         cursor.register(_RESULT, result.arrow.rename_columns(list(physical_names(schema))))
         try:
             values = {"now": core.writer.last_time} if emitted.uses_now else {}
-            arrow = fetch(cursor, render(emitted.query), values, emitted.schema, Limits(None, None))
+            arrow, _ = fetch(cursor, render(emitted.query), values, emitted.schema, Limits(None, None))
         finally:
             cursor.unregister(_RESULT)
     return ResultTable(emitted.schema, arrow, result.name)
