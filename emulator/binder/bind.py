@@ -1,7 +1,7 @@
 """The binder's entry points: a query to its plans, a stored function to its signature."""
 
 from emulator.binder.bind_expressions import bind_expression
-from emulator.binder.bind_functions import bind_let, bind_value
+from emulator.binder.bind_functions import bind_let, bind_value, declare
 from emulator.binder.bind_pipeline import bind_pipeline
 from emulator.binder.constants import folded
 from emulator.binder.conversion import plain
@@ -70,14 +70,17 @@ def _bind_statements(query: statements.Query, environment: Environment) -> Bound
     results: list[Relation] = []
     parameters: list[ParameterDeclaration] = []
     options: dict[str, str] = {}
+    declared: set[str] = set()
     for statement in query.statements:
         match statement:
             case statements.Let(name=name):
+                declare(name, declared)
                 environment = environment.with_name(name.text, bind_let(statement, environment))
             case statements.SetOption(name=option, value=value):
                 options[option] = value
-            case statements.DeclareQueryParameters(parameters=declared):
-                for parameter in declared:
+            case statements.DeclareQueryParameters(parameters=query_parameters):
+                for parameter in query_parameters:
+                    declare(parameter.name, declared)
                     declaration = _parameter(parameter, environment)
                     parameters.append(declaration)
                     reference = QueryParameter(declaration.name, declaration.column.type, declaration.span)

@@ -10,6 +10,7 @@ from emulator.binder.expression import AggregateCall, BoundExpression, WindowCal
 from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function
 from emulator.binder.scope import Environment, FunctionBinding, Rows
 from emulator.errors import SemanticFault
+from emulator.functions.function import OutputNames
 from emulator.functions.overloads import resolve
 from emulator.syntax.expressions import Call, Expression, NamedArgument, Star
 
@@ -83,6 +84,8 @@ def bind_aggregate(
             if remaining is None:
                 raise not_allowed(f"{name}(*) may not be part of a larger expression", argument.span)
             arguments.extend(remaining)
+        elif isinstance(argument, NamedArgument) and aggregate.naming is OutputNames.ARGUMENTS:
+            arguments.append(environment.expression(argument.value, inner))
         else:
             arguments.extend(bind_arguments((argument,), environment, inner))
     return aggregate_calls(aggregate, tuple(arguments), call.span)

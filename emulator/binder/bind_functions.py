@@ -24,7 +24,7 @@ from emulator.binder.scope import (
 )
 from emulator.binder.tabular_names import as_pipeline, is_tabular_pipeline
 from emulator.errors import KustoError, SemanticFault, UnsupportedFault
-from emulator.syntax.expressions import Call, Expression, NamedArgument
+from emulator.syntax.expressions import Call, Expression, Name, NamedArgument
 from emulator.syntax.operators import CallSource, NameSource, Pipeline
 from emulator.syntax.statements import FunctionBody, FunctionLiteral, Let, Parameter, ScalarParameter, TabularParameter
 from emulator.text import NOWHERE, Span, excerpt, line_and_column
@@ -61,7 +61,7 @@ def _call_let_function(
     binding: FunctionBinding, call: Call, environment: Environment, rows: Rows, first: Relation | None
 ) -> Value:
     bound = _bind_parameters(binding.name, binding.literal, call, environment, rows, first)
-    return bind_body(binding.literal.body, _with_names(binding.environment, bound))
+    return bind_body(binding.literal.body, binding.literal.parameters, _with_names(binding.environment, bound))
 
 
 def _call_stored_function(
@@ -77,7 +77,7 @@ def _call_stored_function(
         defaults = bind_defaults(stored.literal, body_environment)
     bound = _bind_parameters(stored.name, stored.literal, call, environment, rows, first, defaults)
     with inside_function(stored, call.span):
-        return bind_body(stored.literal.body, _with_names(body_environment, bound))
+        return bind_body(stored.literal.body, stored.literal.parameters, _with_names(body_environment, bound))
 
 
 @contextmanager
@@ -104,9 +104,18 @@ def _with_names(environment: Environment, bound: dict[str, Binding]) -> Environm
     return environment
 
 
-def bind_body(body: FunctionBody, environment: Environment) -> Value:
+def declare(name: Name, declared: set[str]) -> None:
+    """Remember a name of one scope, or raise where the scope has it already."""
+    if name.text in declared:
+        raise SemanticFault(f"A variable with the name '{name.text}' has already been declared", "TH0130", name.span)
+    declared.add(name.text)
+
+
+def bind_body(body: FunctionBody, parameters: tuple[Parameter, ...], environment: Environment) -> Value:
     """Bind a function's body: its lets, then its result."""
+    declared = {parameter.name.text for parameter in parameters}
     for let in body.lets:
+        declare(let.name, declared)
         environment = environment.with_name(let.name.text, bind_let(let, environment, SCALAR_BODY))
     return bind_value(body.result, environment, SCALAR_BODY)
 

@@ -18,7 +18,7 @@ from emulator.functions.overloads import common_type
 from emulator.syntax import operators as syntax
 from emulator.syntax.expressions import Call, Name
 from emulator.text import Span
-from emulator.types import DATETIME, LONG, REAL, TIMESPAN, Column, KqlType, Scalar, Schema
+from emulator.types import DATETIME, REAL, TIMESPAN, Column, KqlType, Scalar, Schema
 
 
 def bind_source(source: syntax.Source, environment: Environment) -> Relation:
@@ -164,7 +164,7 @@ def _bind_range(node: syntax.RangeSource, environment: Environment) -> Plan:
             raise bad_value(
                 f"'range' operator: cannot count from {start.type} to {stop.type} by {step.type}", node.span
             )
-        type_ = step_type = LONG if common.scalar is Scalar.INT else REAL if common.scalar is Scalar.DECIMAL else common
+        type_ = step_type = REAL if common.scalar is Scalar.DECIMAL else common
     return Range(
         Schema((Column(node.name.text, type_),)),
         require(start, type_, "range", "the start"),
@@ -191,6 +191,8 @@ def _bind_print(node: syntax.PrintSource, environment: Environment) -> Plan:
         for each in bound:
             if each.is_written and each.name is not None:
                 columns.append((each.name, each.expression))
+            elif len(bound) > 1 and projection.names:
+                break  # `print (a, b) = f()` shows the named outputs only
             elif len(bound) > 1 and each.name:
                 columns.append((names.unique(each.name), each.expression))
             else:

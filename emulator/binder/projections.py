@@ -10,7 +10,7 @@ from emulator.binder.plan import Plan, Project
 from emulator.binder.result_names import argument_name, column_name
 from emulator.binder.scope import Environment, FunctionBinding, Rows
 from emulator.binder.walk import staged
-from emulator.syntax.expressions import Call, Name
+from emulator.syntax.expressions import Call
 from emulator.syntax.operators import Projection
 from emulator.text import Span
 from emulator.types import Column, Schema
@@ -24,6 +24,11 @@ class NamedExpression:
     expression: BoundExpression
     is_written: bool
     span: Span
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether no other column may have the name: it was written, or it is that of a bare column."""
+        return self.is_written or (isinstance(self.expression, ColumnReference) and self.expression.name == self.name)
 
 
 def bind_projection(projection: Projection, environment: Environment, rows: Rows) -> list[NamedExpression]:
@@ -45,35 +50,9 @@ def bind_projection(projection: Projection, environment: Environment, rows: Rows
     if written:
         return [NamedExpression(written[0].text, expression, True, projection.span)]
     name = column_name(projection.expression, environment)
-    if name is None and is_idle_conversion(expression):
-        # tostring(Symbol) of a string stays Symbol.
-        name = column_name_of(expression)
+    if name is None and isinstance(projection.expression, Call) and isinstance(expression, ColumnReference):
+        name = expression.name  # column_ifexists("Price", 0.0)
     return [NamedExpression(name, expression, False, projection.span)]
-
-
-_CONVERSIONS = frozenset(
-    {
-        "tobool", "todatetime", "todecimal", "todouble", "todynamic", "toguid", "toint", "tolong", "toreal", "tostring",
-        "totime", "totimespan",
-    }
-)  # fmt: skip
-
-
-def is_idle_conversion(expression: BoundExpression) -> bool:
-    """Tell whether an expression converts a column to the type that it has."""
-    return (
-        isinstance(expression, FunctionCall)
-        and expression.function.name in _CONVERSIONS
-        and len(expression.arguments) == 1
-        and isinstance(expression.arguments[0], ColumnReference)
-        and expression.arguments[0].type.scalar is expression.type.scalar
-    )
-
-
-def column_name_of(expression: BoundExpression) -> str | None:
-    """Return the name of the column that an idle conversion reads."""
-    argument = expression.arguments[0] if isinstance(expression, FunctionCall) else None
-    return argument.name if isinstance(argument, ColumnReference) else None
 
 
 def tuple_outputs(
@@ -97,11 +76,6 @@ def tuple_outputs(
         (template.format(*names), replace(bound, output=index, type=type_))
         for index, (template, type_) in enumerate(outputs)
     ]
-
-
-def is_same_column(projection: Projection, bound: NamedExpression) -> bool:
-    """Tell whether an entry is a bare column under its own name."""
-    return isinstance(projection.expression, Name) and isinstance(bound.expression, ColumnReference)
 
 
 def references(schema: Schema, span: Span) -> list[BoundExpression]:

@@ -6,14 +6,14 @@ from emulator.binder.constants import folded
 from emulator.binder.expression import AggregateCall, BoundExpression, Constant
 from emulator.binder.scope import Environment, FunctionBinding
 from emulator.functions.function import Aggregate, OutputNames, ResultName
-from emulator.syntax.expressions import Call, Expression, Index, Literal, Name, Path, Star
+from emulator.syntax.expressions import Call, Expression, Index, Literal, Name, NamedArgument, Path, Star
 from emulator.types import Scalar
 
 
 def column_name(expression: Expression, environment: Environment) -> str | None:
     """Return the name that an expression gives its column, None where Kusto counts (`Column1`, `print_0`)."""
     match expression:
-        case Name(text=text):
+        case Name(text=text) | NamedArgument(name=Name(text=text)):
             return text
         case Path(operand=operand, member=member):
             owner = column_name(operand, environment)
@@ -66,10 +66,10 @@ def aggregate_name(aggregate: Aggregate, call: Call, environment: Environment) -
 
 
 def _unnamed_argument(aggregate: Aggregate, call: Call, position: int, environment: Environment) -> str:
-    """Name an expression among the arguments: `max_` and `max_Price_arg1` for arg_max, `arg0` for take_any."""
+    """Name an expression among the arguments: `max_` and `max_Price_arg1` for arg_max, `any_arg0` for take_any."""
     extreme = aggregate.name.removeprefix("arg_")
     if extreme == aggregate.name:
-        return f"arg{position}"
+        return f"arg{position}" if aggregate.prefix else f"any_arg{position}"
     return f"{extreme}_{argument_name(call, 0, environment)}_arg{position}" if position else f"{extreme}_"
 
 

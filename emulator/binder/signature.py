@@ -48,7 +48,7 @@ def bind_signature(function: StoredFunction, environment: Environment) -> Functi
         default = value if isinstance(value, Constant) else None
         parameters.append(FunctionParameter(name, type_, default, parameter.default is not None))
         environment = environment.with_name(name, ScalarBinding(QueryParameter(name, type_, parameter.span)))
-    result = bind_body(function.literal.body, environment)
+    result = bind_body(function.literal.body, function.literal.parameters, environment)
     if isinstance(result, Relation):
         schema = Schema(tuple(Column(each.name, each.type.kql, each.docstring) for each in result.schema))
         return FunctionSignature(function.name, tuple(parameters), schema)

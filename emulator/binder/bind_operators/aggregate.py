@@ -143,7 +143,7 @@ def group_keys(
     names = ColumnNames()
     bound = [each for projection in projections for each in bind_projection(projection, environment, rows)]
     for each in bound:
-        if each.is_written and each.name is not None:
+        if each.is_declared and each.name is not None:
             if each.name in names:
                 raise duplicate_name(operator, each.name, each.span)
             names.take(each.name)
@@ -156,7 +156,7 @@ def group_keys(
                 each.span,
                 "convert it, for example with tostring()",
             )
-        keys.append((each.name if each.is_written and each.name is not None else names.of(each.name), each.expression))
+        keys.append((each.name if each.is_declared and each.name is not None else names.of(each.name), each.expression))
     return keys
 
 

@@ -117,10 +117,8 @@ def _condition_keys(
             ]
         case Binary(operator="==", left=Path() as first, right=Path() as second, span=span):
             bound = [environment.expression(first, rows), environment.expression(second, rows)]
-            if all(isinstance(each, ColumnReference) for each in bound):
-                bound.sort(key=lambda each: each.side if isinstance(each, ColumnReference) else 0)
-                if [each.side for each in bound if isinstance(each, ColumnReference)] == [0, 1]:
-                    return [_key(bound[0], bound[1], rows.operator, span)]
+            if [each.side for each in bound if isinstance(each, ColumnReference)] == [0, 1]:
+                return [_key(bound[0], bound[1], rows.operator, span)]
         case _:
             pass
     raise not_allowed(
@@ -171,10 +169,12 @@ _Key = tuple[str, Scalar]
 
 
 def _union_columns(legs: list[Relation], *, is_inner: bool) -> dict[_Key, KqlType]:
-    """Return the output's columns by name and type, in the order of their first appearance."""
+    """Return the output's columns by name and type: names in the order of their first appearance, then types."""
     columns: dict[_Key, KqlType] = {}
+    order: dict[str, None] = {}
     for leg in legs:
         for column in leg.schema:
+            order[column.name] = None
             key = (column.name, column.type.scalar)
             known = columns.setdefault(key, column.type)
             if known != column.type:
@@ -182,7 +182,7 @@ def _union_columns(legs: list[Relation], *, is_inner: bool) -> dict[_Key, KqlTyp
     if is_inner:
         present = [{(column.name, column.type.scalar) for column in leg.schema} for leg in legs]
         columns = {key: type_ for key, type_ in columns.items() if all(key in leg for leg in present)}
-    return columns
+    return {key: columns[key] for name in order for key in columns if key[0] == name}
 
 
 def _final_names(columns: dict[_Key, KqlType]) -> list[tuple[str, KqlType]]:

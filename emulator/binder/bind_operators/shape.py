@@ -69,8 +69,8 @@ def extended(
                     raise duplicate_name(operator, bound.name, bound.span)
                 written.add(names.take(bound.name))
                 values[bound.name] = bound.expression
-            elif bound.name in values and len(outputs) == 1 and not isinstance(bound.expression, ColumnReference):
-                # bin(Timestamp, 1h) takes the place of Timestamp, a bare column or one of several outputs does not.
+            elif bound.name in values and len(outputs) == 1:
+                # bin(Timestamp, 1h) takes the place of Timestamp; one of several outputs does not.
                 values[bound.name or ""] = bound.expression
             else:
                 values[names.of(bound.name)] = bound.expression
@@ -88,13 +88,13 @@ def named_columns(bound: list[NamedExpression], operator: str) -> list[tuple[str
     """Give every column its final name: written ones must differ, derived ones are numbered."""
     names = ColumnNames()
     for each in bound:
-        if each.is_written and each.name is not None:
+        if each.is_declared and each.name is not None:
             if each.name in names:
                 raise duplicate_name(operator, each.name, each.span)
             names.take(each.name)
     columns: list[tuple[str, BoundExpression]] = []
     for each in bound:
-        name = each.name if each.is_written and each.name is not None else names.of(each.name)
+        name = each.name if each.is_declared and each.name is not None else names.of(each.name)
         columns.append((name, each.expression))
     return columns
 
