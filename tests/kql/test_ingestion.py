@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pytest
@@ -30,8 +30,8 @@ def shared_market(registry: Registry) -> Iterator[Market]:
     asyncio.run(eventhouse.close())
 
 
-def land(market: Market, *trades: dict[str, object]) -> None:
-    market.ingest("TradesRaw", "\n".join(json.dumps(GOOD | trade) for trade in trades), "trades_v1")
+def land(market: Market, *trades: Mapping[str, object]) -> None:
+    market.ingest("TradesRaw", "\n".join(json.dumps({**GOOD, **trade}) for trade in trades), "trades_v1")
 
 
 @pytest.mark.parametrize(
