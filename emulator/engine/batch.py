@@ -73,12 +73,21 @@ class Batch:
 
     def _fault(self, step: PolicyStep, error: Exception) -> IngestionFault:
         return IngestionFault(
-            f"The update policy of table '{step.target.name}' failed: {error}",
+            f"The update policy of table '{step.target.name}' failed: {_details(error)}",
             "BadRequest_UpdatePolicyFailure",
             hint=f"its query is: {step.policy.query}",
         )
 
     def _failure(self, step: PolicyStep, source: Table, error: Exception) -> Failure:
         return Failure(
-            self._transaction.time, self._database, step.target.name, f"{error}", source.name, is_from_policy=True
+            self._transaction.time,
+            self._database,
+            step.target.name,
+            _details(error),
+            source.name,
+            is_from_policy=True,
         )
+
+
+def _details(error: Exception) -> str:
+    return error.message if isinstance(error, KustoError) else str(error)

@@ -9,7 +9,7 @@ from emulator.engine.catalog import Database, Table, View
 from emulator.engine.commands import functions, tables, views
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.policies import effective
-from emulator.engine.commands.schemas import signature_of
+from emulator.engine.commands.schemas import dotnet_type, signature_of
 from emulator.engine.core import Core
 from emulator.engine.transaction import find_table, find_view
 from emulator.errors import UnsupportedFault
@@ -24,6 +24,10 @@ _POLICY_COLUMNS = (
     ("MergePolicy", "merge"),
     ("StreamingIngestionPolicy", "streamingingestion"),
     ("IngestionBatchingPolicy", "ingestionbatching"),
+)
+_ATTRIBUTES = columns(
+    "AttributeName:string, AttributeType:string, ExtentsCount:long, ExtentSize:long, OriginalDataSize:long,"
+    "IndexSize:long, AttributeId:guid"
 )
 _TABLE_DETAILS = columns(
     "TableName:string, DatabaseName:string, Folder:string, DocString:string, TotalExtents:long, TotalExtentSize:real,"
@@ -64,6 +68,8 @@ def show_entities(core: Core, database: str, command: ShowEntities) -> ResultTab
     """Answer `.show` of tables, functions, materialized views and databases, with the aspect asked for."""
     names = [name.text for name in command.names]
     match command.kind, command.aspect:
+        case EntityKind.TABLE, "" if not command.is_plural:
+            return _attributes(core.database(database), names)
         case EntityKind.TABLE, "":
             return _show_tables(core.database(database), names)
         case EntityKind.TABLE, "details":
@@ -127,6 +133,23 @@ def _entity_rows(database: Database, *, resolved: bool) -> Iterable[tuple[object
 
 def _show_tables(database: Database, names: list[str]) -> ResultTable:
     return answer(_TABLES, [tables.listed_row(database, table) for table in _tables(database, names)])
+
+
+def _attributes(database: Database, names: list[str]) -> ResultTable:
+    rows = [
+        (
+            column.name,
+            dotnet_type(column.type),
+            0,
+            0,
+            0,
+            0,
+            uuid.uuid5(uuid.NAMESPACE_OID, f"{table.name}/{column.name}"),
+        )
+        for table in _tables(database, names)
+        for column in table.schema
+    ]
+    return answer(_ATTRIBUTES, rows)
 
 
 def _tables(database: Database, names: list[str]) -> list[Table]:

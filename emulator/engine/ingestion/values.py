@@ -7,7 +7,7 @@ pandas' `1 days 02:00:00`.
 from emulator.engine.ingestion.mapping import Transform
 from emulator.functions.physical import convert, duckdb_type
 from emulator.sql.ast import Sql
-from emulator.sql.build import EMPTY, NULL, call, case, cast, coalesce, is_null, lit, op, or_, try_cast
+from emulator.sql.build import EMPTY, NULL, call, case, cast, coalesce, is_null, lit, not_, op, or_, try_cast
 from emulator.types import DATETIME, STRING, KqlType, Scalar
 
 _ISO_DURATION = r"^(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$"
@@ -62,10 +62,13 @@ def from_unix(text: Sql, transform: Transform) -> Sql:
 
 
 def datetime_from_text(text: Sql) -> Sql:
-    """Emit the datetime of a text; the common ISO form avoids the slow general one."""
+    """Emit the datetime of a text; the common ISO form avoids the slow general one, and a bare number is no date."""
     is_iso = call("regexp_full_match", text, lit(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"))
     fast = case((is_iso, try_cast(call("rtrim", text, lit("Z")), "TIMESTAMP")))
-    return coalesce(fast, convert(text, STRING, DATETIME))
+    is_number = call("regexp_full_match", text, lit(r"\s*[+-]?[\d.]+\s*"))
+    is_date = call("regexp_full_match", text, lit(r"\s*(\d{4}|\d{8})\s*"))
+    general = case((or_((not_(is_number), is_date)), convert(text, STRING, DATETIME)))
+    return coalesce(fast, general)
 
 
 def timespan_from_text(text: Sql) -> Sql:
@@ -98,7 +101,7 @@ def json_from_text(text: Sql) -> Sql:
     """Emit the dynamic value of a text: parsed where it is JSON, else a JSON string; null where empty."""
     return case(
         (or_((is_null(text), op("=", text, EMPTY))), cast(NULL, "JSON")),
-        (call("json_valid", text), _without_json_null(cast(text, "JSON"))),
+        (call("json_valid", text), _without_json_null(call("json", text))),
         otherwise=call("to_json", text),
     )
 
