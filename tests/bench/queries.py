@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -61,6 +62,11 @@ def batches() -> Iterator[pa.Table]:
         )
 
 
+def fetch_all(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[object, ...]]:
+    """Run SQL and fetch its rows."""
+    return connection.execute(sql).fetchall()
+
+
 def run() -> Iterator[Pair]:
     """Yield the pairs of this module; both sides must answer the same."""
     eventhouse = Eventhouse.open(None)
@@ -83,8 +89,8 @@ def run() -> Iterator[Pair]:
         np.testing.assert_allclose(np.array(ours, float), np.array(theirs, float), rtol=1e-9)
         yield side_by_side(
             name,
-            lambda kql=kql: eventhouse.query(kql),
-            lambda sql=sql: reference.execute(sql).fetchall(),
+            partial(eventhouse.query, kql),
+            partial(fetch_all, reference, sql),
             against="hand-written DuckDB SQL",
         )
     eventhouse.close()

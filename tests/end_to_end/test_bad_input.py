@@ -127,7 +127,8 @@ def test_a_data_folder_in_use_is_named_with_its_owner(platform: Platform) -> Non
 
 
 def test_the_public_network_needs_a_key(tmp_path: Path) -> None:
-    result = tickhouse("up", "--host", "0.0.0.0", "--port", str(free_port()), "--data", str(tmp_path / "data"))
+    everywhere = "0.0.0.0"  # noqa: S104 - what must be refused
+    result = tickhouse("up", "--host", everywhere, "--port", str(free_port()), "--data", str(tmp_path / "data"))
     assert result.returncode == 1
     assert "--api-key" in result.stderr
 

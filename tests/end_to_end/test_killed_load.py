@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of loading: nothing acknowledged is lost, nothing is half there, and loading again completes."""
+"""`kill -9` amid loading: nothing acknowledged is lost, nothing is half there, and loading again completes."""
 
 import os
 import random
