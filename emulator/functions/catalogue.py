@@ -9,10 +9,14 @@ from emulator.functions.collecting import COLLECTING
 from emulator.functions.conditionals import CONDITIONALS
 from emulator.functions.conversions import CONVERSIONS
 from emulator.functions.datetimes import DATETIME_FUNCTIONS
+from emulator.functions.decomposition import DECOMPOSITION
 from emulator.functions.dynamics import BAGS
 from emulator.functions.encodings import ENCODINGS
+from emulator.functions.formatting import FORMATTING
 from emulator.functions.function import Catalogue
+from emulator.functions.hashing import HASHING
 from emulator.functions.math import MATH
+from emulator.functions.networks import NETWORKS
 from emulator.functions.operators import OPERATORS
 from emulator.functions.searching import SEARCHING
 from emulator.functions.series import SERIES
@@ -53,7 +57,11 @@ CATALOGUE = Catalogue(
             *DATETIME_FUNCTIONS,
             *ARRAYS,
             *BAGS,
+            *NETWORKS,
+            *FORMATTING,
+            *HASHING,
             *SERIES,
+            *DECOMPOSITION,
         )
     ),
     aggregates=_by_name((*AGGREGATES, *STATISTICS, *COLLECTING)),

@@ -15,8 +15,8 @@ from emulator.functions.shorthand import (
     widest,
 )
 from emulator.sql.ast import Sql
-from emulator.sql.build import call, cast, lit, op
-from emulator.types import DATETIME, LONG, REAL, TIMESPAN, KqlType, Scalar
+from emulator.sql.build import and_, call, cast, lit, op
+from emulator.types import BOOL, DATETIME, GUID, LONG, REAL, TIMESPAN, KqlType, Scalar
 
 _KEEP = ResultName.FIRST_ARGUMENT
 
@@ -137,6 +137,21 @@ def _long(value: Sql) -> Sql:
     return cast(value, "BIGINT")
 
 
+def _rand(operands: tuple[Operand, ...]) -> Sql:
+    return call("floor", op("*", call("random"), operands[0].sql)) if operands else call("random")
+
+
+def _around(operands: tuple[Operand, ...]) -> Sql:
+    value, center, delta = (operand.sql for operand in operands)
+    return and_((op(">=", value, op("-", center, delta)), op("<=", value, op("+", center, delta))))
+
+
+def _around_time(operands: tuple[Operand, ...]) -> Sql:
+    value, center, delta = (operand.sql for operand in operands)
+    first = call("kql_add_ticks", center, op("-", delta))
+    return and_((op(">=", value, first), op("<=", value, call("kql_add_ticks", center, delta))))
+
+
 MATH: tuple[Function, ...] = (
     _binning("bin"),
     _binning("floor"),
@@ -253,5 +268,49 @@ MATH: tuple[Function, ...] = (
         unary(lambda a: _long(call("bit_count", _long(a)))),
         ("print bitset_count_ones(42)", "3"),
         result_name=_KEEP,
+    ),
+    _real("gamma", "The gamma function.", sql_call("gamma"), ("print gamma(5)", "24.0"), keeps_name=True),
+    _real(
+        "loggamma",
+        "The logarithm of the absolute value of the gamma function.",
+        sql_call("lgamma"),
+        ("print round(loggamma(5), 4)", "3.1781"),
+        keeps_name=True,
+    ),
+    _real("erf", "The error function.", sql_call("kql_erf"), ("print erf(0)", "0.0"), keeps_name=True),
+    _real("erfc", "The complementary error function.", sql_call("kql_erfc"), ("print erfc(0)", "1.0"), keeps_name=True),
+    Function(
+        "rand",
+        "A random real from 0 up to 1, or a random whole number below a bound.",
+        (Signature((param("bound", WHOLE, optional=True),), REAL, _rand),),
+        _KEEP,
+        deterministic=False,
+        example=("print rand() < 1", "True"),
+    ),
+    Function(
+        "new_guid",
+        "A random guid.",
+        (Signature((), GUID, lambda _: call("gen_random_uuid")),),
+        deterministic=False,
+        example=("print strlen(tostring(new_guid()))", "36"),
+    ),
+    Function(
+        "around",
+        "Whether a value lies within a distance from another.",
+        (
+            Signature(
+                (param("value", NUMBERS), param("center", NUMBERS), param("delta", NUMBERS)),
+                BOOL,
+                _around,
+                unify=(0, 1, 2),
+            ),
+            Signature(
+                (param("value", DATETIMES), param("center", DATETIMES), param("delta", TIMESPANS)), BOOL, _around_time
+            ),
+            Signature(
+                (param("value", TIMESPANS), param("center", TIMESPANS), param("delta", TIMESPANS)), BOOL, _around
+            ),
+        ),
+        example=("print around(100, 99, 2)", "True"),
     ),
 )

@@ -80,27 +80,6 @@ def _trim_end(pattern: Sql, text: Sql) -> Sql:
     return call("regexp_replace", text, op("||", lit("(?:"), pattern, lit(")+$")), EMPTY)
 
 
-def _hash(function: str) -> Function:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        # Kusto hashes the text form, and the empty string to the empty string.
-        text = as_text(operands[0])
-        return case((op("=", text, EMPTY), EMPTY), otherwise=call(function, text))
-
-    digests = {
-        "md5": "900150983cd24fb0d6963f7d28e17f72",
-        "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d",
-        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-    }
-    return simple(
-        f"hash_{function}",
-        f"The {function.upper()} digest of a value's text form, in hexadecimal digits.",
-        (param("source"),),
-        STRING,
-        emit,
-        (f"print hash_{function}('abc')", digests[function]),
-    )
-
-
 def _strrep(operands: tuple[Operand, ...]) -> Sql:
     text, times = as_text(operands[0]), operands[1].sql
     if len(operands) == 2:
@@ -268,7 +247,4 @@ STRINGS: tuple[Function, ...] = (
         ),
         ("print strcmp('a', 'b')", "-1"),
     ),
-    _hash("md5"),
-    _hash("sha1"),
-    _hash("sha256"),
 )

@@ -1,6 +1,7 @@
 """Making the engine's own functions known to DuckDB."""
 
 import json
+import math
 from collections.abc import Callable
 from inspect import Parameter, Signature
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from emulator.engine.udf import bags, encodings, filters, statistics, texts
+from emulator.engine.udf import bags, decomposition, encodings, filters, hashing, networks, statistics, texts
 from emulator.engine.udf.filters import Reals
 from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
 
@@ -103,7 +104,7 @@ def _outputs(compute: Callable[..., statistics.Bag | None], names: tuple[str, ..
 
     def run(*values: object) -> object:
         bag = compute(*values)
-        return None if bag is None else {f"o{index}": bag[name] for index, name in enumerate(names)}
+        return None if bag is None else {f"o{index}": _plain(bag[name]) for index, name in enumerate(names)}
 
     return run
 
@@ -159,4 +160,24 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_version": encodings.version_number,
     "kql_replace_strings": texts.replace_strings,
     "kql_translate": texts.translate,
+    "kql_hash_text": hashing.hash_text,
+    "kql_hash_number": hashing.hash_number,
+    "kql_series_outliers": decomposition.outliers,
+    "kql_series_decompose": _outputs(decomposition.decompose, ("baseline", "seasonal", "trend", "residual")),
+    "kql_series_forecast": decomposition.forecast,
+    "kql_series_anomalies": _outputs(decomposition.anomalies, ("ad_flag", "ad_score", "baseline")),
+    "kql_ipv4_number": networks.ipv4_number,
+    "kql_ipv4_compare": networks.ipv4_compare,
+    "kql_ipv4_in_any_range": networks.ipv4_in_any_range,
+    "kql_ipv4_is_private": networks.ipv4_is_private,
+    "kql_ipv4_suffix": networks.ipv4_suffix,
+    "kql_format_ipv4": networks.format_ipv4,
+    "kql_ipv4_range_prefixes": networks.ipv4_range_prefixes,
+    "kql_has_any_ipv4": networks.has_any_ipv4,
+    "kql_has_any_ipv4_prefix": networks.has_any_ipv4_prefix,
+    "kql_ipv6_text": networks.ipv6_text,
+    "kql_ipv6_compare": networks.ipv6_compare,
+    "kql_ipv6_in_any_range": networks.ipv6_in_any_range,
+    "kql_erf": math.erf,
+    "kql_erfc": math.erfc,
 }
