@@ -1,5 +1,6 @@
 """`tickhouse load` of real minutes against DuckDB's own bulk insert of the same rows."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Iterator
@@ -7,6 +8,11 @@ from pathlib import Path
 
 import duckdb
 
+from cli.embedded import EmbeddedEventhouse
+from kql.deploy import deploy
+from producer.clock import SystemClock
+from producer.load import LoadRequest, load_file
+from producer.store import LandingStore
 from tests.bench.http import INTRADAY
 from tests.bench.measure import Pair
 from tests.end_to_end.platform import tickhouse
@@ -36,5 +42,21 @@ def run() -> Iterator[Pair]:
         reference = time.perf_counter() - started
         rows = connection.execute("SELECT count(*) FROM bars").fetchone()
         count = rows[0] if rows else 0
-        note = f"{count:,} rows: {count / ours:,.0f}/s beside {count / reference:,.0f}/s"
-        yield Pair("load minutes", "DuckDB bulk insert from Parquet", ours, reference, note)
+        inside = asyncio.run(seconds_to_load(Path(folder) / "inside"))
+        for name, seconds in (("tickhouse load, whole command", ours), ("load_file in one process", inside)):
+            note = f"{count:,} rows: {count / seconds:,.0f}/s beside {count / reference:,.0f}/s"
+            yield Pair(name, "DuckDB bulk insert from Parquet", seconds, reference, note)
+
+
+async def seconds_to_load(data: Path) -> float:
+    """Load the minutes into a fresh folder within this process: reading, checks, table, views and commit."""
+    data.mkdir()
+    eventhouse = EmbeddedEventhouse.open(data, "Market")
+    try:
+        await deploy(eventhouse)
+        clock = SystemClock()
+        started = time.perf_counter()
+        await load_file(LandingStore(eventhouse, clock), LoadRequest(INTRADAY, "intraday"), clock)
+        return time.perf_counter() - started
+    finally:
+        await eventhouse.close()

@@ -34,14 +34,16 @@ Trades
 | sort by Symbol asc, Bar asc
 | summarize Bars = make_list(Bar), Closes = make_list(Close) by Symbol
 | extend Average = series_fir(Closes, repeat(1, 20), true, false)
-| mv-expand Bar = Bars to typeof(datetime), Average to typeof(real)
+| mv-expand with_itemindex = Index Bar = Bars to typeof(datetime), Average to typeof(real)
+| where Index >= 19
 | summarize Rows = count(), Total = sum(Average)
 """
 ROLLING_SQL = """
 SELECT count(*), sum(average) FROM (
     SELECT symbol, bar, avg(close) OVER (PARTITION BY symbol ORDER BY bar ROWS 19 PRECEDING) AS average FROM (
         SELECT symbol, time_bucket(INTERVAL 1 MINUTE, timestamp) AS bar, avg(price) AS close
-        FROM trades GROUP BY ALL))
+        FROM trades GROUP BY ALL)
+    QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY bar) >= 20)
 """
 
 
