@@ -1,5 +1,8 @@
 """The binder's entry points: a query to its plans, a stored function to its signature."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from emulator.binder.bind_expressions import bind_expression
 from emulator.binder.bind_functions import bind_let, bind_value, declare
 from emulator.binder.bind_pipeline import bind_pipeline
@@ -30,7 +33,8 @@ def bind_query(query: statements.Query, entities: EntityProvider, *, catalogue: 
     Raises SemanticFault or UnsupportedFault with the query's text attached.
     """
     try:
-        return _bind_statements(query, _environment(entities, catalogue))
+        options = {each.name: each.value for each in query.statements if isinstance(each, statements.SetOption)}
+        return _bind_statements(query, _environment(entities, catalogue, options), options)
     except KustoError as fault:
         fault.with_source(query.source)
         raise
@@ -62,22 +66,23 @@ def bind_scalar(
     return _environment(entities or NoEntities(), catalogue).expression(node, Rows(schema))
 
 
-def _environment(entities: EntityProvider, catalogue: Catalogue) -> Environment:
-    return Environment(Session(entities, catalogue, bind_expression, bind_pipeline))
+def _environment(
+    entities: EntityProvider, catalogue: Catalogue, options: Mapping[str, str] = MappingProxyType({})
+) -> Environment:
+    return Environment(Session(entities, catalogue, bind_expression, bind_pipeline, options=options))
 
 
-def _bind_statements(query: statements.Query, environment: Environment) -> BoundQuery:
+def _bind_statements(query: statements.Query, environment: Environment, options: dict[str, str]) -> BoundQuery:
     results: list[Relation] = []
     parameters: list[ParameterDeclaration] = []
-    options: dict[str, str] = {}
     declared: set[str] = set()
     for statement in query.statements:
         match statement:
             case statements.Let(name=name):
                 declare(name, declared)
                 environment = environment.with_name(name.text, bind_let(statement, environment))
-            case statements.SetOption(name=option, value=value):
-                options[option] = value
+            case statements.SetOption():
+                pass
             case statements.DeclareQueryParameters(parameters=query_parameters):
                 for parameter in query_parameters:
                     declare(parameter.name, declared)

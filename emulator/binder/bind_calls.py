@@ -7,7 +7,8 @@ from emulator.binder.bind_special import SPECIAL_FORMS
 from emulator.binder.calls import aggregate_calls, call_function, converted_arguments
 from emulator.binder.conversion import convert
 from emulator.binder.expression import AggregateCall, BoundExpression, WindowCall
-from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function
+from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function, unsupported
+from emulator.binder.known_functions import NOT_BUILT
 from emulator.binder.scope import Environment, FunctionBinding, Rows
 from emulator.errors import SemanticFault
 from emulator.functions.function import OutputNames
@@ -30,6 +31,8 @@ def bind_call(call: Call, environment: Environment, rows: Rows) -> BoundExpressi
         if name in catalogue.windows:
             return _bind_window(call, environment, rows)
     result = bind_user_scalar(call, environment, rows)
+    if result is None and name in NOT_BUILT:
+        raise unsupported(f"function {name}()", call.span)
     if result is None:
         raise unknown_function(name, environment.function_names(), call.name.span)
     return result

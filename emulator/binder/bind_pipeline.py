@@ -15,6 +15,7 @@ from emulator.binder.bind_operators.combine import bind_join, bind_lookup, bind_
 from emulator.binder.bind_operators.expand import bind_mv_apply, bind_mv_expand, bind_partition
 from emulator.binder.bind_operators.order import bind_scan, bind_serialize, bind_sort, bind_top
 from emulator.binder.bind_operators.parse import bind_parse, bind_parse_kv
+from emulator.binder.bind_operators.plugins import bind_evaluate
 from emulator.binder.bind_operators.shape import (
     bind_extend,
     bind_getschema,
@@ -28,6 +29,7 @@ from emulator.binder.bind_operators.shape import (
     bind_take,
     bind_where,
 )
+from emulator.binder.bind_operators.top_nested import bind_top_nested
 from emulator.binder.bind_sources import bind_source
 from emulator.binder.faults import bad_value, unresolved_table, unsupported
 from emulator.binder.plan import Plan
@@ -64,6 +66,8 @@ _OPERATORS: Mapping[type, _Bind] = {
     syntax.Partition: bind_partition,
     syntax.Scan: bind_scan,
     syntax.Getschema: bind_getschema,
+    syntax.Evaluate: bind_evaluate,
+    syntax.TopNested: bind_top_nested,
     syntax.Parse: bind_parse,
     syntax.ParseKv: bind_parse_kv,
 }
@@ -85,8 +89,6 @@ def bind_pipeline(node: syntax.Pipeline, environment: Environment, source: Relat
                 relation = _invoke(operator, relation, environment)
             case syntax.Unparsed(keyword=keyword, span=span):
                 raise unsupported(f"operator '{keyword}'", span)
-            case syntax.Evaluate(call=call, span=span):
-                raise unsupported(f"plugin '{call.name.text}'", span)
             case _:
                 bind = _OPERATORS.get(type(operator))
                 if bind is None:

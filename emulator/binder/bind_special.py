@@ -13,6 +13,7 @@ from emulator.binder.scope import NO_ROWS, Environment, Rows
 from emulator.binder.tabular_names import as_pipeline, is_tabular_expression
 from emulator.errors import SemanticFault
 from emulator.syntax.expressions import Call, Expression, Literal, Name
+from emulator.syntax.parser import parse_expression
 from emulator.types import ALIASES, DATETIME, DYNAMIC, STRING, TIMESPAN, Column, KqlType, Scalar, Schema, list_of
 
 SpecialForm: TypeAlias = Callable[[Call, Environment, Rows], BoundExpression]
@@ -145,11 +146,27 @@ def _misplaced(call: Call, _environment: Environment, _rows: Rows) -> BoundExpre
     )
 
 
+def _bin_auto(call: Call, environment: Environment, rows: Rows) -> BoundExpression:
+    """Bin by the sizes in `set query_bin_auto_size` and `set query_bin_auto_at`."""
+    _expect_arguments(call, 1, 1)
+    value = environment.expression(call.arguments[0], rows)
+    options = environment.session.options
+    size, start = (options.get(f"query_bin_auto_{name}") for name in ("size", "at"))
+    if size is None:
+        raise bad_value("bin_auto() needs the size of its bins", call.span, "put `set query_bin_auto_size = …;` first")
+    bound = environment.expression(parse_expression(size), NO_ROWS)
+    if start is None:
+        return call_function("bin", (value, bound), call.span, environment)
+    origin = environment.expression(parse_expression(start), NO_ROWS)
+    return call_function("bin_at", (value, bound, origin), call.span, environment)
+
+
 SPECIAL_FORMS: dict[str, SpecialForm] = {
     "now": _now,
     "ago": _ago,
     "typeof": _typeof,
     "toscalar": _toscalar,
+    "bin_auto": _bin_auto,
     "column_ifexists": _column_ifexists,
     "columnifexists": _column_ifexists,
     "pack_all": _pack_all,

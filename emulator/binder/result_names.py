@@ -36,6 +36,8 @@ def _call_name(call: Call, environment: Environment) -> str | None:
     aggregate = catalogue.aggregates.get(call.name.text)
     if aggregate is not None:
         return aggregate_name(aggregate, call, environment)
+    if call.name.text == "bin_auto":
+        return argument_name(call, 0, environment) or None
     callee = catalogue.functions.get(call.name.text) or catalogue.windows.get(call.name.text)
     rule = ResultName.AUTO if callee is None else callee.result_name
     match rule:

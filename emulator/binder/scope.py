@@ -114,6 +114,7 @@ class Session:
     bind_expression: "Callable[[Expression, Environment, Rows], BoundExpression]"
     bind_pipeline: "Callable[[Pipeline, Environment, Relation | None], Relation]"
     keys: "Iterator[int]" = field(default_factory=count)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

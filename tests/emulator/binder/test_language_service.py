@@ -1,0 +1,46 @@
+"""The case files against Microsoft's language service: it must accept the same queries and give the same columns."""
+
+from pathlib import Path
+
+from tests.emulator.binder.cases import Case, read_cases
+from tests.emulator.binder.database import FUNCTIONS, TABLES
+from tests.kql.language_service import Checked, check
+
+# Where the engine, as measured, or this database differs from the service.
+KNOWN_DIFFERENCES = {
+    "combine: union inner": "the service ignores the kind",
+    "combine: union: a name of several types": "measured: a written name keeps its place, the suffixed one gives way",
+    "functions: table() and materialized_view()": "the script creates the view as a table",
+    "shape: getschema": "measured: ColumnOrdinal is int",
+    "combine: fuzzy union leaves out what is not there": "the service warns",
+    "aggregate: covariance is named after both columns": "measured",
+}
+
+
+def test_the_language_service_agrees_on_columns(tmp_path: Path) -> None:
+    cases = read_cases("bind")
+    answers = answer(cases, tmp_path)
+    differing = {
+        case.name: (case.expected[-1], columns(given), given.faults)
+        for case, given in zip(cases, answers, strict=True)
+        if given.faults or columns(given) != case.expected[-1]
+    }
+    assert {name: found for name, found in differing.items() if name not in KNOWN_DIFFERENCES} == {}
+    assert set(KNOWN_DIFFERENCES) == set(differing)
+
+
+def answer(cases: list[Case], folder: Path) -> list[Checked]:
+    commands = [f".create table {name} ({declared})" for name, declared in TABLES.items()]
+    commands.append(".create table LastTrade (Symbol:string, Timestamp:datetime, Price:real)")
+    commands += [
+        f".create-or-alter function {name}{parameters} {{ {body} }}"
+        for name, (parameters, body) in FUNCTIONS.items()
+        if name not in ("Broken", "Ping", "Pong")
+    ]
+    script = folder / "cases.kql"
+    script.write_text("\n\n".join([*commands, *(case.query for case in cases)]), encoding="utf-8")
+    return check([script])[len(commands) :]
+
+
+def columns(given: Checked) -> str:
+    return ",".join(f"{name}:{type_}" for name, type_ in given.columns)
