@@ -50,7 +50,7 @@ def run() -> Iterator[Pair]:
 
 async def seconds_to_load(data: Path) -> float:
     """Load the minutes into a fresh folder within this process: reading, checks, table, views and commit."""
-    data.mkdir()
+    await asyncio.to_thread(data.mkdir)
     eventhouse = EmbeddedEventhouse.open(data, "Market")
     try:
         await deploy(eventhouse)
