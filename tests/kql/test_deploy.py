@@ -1,0 +1,45 @@
+"""Deployment of the market database."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.embedded import EmbeddedEventhouse
+from kql.client import Eventhouse
+from kql.deploy import deploy
+from kql.errors import DefinitionError
+from kql.loader import DATABASE_FOLDER, Kind, Statement, load_database
+
+
+@pytest.fixture
+def eventhouse() -> Iterator[Eventhouse]:
+    eventhouse = EmbeddedEventhouse.open(None, "Market")
+    yield eventhouse
+    asyncio.run(eventhouse.close())
+
+
+def test_it_says_what_it_did(eventhouse: Eventhouse) -> None:
+    seen: list[Statement] = []
+    deployment = asyncio.run(deploy(eventhouse, on_statement=seen.append))
+    assert tuple(seen) == deployment.statements == load_database().statements
+    assert "Bars1m" in deployment.names(Kind.VIEW)
+    assert str(deployment).startswith("Market: 6 tables, 7 materialized views, ")
+
+
+def test_a_file_with_a_fault_leaves_the_eventhouse_as_it_was(eventhouse: Eventhouse, tmp_path: Path) -> None:
+    (tmp_path / "Broken.kql").write_text(
+        ".create-or-alter function Broken() {\n    Trades | project Prise\n}\n", encoding="utf-8"
+    )
+    with pytest.raises(DefinitionError, match=r"Broken\.kql:2: .*Prise"):
+        asyncio.run(deploy(eventhouse, load_database(DATABASE_FOLDER, tmp_path)))
+    assert asyncio.run(eventhouse.command(".show tables")).records() == []
+
+
+def test_a_changed_function_replaces_the_older_one(eventhouse: Eventhouse, tmp_path: Path) -> None:
+    file = tmp_path / "Answer.kql"
+    for number in (1, 2):
+        file.write_text(f".create-or-alter function Answer() {{ print Value = {number} }}\n", encoding="utf-8")
+        asyncio.run(deploy(eventhouse, load_database(tmp_path)))
+        assert asyncio.run(eventhouse.query("Answer()")).records() == [{"Value": number}]
