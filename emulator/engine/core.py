@@ -23,8 +23,8 @@ from emulator.engine.pipelines import Pipelines
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
 from emulator.engine.view_upkeep import refresh_definition
-from emulator.engine.writer import Job, Writer
-from emulator.errors import EngineFault, EntityNotFound, KustoError
+from emulator.engine.writer import Job, Writer, closed_fault
+from emulator.errors import EngineFault, EntityNotFound
 from emulator.result import ResultTable
 
 DATABASE_FILE = "eventhouse.duckdb"
@@ -90,7 +90,7 @@ class Core:
         """Lend a connection for reading."""
         with self._pool:
             if self._closed.is_set():
-                raise KustoError("The Eventhouse is closed.", "TH_Closed")
+                raise closed_fault()
             idle = self._idle.pop() if self._idle else None
         cursor = self._new_cursor() if idle is None else idle
         try:

@@ -54,6 +54,7 @@ class Writer:
         self._connection = connection
         self._turn = threading.Lock()
         self._waiting: deque[Job] = deque()
+        self._is_closed = False
 
     def change(self, action: Callable[[Transaction], Result]) -> Result:
         """Run an action in a transaction of its own."""
@@ -72,6 +73,7 @@ class Writer:
     def close(self) -> None:
         """Wait for the transaction in progress and close the connection."""
         with self._turn:
+            self._is_closed = True
             self._connection.close()
 
     def _commit_waiting(self) -> None:
@@ -104,6 +106,8 @@ class Writer:
         return None
 
     def _transact(self, action: Callable[[Transaction], Result]) -> Result:
+        if self._is_closed:
+            raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
         self._connection.begin()
@@ -130,6 +134,11 @@ class Writer:
         except duckdb.TransactionException:
             # A failed commit has rolled back already.
             return
+
+
+def closed_fault() -> KustoError:
+    """Return the fault of a request to an Eventhouse that was closed."""
+    return KustoError("The Eventhouse is closed.", "TH_Closed")
 
 
 def _next_version(after: Catalog, before: Catalog) -> Catalog:
