@@ -40,16 +40,16 @@ _FORMATS: dict[IngestFormat, DataFormat] = {
 class RemoteEventhouse:
     """The client seam over HTTP. Queries are concurrent; ingestion runs in threads, since the SDK's client blocks."""
 
-    def __init__(self, connection: KustoConnectionStringBuilder, database: str) -> None:
+    def __init__(self, url: str, database: str) -> None:
         self.database = database
-        self._connection = connection
-        self._queries = KustoClient(connection)
+        self._url = url
+        self._queries = KustoClient(_connection(url, is_async=True))
         self._ingestion: KustoStreamingIngestClient | None = None
 
     @classmethod
     def connect(cls, url: str, database: str) -> "RemoteEventhouse":
         """Connect to a cluster URL, beyond loopback with the machine's Azure identity; needs a running event loop."""
-        return cls(_connection(url), database)
+        return cls(url, database)
 
     async def query(
         self,
@@ -106,7 +106,7 @@ class RemoteEventhouse:
 
     def _ingest(self, data: bytes, properties: IngestionProperties) -> None:
         if self._ingestion is None:
-            self._ingestion = KustoStreamingIngestClient(self._connection)
+            self._ingestion = KustoStreamingIngestClient(_connection(self._url, is_async=False))
         self._ingestion.ingest_from_stream(io.BytesIO(data), properties)
 
 
@@ -140,12 +140,20 @@ def _declared_type(name: str, text: str) -> str:
     )
 
 
-def _connection(url: str) -> KustoConnectionStringBuilder:
+def _connection(url: str, *, is_async: bool) -> KustoConnectionStringBuilder:
     if urlsplit(url).scheme != "https" or _is_loopback(urlsplit(url).hostname or ""):
         return KustoConnectionStringBuilder(url)
+    return KustoConnectionStringBuilder.with_azure_token_credential(url, _credential(is_async=is_async))
+
+
+def _credential(*, is_async: bool) -> object:
+    if is_async:
+        from azure.identity.aio import DefaultAzureCredential as AsyncCredential
+
+        return AsyncCredential()
     from azure.identity import DefaultAzureCredential
 
-    return KustoConnectionStringBuilder.with_azure_token_credential(url, DefaultAzureCredential())
+    return DefaultAzureCredential()
 
 
 def _is_loopback(host: str) -> bool:
