@@ -1,0 +1,87 @@
+"""The trading dates of XNYS, from a table of the weekdays that are none or end early.
+
+The table `xnys.csv` is rendered by `python -m producer.market_time.generate`. Asking beyond it is an error: a guess
+would poll a closed market, or sleep through an open one.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from producer.market_time.session import CLOSING, MARKET_ZONE, OPENING, MarketPhase, Session, new_york
+
+TABLE = Path(__file__).with_name("xnys.csv")
+_DAY = timedelta(days=1)
+SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCalendar:
+    """Trading dates from `first` to `last`; `exceptions` has the closing time of a weekday, or None for a holiday."""
+
+    first: date
+    last: date
+    exceptions: Mapping[date, time | None]
+
+    def session_of(self, day: date) -> Session | None:
+        """Return the session of a date, or None where the market stays closed all day."""
+        if not self.first <= day <= self.last:
+            raise LookupError(
+                f"the calendar of XNYS holds {self.first} to {self.last}, not {day}; "
+                "extend it with python -m producer.market_time.generate"
+            )
+        closing = self.exceptions.get(day, CLOSING)
+        if day.weekday() >= SATURDAY or closing is None:
+            return None
+        return Session(day, new_york(day, OPENING), new_york(day, closing))
+
+    def sessions(self, first: date, last: date) -> Iterator[Session]:
+        """Iterate over the sessions of the dates from `first` to `last`, both included."""
+        day = first
+        while day <= last:
+            if session := self.session_of(day):
+                yield session
+            day += _DAY
+
+    def session_at(self, instant: datetime) -> Session | None:
+        """Return the session of the date that New York's calendar shows at the instant."""
+        return self.session_of(instant.astimezone(MARKET_ZONE).date())
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether the regular session is running."""
+        session = self.session_at(instant)
+        return session is not None and session.opens_at <= instant < session.closes_at
+
+    def makes_prices(self, instant: datetime) -> bool:
+        """Whether the regular session or its closing auction is running."""
+        session = self.session_at(instant)
+        return session is not None and session.covers(instant)
+
+    def in_closing_auction(self, instant: datetime) -> bool:
+        """Whether the instant lies in the window in which a closing auction prints."""
+        session = self.session_at(instant)
+        return session is not None and session.in_closing_auction(instant)
+
+    def phase(self, instant: datetime) -> MarketPhase:
+        """Return the phase that a bar starting at the instant belongs to."""
+        session = self.session_at(instant)
+        return session.phase(instant) if session else MarketPhase.CLOSED
+
+    def next_open(self, instant: datetime) -> datetime:
+        """Return the first opening at or after the instant, in UTC."""
+        day = instant.astimezone(MARKET_ZONE).date()
+        while True:
+            session = self.session_of(day)
+            if session and session.opens_at >= instant:
+                return session.opens_at
+            day += _DAY
+
+
+def load_calendar(table: Path = TABLE) -> MarketCalendar:
+    """Read the table; its first and last rows say which years it holds."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [(date.fromisoformat(row["date"]), row["closes"]) for row in csv.DictReader(file)]
+    exceptions = {day: time.fromisoformat(closes) if closes else None for day, closes in rows}
+    return MarketCalendar(date(rows[0][0].year, 1, 1), date(rows[-1][0].year, 12, 31), exceptions)
