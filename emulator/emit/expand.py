@@ -85,6 +85,6 @@ def _items(sql: Sql, type_: KqlType, *, as_arrays: bool) -> Sql:
     return case(
         (op("=", kind, lit("ARRAY")), try_cast(sql, "JSON[]")),
         (op("=", kind, lit("OBJECT")), try_cast(properties, "JSON[]")),
-        (op("IS DISTINCT FROM", kind, lit("NULL")), ListLiteral((sql,))),
+        (op("<>", kind, lit("NULL")), ListLiteral((sql,))),
         otherwise=cast(ListLiteral(()), f"{duckdb_type(DYNAMIC)}[]"),
     )

@@ -184,13 +184,12 @@ def _round(
     items = [Item(ColumnRef(key, row), key) for key in keys] + [Item(ColumnRef(key, before), key) for key in carried]
     source = JoinRef("INNER", TableRef((name,), before), emission.table(inputs, row), and_(matches))
     layer = _Layer(emission, joined, [*keys, *carried], SubqueryRef(Select(tuple(items), source), joined))
-    outputs = []
-    for k in range(len(steps) - 1, -1, -1):
+    reversed_steps = range(len(steps) - 1, -1, -1)
+    for k in reversed_steps:
         _evaluate(emission, machine, layer, k)
-        if steps[k].output != "none":
-            outputs.append(layer[f"match{k}"])
     element = ColumnRef("e")
-    listed = Cast(ListLiteral(tuple(outputs)), f"{machine.match_type}[]")
+    outputs = tuple(layer[f"match{k}"] for k in reversed_steps if steps[k].output != "none")
+    listed = Cast(ListLiteral(outputs), f"{machine.match_type}[]")
     layer[_MATCHES] = call("list_filter", listed, lambda_("e", is_not_null(element)))
     layer.close()
     return Select(tuple(Item(layer[column], column) for column in columns), layer.source)

@@ -18,6 +18,9 @@ from emulator.sql.ast import Call, ColumnRef, Item, JoinRef, Literal, OrderBy, S
 from emulator.sql.build import TRUE, and_, call, case, cast, is_not_null, lit, op
 from emulator.types import KqlType, Scalar, list_of
 
+# make-series-operator.md: the arrays hold at most 2^20 values.
+_MOST_BINS = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
@@ -119,7 +122,7 @@ def _cells(emission: Emission, plan: MakeSeries, grid: _Grid, keys: tuple[str, .
         (
             *(Item(ColumnRef(key, edges), key) for key in keys),
             # An aggregate in any case: without keys the bounds are one row.
-            Item(call("range", grid.first(low), grid.end(high)), "$bins"),
+            Item(_bin_numbers(grid.first(low), grid.end(high)), "$bins"),
             Item(call("count"), "$count"),
         ),
         emission.table(bins, edges),
@@ -151,6 +154,12 @@ def _cells(emission: Emission, plan: MakeSeries, grid: _Grid, keys: tuple[str, .
         group_by=tuple(Literal(n + 1) for n in range(len(keys))),
         having=op(">", call("count"), lit(0)),
     )
+
+
+def _bin_numbers(first: Sql, end: Sql) -> Sql:
+    too_many = op(">", op("-", end, first), lit(_MOST_BINS))
+    fault = call("error", lit(f"make-series: more than {_MOST_BINS} bins"))
+    return call("range", first, case((too_many, cast(fault, "BIGINT")), otherwise=end))
 
 
 def _arrays(

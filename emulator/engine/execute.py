@@ -15,7 +15,7 @@ from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.emit.context import NOW_PARAMETER, Storage
 from emulator.emit.relations import emit_query
-from emulator.engine.faults import kusto_fault, timeout_fault
+from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.results import fetch, truncation_fault
@@ -151,7 +151,7 @@ def _interrupted_after(cursor: duckdb.DuckDBPyConnection, timeout: timedelta) ->
     timer.start()
     try:
         yield
-    except duckdb.Error as error:
+    except STORAGE_ERRORS as error:
         raise timeout_fault(timeout) if expired.is_set() else kusto_fault(error) from error
     finally:
         timer.cancel()

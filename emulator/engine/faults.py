@@ -3,26 +3,31 @@
 from datetime import timedelta
 
 import duckdb
+import pyarrow as pa
 
 from emulator.errors import EngineFault, KustoError, LimitFault, SemanticFault
 
+# While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
+STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
 
-def kusto_fault(error: duckdb.Error) -> KustoError:
-    """Return the fault for a failed query."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    match error:
-        case duckdb.InterruptException():
+
+def kusto_fault(error: Exception) -> KustoError:
+    """Return the fault for a failed query; DuckDB names the kind of an error at the start of its text."""
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    kind, _, reason = text.partition(" Error: ")
+    match kind:
+        case "INTERRUPT":
             return LimitFault("The query was cancelled", "Aborted")
-        case duckdb.OutOfMemoryException():
+        case "Out of Memory":
             return LimitFault(
                 "The query needs more memory than this Eventhouse may use",
                 "E_RUNAWAY_QUERY",
                 hint="filter or summarize earlier, or narrow the time range",
             )
-        case duckdb.IOException():
+        case "IO":
             return EngineFault(f"Storage failed: {text}", "TH0910")
-        case duckdb.OutOfRangeException() | duckdb.ConversionException() | duckdb.InvalidInputException():
-            return SemanticFault(f"A value cannot be computed: {text}", "SEM0053")
+        case "Out of Range" | "Conversion" | "Invalid Input":
+            return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case _:
             return EngineFault(
                 f"The compiled query was refused by the storage engine: {text}",

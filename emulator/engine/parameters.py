@@ -58,7 +58,7 @@ def _bound(declaration: ParameterDeclaration, sent: Mapping[str, ParameterValue]
 
 def _shown(value: ParameterValue) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - what fits into a message
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _literal(value: str, scalar: Scalar) -> object:

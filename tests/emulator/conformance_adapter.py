@@ -12,7 +12,7 @@ from emulator.binder.plan import Stored
 from emulator.engine.execute import Compiler, execute, prepare_connection
 from emulator.result import ResultTable
 from emulator.sql.ast import From
-from emulator.types import Scalar, TICKS_PER_DAY, TICKS_PER_SECOND
+from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 
 Columns = list[tuple[str, str]]
 Rows = list[list[object]]

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -61,7 +62,7 @@ class Tables(NoEntities):
         return TableRef((stored.identity,), alias)
 
     def run(self, query: str) -> ResultTable:
-        (result,) = execute(compile_query(query, self, self), self.connection.cursor(), now=NOW)
+        (result,) = execute(compile_query(query, self, self), self.connection, now=NOW)
         return result
 
 
@@ -89,6 +90,7 @@ def cases_of(path: Path) -> list[Case]:
     return found
 
 
+@cache
 def load_tables(path: Path) -> Tables:
     tables = Tables()
     prepare = path.read_text(encoding="utf-8").partition("\n== ")[0].partition("-- tables --\n")[2]
