@@ -11,6 +11,7 @@ import duckdb
 from emulator.engine import storage
 from emulator.engine.catalog import Table
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
+from emulator.engine.faults import kusto_fault
 from emulator.engine.pipelines import Pipelines, PolicyStep
 from emulator.engine.transaction import Transaction
 from emulator.engine.view_upkeep import apply_batch
@@ -28,13 +29,13 @@ class Batch:
         transaction: Transaction,
         pipelines: Pipelines,
         database: str,
-        lost: Mapping[tuple[str, str], Failure] | None = None,
+        lost: Mapping[tuple[str, str], Failure],
     ) -> None:
         self._transaction = transaction
         self._connection = transaction.connection
         self._pipelines = pipelines
         self._database = database
-        self._lost = lost or {}
+        self._lost = lost
 
     def add(self, table: Table, rows_query: str, **values: object) -> int:
         """Add the rows of a query, by position in the table's types, and all that follows; return how many they are."""
@@ -90,4 +91,10 @@ class Batch:
 
 
 def _details(error: Exception) -> str:
-    return error.message if isinstance(error, KustoError) else str(error)
+    match error:
+        case KustoError():
+            return error.message
+        case duckdb.Error():
+            return kusto_fault(error).message
+        case _:
+            return str(error)

@@ -109,8 +109,9 @@ class Core:
         """Run a query on the latest committed state."""
         attempt = 1
         while True:
-            snapshot = self.database(database)
-            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), (snapshot.name, snapshot.version))
+            catalog = self.catalog
+            snapshot = find_database(catalog, database)
+            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), (snapshot.name, catalog.version))
             try:
                 with self.cursor() as cursor:
                     return execute(compiled, cursor, properties)

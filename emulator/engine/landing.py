@@ -5,7 +5,6 @@ from itertools import groupby
 import pyarrow as pa
 
 from emulator.engine.batch import Batch
-from emulator.engine.failures import record_failure
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.transaction import Transaction, find_table
 from emulator.engine.writer import Apply, Job, Lost
@@ -25,8 +24,6 @@ def landing(pipelines: Pipelines) -> Apply:
     """Return what adds the rows of jobs to their tables, with all that follows from them."""
 
     def apply(transaction: Transaction, jobs: list[Job], lost: Lost) -> None:
-        for failure in lost.values():
-            record_failure(transaction.connection, failure)
         ordered = sorted(jobs, key=_destination)
         for (database, name), group in groupby(ordered, _destination):
             _land(transaction, Batch(transaction, pipelines, database, lost), database, name, list(group))
@@ -39,10 +36,9 @@ def _land(transaction: Transaction, batch: Batch, database: str, name: str, jobs
     if any(job.schema != table.schema for job in jobs):
         raise TableChanged(f"Table '{name}' was altered during the ingestion.", "TH_TableChanged")
     transaction.connection.register(_LANDING, pa.concat_tables(job.rows for job in jobs))
-    try:
-        batch.add(table, f"SELECT * FROM {identifier(_LANDING)}")  # noqa: S608 - the name is ours
-    finally:
-        transaction.connection.unregister(_LANDING)
+    # On a failure DuckDB forgets the name itself, with the transaction.
+    batch.add(table, f"SELECT * FROM {identifier(_LANDING)}")  # noqa: S608 - the name is ours
+    transaction.connection.unregister(_LANDING)
 
 
 def _destination(job: Job) -> tuple[str, str]:

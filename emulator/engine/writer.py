@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from emulator.engine import catalog_store
 from emulator.engine.catalog import Catalog
-from emulator.engine.failures import Failure, PolicyAborted
+from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.transaction import Transaction
 from emulator.errors import KustoError
@@ -61,6 +61,11 @@ class Writer:
         with self._turn:
             return self._transact(action)
 
+    def change_rows(self, action: Callable[[Transaction, Lost], Result]) -> Result:
+        """Run an action that adds rows: again without the policies that fail and are not transactional."""
+        with self._turn:
+            return self._transact_rows(action)
+
     def add(self, job: Job) -> None:
         """Commit a job, together with those that wait beside it; raises what the job itself failed with."""
         self._waiting.append(job)
@@ -90,20 +95,28 @@ class Writer:
             job.is_done = True
 
     def _try(self, group: list[Job]) -> Exception | None:
-        lost: Lost = {}
-        while True:
-            try:
-                self._transact(lambda transaction: self._apply(transaction, group, lost))
-            except PolicyAborted as aborted:
-                # The source keeps its rows; the next attempt leaves the policy out and records why.
-                lost[aborted.policy] = aborted.failure
-            except KustoError as error:
-                return error
-            else:
-                break
+        try:
+            self._transact_rows(lambda transaction, lost: self._apply(transaction, group, lost))
+        except KustoError as error:
+            return error
         for job in group:
             job.is_done = True
         return None
+
+    def _transact_rows(self, action: Callable[[Transaction, Lost], Result]) -> Result:
+        lost: Lost = {}
+
+        def attempt(transaction: Transaction) -> Result:
+            for failure in lost.values():
+                record_failure(transaction.connection, failure)
+            return action(transaction, lost)
+
+        while True:
+            try:
+                return self._transact(attempt)
+            except PolicyAborted as aborted:
+                # The source keeps its rows; the next attempt leaves the policy out and records why.
+                lost[aborted.policy] = aborted.failure
 
     def _transact(self, action: Callable[[Transaction], Result]) -> Result:
         if self._is_closed:

@@ -110,7 +110,9 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.IngestFromStorage():
             raise UnsupportedFault(".ingest from storage", span=command.span)
         case syntax.IngestFromQuery():
-            return core.writer.change(lambda transaction: ingest.ingest_from_query(core, transaction, name, command))
+            return core.writer.change_rows(
+                lambda transaction, lost: ingest.ingest_from_query(core, transaction, name, command, lost)
+            )
         case syntax.CreateDatabase():
             return core.writer.change(lambda transaction: databases.create_database(transaction, command))
         case syntax.DropDatabase():

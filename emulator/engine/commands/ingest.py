@@ -14,6 +14,7 @@ from emulator.engine.core import Core
 from emulator.engine.database import Entities
 from emulator.engine.storage import DuckStorage, clear_table
 from emulator.engine.transaction import Transaction
+from emulator.engine.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text
@@ -39,7 +40,9 @@ def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTab
     return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
 
 
-def ingest_from_query(core: Core, transaction: Transaction, database: str, command: IngestFromQuery) -> ResultTable:
+def ingest_from_query(
+    core: Core, transaction: Transaction, database: str, command: IngestFromQuery, lost: Lost
+) -> ResultTable:
     """Run `.set`, `.append`, `.set-or-append` or `.set-or-replace`: by position, in the transaction of the command."""
     snapshot = transaction.database(database)
     plan = bind_single(command.query, Entities(snapshot))
@@ -66,7 +69,7 @@ def ingest_from_query(core: Core, transaction: Transaction, database: str, comma
         transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
         clear_table(transaction.connection, table.relation)
         rows_query, values = 'SELECT * FROM "$replacement"', {}
-    count = Batch(transaction, core.pipelines, database).add(table, rows_query, **values)
+    count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, **values)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
 
 

@@ -70,7 +70,7 @@ def rows(eventhouse: Eventhouse, query: str) -> list[dict[str, object]]:
 def test_everything_is_there_after_closing(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path, database="Market")
     eventhouse.command('.create table T (A: int, B: dynamic) with (folder = "f", docstring = "d")')
-    eventhouse.command(".create table T ingestion json mapping 'm' '[{\"column\": \"A\", \"path\": \"$.a\"}]'")
+    eventhouse.command('.create table T ingestion json mapping \'m\' \'[{"column": "A", "path": "$.a"}]\'')
     eventhouse.command(".alter table T policy caching hot = 3d")
     eventhouse.command(".create function with (docstring = 'f') F(x: int = 1) { T | where A == x }")
     eventhouse.command(".create materialized-view V on table T { T | summarize count(), make_set(A) by tostring(B) }")

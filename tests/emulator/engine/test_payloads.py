@@ -1,0 +1,144 @@
+"""Payloads in Parquet and compressed ones; what a bad payload leaves behind."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from emulator import Eventhouse
+from emulator.errors import IngestionFault
+from tests.emulator.engine.payloads import parquet
+
+COLUMNS = (
+    "A: long, B: string, C: real, D: bool, E: datetime, F: timespan, G: decimal, H: dynamic, I: guid, J: int,"
+    " K: datetime"
+)
+
+
+@pytest.fixture
+def eventhouse() -> Iterator[Eventhouse]:
+    opened = Eventhouse.open(None)
+    opened.command(f".create table T ({COLUMNS})")
+    yield opened
+    opened.close()
+
+
+def rows(eventhouse: Eventhouse, query: str = "T") -> list[tuple[object, ...]]:
+    return list(eventhouse.query(query)[0].rows())
+
+
+def test_parquet_columns_by_name_whatever_their_arrow_type(eventhouse: Eventhouse) -> None:
+    data = parquet(
+        {
+            "K": pa.array([date(2026, 1, 2), None]),
+            "J": pa.array([7, None], pa.int16()),
+            "I": pa.array(["74be27de-1e4e-49d9-b579-fe0b331d3642", "none"]),
+            "H": pa.array([{"x": [1, 2]}, None]),
+            "G": pa.array([Decimal("1.25"), None]),
+            "F": pa.array([timedelta(seconds=1.5), None], pa.duration("ms")),
+            "E": pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC), None], pa.timestamp("ns", "America/New_York")),
+            "D": pa.array([True, None]),
+            "C": pa.array([1.5, None], pa.float32()),
+            "B": pa.array(["x", None]).dictionary_encode(),
+            "A": pa.array([2**40, None], pa.uint64()),
+            "Z": pa.array([1, 2]),
+        }
+    )
+    assert eventhouse.ingest("T", data, format="parquet") == 2
+    guid = "74be27de-1e4e-49d9-b579-fe0b331d3642"
+    dynamic = '{"x":[1,2]}'
+    first = (2**40, "x", 1.5, True, datetime(2026, 1, 2, 3), 15_000_000, Decimal("1.25"), dynamic, guid, 7)  # noqa: DTZ001
+    assert rows(eventhouse) == [
+        (*first, datetime(2026, 1, 2)),  # noqa: DTZ001 - results are naive UTC
+        (None, "", *[None] * 9),
+    ]
+
+
+def test_parquet_values_convert_to_the_column(eventhouse: Eventhouse) -> None:
+    data = parquet(
+        {
+            "A": pa.array(["12", "x"]),
+            "B": pa.array([5, None]),
+            "C": pa.array([3, 4]),
+            "E": pa.array(["2026-01-02T03:00:00", "never"]),
+            "F": pa.array([time(1, 2, 3), None], pa.time32("s")),
+            "J": pa.array([2.9, 1e300]),
+        }
+    )
+    eventhouse.ingest("T", data, format="parquet")
+    found = rows(eventhouse, "T | project A, B, C, tostring(E), tostring(F)")
+    assert found == [(12, "5", 3.0, "2026-01-02T03:00:00.0000000Z", "01:02:03"), (None, "", 4.0, "", "")]
+
+
+def test_a_mapping_renames_parquet_columns(eventhouse: Eventhouse) -> None:
+    eventhouse.command(
+        """.create table T ingestion parquet mapping "m"
+        '[{"column": "A", "Properties": {"Path": "$.a"}}, {"column": "B", "Properties": {"Field": "b"}},'
+        ' {"column": "E", "Properties": {"Path": "$.t", "Transform": "DateTimeFromUnixNanoseconds"}}]'"""
+    )
+    data = parquet({"a": pa.array([1]), "b": pa.array(["x"]), "t": pa.array([1_767_323_045_678_901_234])})
+    eventhouse.ingest("T", data, format="parquet", mapping="m")
+    found = rows(eventhouse, "T | project A, B, tostring(E)")
+    assert found == [(1, "x", "2026-01-02T03:04:05.6789010Z")]
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1 and then nothing", parquet({"A": pa.array([1])})[:-9]])
+def test_a_damaged_parquet_file_is_refused(eventhouse: Eventhouse, data: bytes) -> None:
+    with pytest.raises(IngestionFault, match="not a readable Parquet file"):
+        eventhouse.ingest("T", data, format="parquet")
+    assert rows(eventhouse) == []
+
+
+def test_a_parquet_file_without_rows_or_known_columns(eventhouse: Eventhouse) -> None:
+    assert eventhouse.ingest("T", parquet({"A": pa.array([], pa.int64())}), format="parquet") == 0
+    assert eventhouse.ingest("T", parquet({"Other": pa.array([1, 2])}), format="parquet") == 2
+    assert rows(eventhouse, "T | project A, B") == [(None, ""), (None, "")]
+
+
+def zipped(*files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number, data in enumerate(files):
+            archive.writestr(f"{number}.json", data)
+    return buffer.getvalue()
+
+
+LINE = b'{"A": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(LINE), gzip.compress(LINE[:4]) + gzip.compress(LINE[4:]), zipped(LINE)],
+    ids=["gz", "parts", "zip"],
+)
+def test_compression_is_seen_in_the_bytes(eventhouse: Eventhouse, data: bytes) -> None:
+    assert eventhouse.ingest("T", data, format="json") == 1
+    assert rows(eventhouse, "T | project A") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (gzip.compress(LINE)[:-4], "damaged"),
+        (zipped(LINE)[:-30], "damaged"),
+        (zipped(LINE, LINE), "holds 2 files"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_damaged_payload_is_refused(eventhouse: Eventhouse, data: bytes, problem: str) -> None:
+    with pytest.raises(IngestionFault, match=problem):
+        eventhouse.ingest("T", data, format="json")
+    with pytest.raises(IngestionFault, match=problem):
+        eventhouse.ingest("T", data, format="csv")
+    assert rows(eventhouse) == []
+
+
+def test_a_byte_order_mark_is_no_data(eventhouse: Eventhouse) -> None:
+    eventhouse.ingest("T", b"\xef\xbb\xbf" + LINE, format="json")
+    eventhouse.ingest("T", b"\xef\xbb\xbf2,x", format="csv")
+    assert rows(eventhouse, "T | project A | sort by A asc") == [(1,), (2,)]
