@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from emulator.binder.bind_functions import bind_user_scalar
 from emulator.binder.bind_special import SPECIAL_FORMS
-from emulator.binder.calls import aggregate_calls, call_function, converted_arguments
+from emulator.binder.calls import aggregate_calls, call_function, converted_arguments, refuse_dynamic
 from emulator.binder.conversion import convert
-from emulator.binder.expression import AggregateCall, BoundExpression, WindowCall
+from emulator.binder.expression import AggregateCall, BoundExpression, FunctionCall, WindowCall
 from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function, unsupported
 from emulator.binder.known_functions import NOT_BUILT
 from emulator.binder.scope import Environment, FunctionBinding, Rows
@@ -46,6 +46,9 @@ def _bind_function(call: Call, environment: Environment, rows: Rows) -> BoundExp
         arguments = arguments[:-1]
     bound = bind_arguments(arguments, environment, rows)
     result = call_function(call.name.text, bound, call.span, environment, call.name.span)
+    if isinstance(result, FunctionCall):
+        targets = tuple(argument.type for argument in result.arguments)
+        refuse_dynamic(call.name.text, result.signature.parameters, bound, targets)
     return result if converts_to is None else convert(result, converts_to)
 
 
@@ -114,6 +117,7 @@ def _bind_window(call: Call, environment: Environment, rows: Rows) -> BoundExpre
     types = tuple(argument.type for argument in arguments)
     spans = tuple(argument.span for argument in arguments)
     signature, targets = resolve(name, function.signatures, types, spans, call.span)
+    refuse_dynamic(name, signature.parameters, arguments, targets)
     converted = converted_arguments(name, signature.parameters, arguments, targets)
     result = signature.result_type(tuple(argument.type for argument in converted))
     return WindowCall(function, signature, converted, result, call.span)

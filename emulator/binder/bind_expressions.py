@@ -13,6 +13,7 @@ from emulator.binder.faults import not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Aggregate
 from emulator.binder.scope import Environment, FunctionBinding, Relation, Rows, ScalarBinding, TabularBinding
 from emulator.binder.tabular_names import as_pipeline, is_tabular_expression
+from emulator.errors import SemanticFault
 from emulator.syntax.expressions import (
     Between,
     Binary,
@@ -61,7 +62,9 @@ def bind_expression(  # noqa: C901 - one arm per kind of node
         case Path():
             return _bind_path(node, environment, rows)
         case Index():
-            operand = plain_or_list(environment.expression(node.operand, rows))
+            operand = environment.expression(node.operand, rows)
+            if operand.type.scalar is not Scalar.DYNAMIC:
+                raise _no_members(operand, f"[{environment.expression(node.index, rows).type}]", node.span)
             index = environment.expression(node.index, rows)
             return call_function("[]", (operand, index), node.span, environment)
         case NamedArgument(span=span):
@@ -74,9 +77,9 @@ def bind_expression(  # noqa: C901 - one arm per kind of node
             assert_never(node)
 
 
-def plain_or_list(expression: BoundExpression) -> BoundExpression:
-    """Return an operand of a member access as a dynamic value."""
-    return expression if expression.type.scalar is Scalar.DYNAMIC else convert(expression, DYNAMIC)
+def _no_members(operand: BoundExpression, access: str, span: Span) -> SemanticFault:
+    hint = "parse text with parse_json(…) first" if operand.type == STRING else ""
+    return not_allowed(f"{operand.type} values have no members: '{access}' needs a dynamic value", span, hint)
 
 
 def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpression:
@@ -253,9 +256,6 @@ def _bind_path(node: Path, environment: Environment, rows: Rows) -> BoundExpress
             return ColumnReference(f"{owner}.{column.name}", column.type, node.span)
     operand = environment.expression(node.operand, rows)
     if operand.type.scalar is not Scalar.DYNAMIC:
-        raise not_allowed(
-            f"{operand.type} values have no members: '.{node.member.text}' needs a dynamic value", node.span,
-            "parse text with parse_json(…) first" if operand.type == STRING else "",
-        )  # fmt: skip
+        raise _no_members(operand, f".{node.member.text}", node.span)
     key = Constant(node.member.text, STRING, node.member.span)
     return call_function("[]", (plain(operand), key), node.span, environment)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from emulator.binder.constants import folded, is_row_independent
 from emulator.binder.conversion import convert
-from emulator.binder.expression import AggregateCall, BoundExpression, FunctionCall
+from emulator.binder.expression import AggregateCall, BoundExpression, Constant, FunctionCall
 from emulator.binder.faults import BAD_VALUE, unknown_function
 from emulator.binder.scope import Environment
 from emulator.errors import SemanticFault
 from emulator.functions.function import Aggregate, Parameter
 from emulator.functions.overloads import parameters_for, resolve
 from emulator.text import NOWHERE, Span
-from emulator.types import KqlType
+from emulator.types import DYNAMIC, KqlType, Scalar
 
 
 def call_function(
@@ -27,6 +27,27 @@ def call_function(
     converted = converted_arguments(name, signature.parameters, arguments, targets)
     result = signature.result_type(tuple(argument.type for argument in converted))
     return FunctionCall(function, signature, converted, result, span)
+
+
+def refuse_dynamic(
+    name: str,
+    parameters: tuple[Parameter, ...],
+    arguments: Sequence[BoundExpression],
+    targets: Sequence[KqlType],
+) -> None:
+    """Raise where a named function would read a dynamic value as anything but text: the query must say as what."""
+    given = next(parameters_for(parameters, len(arguments)))
+    for position, (parameter, argument, target) in enumerate(zip(given, arguments, targets, strict=True)):
+        if argument.type != DYNAMIC or (isinstance(argument, Constant) and argument.value is None):
+            continue
+        is_text = target.scalar is Scalar.STRING and parameter.types <= {Scalar.STRING}
+        if target.scalar is not Scalar.DYNAMIC and not is_text:
+            raise SemanticFault(
+                f"{name}(): argument #{position + 1} is of type dynamic, which is not converted implicitly",
+                "SEM0237",
+                argument.span,
+                f"convert it, for example with to{target}(…)",
+            )
 
 
 def converted_arguments(
@@ -61,6 +82,7 @@ def aggregate_calls(
     types = tuple(argument.type for argument in arguments)
     spans = tuple(argument.span for argument in arguments)
     signature, targets = resolve(aggregate.name, aggregate.signatures, types, spans, span)
+    refuse_dynamic(aggregate.name, signature.parameters, arguments, targets)
     converted = converted_arguments(aggregate.name, signature.parameters, arguments, targets)
     results = signature.result_types(tuple(argument.type for argument in converted))
     return tuple(

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from emulator.binder.constants import folded, is_row_independent
 from emulator.binder.conversion import require
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
-from emulator.binder.faults import bad_value, duplicate_name, not_allowed, unresolved_column
+from emulator.binder.faults import bad_value, duplicate_name, not_allowed, unresolved_column, wrong_type
 from emulator.binder.plan import Filter, Limit, Plan, Values
 from emulator.binder.projections import NamedExpression, bind_projection, project, references, select
 from emulator.binder.result_names import ColumnNames
@@ -16,7 +16,7 @@ from emulator.binder.walk import staged
 from emulator.syntax import operators as syntax
 from emulator.syntax.expressions import Expression, Name
 from emulator.text import Span
-from emulator.types import BOOL, INT, LONG, STRING, Column, Scalar, Schema
+from emulator.types import INT, LONG, STRING, Column, Scalar, Schema
 
 # getschema-operator.md: the .NET type of each column type.
 _NET_TYPES = {
@@ -36,7 +36,9 @@ _NET_TYPES = {
 def bind_where(node: syntax.Where, relation: Relation, environment: Environment) -> Plan:
     """Bind `where`."""
     rows = Rows.of(relation, "where")
-    predicate = require(environment.expression(node.predicate, rows), BOOL, "where", "the condition")
+    predicate = environment.expression(node.predicate, rows)
+    if predicate.type.scalar is not Scalar.BOOL:
+        raise wrong_type("where", "the condition", "of type bool", predicate.type, predicate.span)
     return filtered(relation.plan, predicate, node.span)
 
 
