@@ -44,9 +44,9 @@ def bind_projection(projection: Projection, environment: Environment, rows: Rows
             )
             for index, (name, expression) in enumerate(outputs)
         ]
+    expression = environment.expression(projection.expression, rows)
     if len(written) > 1:
         raise not_allowed("several names need a function with several outputs", projection.span)
-    expression = environment.expression(projection.expression, rows)
     if written:
         return [NamedExpression(written[0].text, expression, True, projection.span)]
     name = column_name(projection.expression, environment)
