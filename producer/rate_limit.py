@@ -1,6 +1,8 @@
-"""Request spacing, and a breaker that keeps away from a provider for a while after it said no."""
+"""Request spacing, quotas, and a breaker that keeps away from a provider for a while after it said no."""
 
 import asyncio
+from collections import deque
+from dataclasses import dataclass
 
 from producer.clock import Clock
 from producer.errors import Blocked, ProducerError, RateLimited
@@ -22,6 +24,33 @@ class RateLimiter:
             if wait > 0:
                 await self._clock.sleep(wait)
             self._next = max(self._next, self._clock.monotonic()) + self._interval
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many requests a provider allows within any stretch of so many seconds."""
+
+    count: int
+    seconds: float
+
+
+class QuotaKeeper:
+    """Counts requests against quotas, so that a provider need not refuse what is known to be too much."""
+
+    def __init__(self, source: str, quotas: tuple[Quota, ...], clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self._taken: list[tuple[Quota, deque[float]]] = [(quota, deque(maxlen=quota.count)) for quota in quotas]
+
+    def take(self) -> None:
+        """Count one request, or raise `RateLimited` with the time until there is room for it."""
+        now = self._clock.monotonic()
+        for quota, taken in self._taken:
+            if len(taken) == quota.count and (left := taken[0] + quota.seconds - now) > 0:
+                message = f"the quota of {quota.count} requests in {quota.seconds:.0f} s is used up, nothing was sent"
+                raise RateLimited(message, source=self._source, retry_after=left)
+        for _, taken in self._taken:
+            taken.append(now)
 
 
 class CoolDown:

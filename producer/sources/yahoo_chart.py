@@ -10,21 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from producer.adjustment import SplitSteps
 from producer.errors import BadData, Blocked, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.market_time import MarketCalendar
 from producer.model import ActionKind, Bar, CorporateAction
 from producer.quotes import Quote
+from producer.sources.facts import Json, epoch, json_object, mapping, number, read_answer, sequence, text_of, whole
 
 SOURCE = "yahoo"
-Json = dict[str, object]
 
 # Two digits beyond what is shown keep sub-cent prices and drop what single precision added.
 _EXTRA_DIGITS = 2
 _DIVIDEND_DIGITS = 6
 _MINUTE = timedelta(minutes=1)
-_OPENING, _CLOSING = time(9, 30), time(16)
 _EVENTS: tuple[tuple[str, ActionKind], ...] = (("splits", "split"), ("dividends", "dividend"))
 
 
@@ -74,7 +72,7 @@ def classify(status: int, text: str, retry_after: float | None = None) -> Produc
 
     Refusals come as plain text under any status, and errors of the API inside JSON, so the body is read first.
     """
-    body = _json(text)
+    body = json_object(text)
     if body is None:
         return _text_error(status, text, retry_after)
     error = _api_error(body)
@@ -128,34 +126,35 @@ def _named_error(code: str, description: str) -> ProducerError:
 
 def parse_chart(text: str, received_at: datetime) -> Chart:
     """Read a chart answer; a fact that is missing or of the wrong kind is `BadData`."""
-    try:
-        result = _mapping(_list(_mapping(orjson.loads(text), "chart"), "result")[0])
-        meta = _mapping(result, "meta")
-        zone = ZoneInfo(_text(meta, "exchangeTimezoneName"))
-        regular = _mapping(_mapping(meta, "currentTradingPeriod"), "regular")
-        last_trade = _instant(meta, "regularMarketTime")
-        symbol = _text(meta, "symbol").upper()
-        digits = int(_number(meta, "priceHint")) + _EXTRA_DIGITS
-        return Chart(
+    return read_answer(SOURCE, text, lambda body: _chart(body, received_at))
+
+
+def _chart(body: object, received_at: datetime) -> Chart:
+    result = mapping(sequence(mapping(body, "chart"), "result")[0])
+    meta = mapping(result, "meta")
+    zone = ZoneInfo(text_of(meta, "exchangeTimezoneName"))
+    regular = mapping(mapping(meta, "currentTradingPeriod"), "regular")
+    last_trade = epoch(meta, "regularMarketTime")
+    symbol = text_of(meta, "symbol").upper()
+    digits = int(number(meta, "priceHint")) + _EXTRA_DIGITS
+    return Chart(
+        symbol=symbol,
+        zone=zone,
+        digits=digits,
+        granularity=text_of(meta, "dataGranularity"),
+        session=Session(epoch(regular, "start"), epoch(regular, "end"), last_trade),
+        quote=Quote(
             symbol=symbol,
-            zone=zone,
-            digits=digits,
-            granularity=_text(meta, "dataGranularity"),
-            session=Session(_instant(regular, "start"), _instant(regular, "end"), last_trade),
-            quote=Quote(
-                symbol=symbol,
-                timestamp=last_trade,
-                trading_date=last_trade.astimezone(zone).date(),
-                price=round(_number(meta, "regularMarketPrice"), digits),
-                day_volume=_number(meta, "regularMarketVolume"),
-                venue=_text(meta, "exchangeName"),
-            ),
-            rows=_rows(result),
-            actions=_actions(result, symbol, zone, received_at),
-            received_at=received_at,
-        )
-    except (LookupError, TypeError, ValueError) as error:
-        raise BadData(f"a chart of another shape: {type(error).__name__}: {error}", source=SOURCE) from error
+            timestamp=last_trade,
+            trading_date=last_trade.astimezone(zone).date(),
+            price=round(number(meta, "regularMarketPrice"), digits),
+            day_volume=number(meta, "regularMarketVolume"),
+            venue=text_of(meta, "exchangeName"),
+        ),
+        rows=_rows(result),
+        actions=_actions(result, symbol, zone, received_at),
+        received_at=received_at,
+    )
 
 
 def daily_bars(chart: Chart, splits: SplitSteps, start: date, end: date) -> tuple[Bar, ...]:
@@ -174,7 +173,9 @@ def daily_bars(chart: Chart, splits: SplitSteps, start: date, end: date) -> tupl
     return tuple(bars.values())
 
 
-def minute_bars(chart: Chart, splits: SplitSteps, start: datetime, end: datetime) -> tuple[Bar, ...]:
+def minute_bars(
+    chart: Chart, splits: SplitSteps, start: datetime, end: datetime, calendar: MarketCalendar
+) -> tuple[Bar, ...]:
     """Return raw one-minute bars of regular sessions that start in `[start, end)` and are complete.
 
     The minute that is still running, rows beside the grid and rows outside the session come unasked and are dropped.
@@ -182,10 +183,10 @@ def minute_bars(chart: Chart, splits: SplitSteps, start: datetime, end: datetime
     _check_granularity(chart, "1m")
     bars = {}
     for row in chart.rows:
-        local = row.timestamp.astimezone(chart.zone)
         is_whole = row.timestamp.second == 0 and row.timestamp + _MINUTE <= chart.received_at
-        if start <= row.timestamp < end and is_whole and _OPENING <= local.time() < _CLOSING:
-            bars[row.timestamp] = _raw_bar(chart, row, row.timestamp, splits.factor(local.date()))
+        if start <= row.timestamp < end and is_whole and calendar.is_open(row.timestamp):
+            day = row.timestamp.astimezone(chart.zone).date()
+            bars[row.timestamp] = _raw_bar(chart, row, row.timestamp, splits.factor(day))
     return tuple(bars.values())
 
 
@@ -219,13 +220,16 @@ def _raw_bar(chart: Chart, row: Row, label: datetime, factor: float) -> Bar:
 def _rows(result: Json) -> tuple[Row, ...]:
     if "timestamp" not in result:
         return ()
-    quote = _mapping(_list(_mapping(result, "indicators"), "quote")[0])
-    series = [_list(result, "timestamp"), *(_list(quote, name) for name in ("open", "high", "low", "close", "volume"))]
+    quote = mapping(sequence(mapping(result, "indicators"), "quote")[0])
+    series = [
+        sequence(result, "timestamp"),
+        *(sequence(quote, name) for name in ("open", "high", "low", "close", "volume")),
+    ]
     rows = []
     for stamp, *values in zip(*series, strict=True):
         numbers = [value for value in values if isinstance(value, int | float)]
         if len(numbers) == len(values):
-            rows.append(Row(datetime.fromtimestamp(_whole(stamp), UTC), *numbers))
+            rows.append(Row(datetime.fromtimestamp(whole(stamp), UTC), *numbers))
     return tuple(rows)
 
 
@@ -235,57 +239,10 @@ def _actions(result: Json, symbol: str, zone: ZoneInfo, received_at: datetime) -
         return ()
     actions = []
     for name, kind in _EVENTS:
-        for event in _mapping(events, name).values() if name in events else ():
-            fact = _mapping(event)
-            day = _instant(fact, "date").astimezone(zone).date()
+        for event in mapping(events, name).values() if name in events else ():
+            fact = mapping(event)
+            day = epoch(fact, "date").astimezone(zone).date()
             is_split = kind == "split"
-            value = _number(fact, "numerator") / _number(fact, "denominator") if is_split else _number(fact, "amount")
+            value = number(fact, "numerator") / number(fact, "denominator") if is_split else number(fact, "amount")
             actions.append(CorporateAction(symbol, day, kind, value, SOURCE, received_at))
     return tuple(sorted(actions, key=lambda action: (action.ex_date, action.kind)))
-
-
-def _json(text: str) -> Json | None:
-    try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _mapping(value: object, key: str | None = None) -> Json:
-    if key is not None:
-        value = _mapping(value)[key]
-    if not isinstance(value, dict):
-        raise TypeError(f"{key or 'value'} is no object")
-    return value
-
-
-def _list(mapping: Json, key: str) -> list[object]:
-    value = mapping[key]
-    if not isinstance(value, list):
-        raise TypeError(f"{key} is no list")
-    return value
-
-
-def _text(mapping: Json, key: str) -> str:
-    value = mapping[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is no text")
-    return value
-
-
-def _number(mapping: Json, key: str) -> float:
-    value = mapping[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{key} is no number")
-    return value
-
-
-def _instant(mapping: Json, key: str) -> datetime:
-    return datetime.fromtimestamp(_number(mapping, key), UTC)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError("a timestamp is no whole number")
-    return value

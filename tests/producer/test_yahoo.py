@@ -167,12 +167,6 @@ async def test_polled_quotes_become_trades_of_the_growth_in_volume(network: resp
     assert clock.slept.count(60.0) == 2
 
 
-async def test_a_closed_market_is_polled_rarely(clock: ManualClock, network: respx.MockRouter) -> None:
-    network.get(f"{URL}/AAPL").side_effect = [answer(270.0, 1000), answer(270.5, 1600, 60)]
-    await clock.finish(take(source(clock), 2))
-    assert 900.0 in clock.slept
-
-
 async def test_an_unknown_symbol_does_not_stop_the_others(clock: ManualClock, network: respx.MockRouter) -> None:
     unknown = network.get(f"{URL}/NOPE").respond(404, json=orjson.loads(payload("yahoo_errors.json"))["404_chart"])
     network.get(f"{URL}/AAPL").side_effect = [answer(270.0, 1000), answer(270.5, 1600, 60)]

@@ -7,11 +7,13 @@ import pytest
 
 from producer.adjustment import NO_SPLITS, SplitSteps, split_steps
 from producer.errors import BadData, Blocked, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.market_time import load_calendar
 from producer.model import CorporateAction
 from producer.sources.yahoo_chart import classify, daily_bars, minute_bars, parse_chart, raw_actions
 from tests.producer.shared import payload
 
 NOW = datetime(2025, 10, 29, 21, 0, tzinfo=UTC)
+CALENDAR = load_calendar()
 FOREVER = (date(1990, 1, 1), date(2100, 1, 1))
 
 
@@ -77,7 +79,10 @@ def test_dividends_are_told_per_share_of_their_day() -> None:
 def test_a_window_without_trading_is_an_answer_without_rows() -> None:
     chart = parse_chart(payload("yahoo_chart_v8_1m_weekend_empty.json"), NOW)
     assert chart.rows == ()
-    assert minute_bars(chart, NO_SPLITS, datetime(2025, 2, 15, tzinfo=UTC), datetime(2025, 2, 17, tzinfo=UTC)) == ()
+    assert (
+        minute_bars(chart, NO_SPLITS, datetime(2025, 2, 15, tzinfo=UTC), datetime(2025, 2, 17, tzinfo=UTC), CALENDAR)
+        == ()
+    )
 
 
 def test_a_quote_comes_from_the_meta_part() -> None:
@@ -103,7 +108,7 @@ def minute_answer(rows: list[tuple[str, float | None, int | None]], granularity:
 def minutes(rows: list[tuple[str, float | None, int | None]], now: str = "22:00:00") -> list[str]:
     chart = parse_chart(minute_answer(rows), datetime.fromisoformat(f"2025-02-14T{now}+00:00"))
     start, end = datetime(2025, 2, 14, tzinfo=UTC), datetime(2025, 2, 14, 20, 0, tzinfo=UTC)
-    return [bar.timestamp.strftime("%H:%M:%S") for bar in minute_bars(chart, NO_SPLITS, start, end)]
+    return [bar.timestamp.strftime("%H:%M:%S") for bar in minute_bars(chart, NO_SPLITS, start, end, CALENDAR)]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_minutes_that_are_not_whole_or_not_asked_for_are_dropped(
 def test_longer_bars_than_asked_for_are_refused() -> None:
     chart = parse_chart(minute_answer([("14:30:00", 1.0, 5)], "5m"), NOW)
     with pytest.raises(BadData, match="asked for bars of 1m, found 5m"):
-        minute_bars(chart, NO_SPLITS, datetime(2025, 2, 14, tzinfo=UTC), NOW)
+        minute_bars(chart, NO_SPLITS, datetime(2025, 2, 14, tzinfo=UTC), NOW, CALENDAR)
 
 
 @pytest.mark.parametrize(
