@@ -218,8 +218,8 @@ def _row(values: tuple[Sql, ...]) -> Sql:
 def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
     """Emit one column of the row with the best ordering value.
 
-    The aggregates of all columns see the rows in one order and decide ties alike, so that the columns are of one row. Where
-    every ordering value of a group is null, that is the first row.
+    The aggregates of all columns see the rows in one order and decide ties alike, so that the columns are of one
+    row. Where every ordering value of a group is null, that is the first row.
     """
     ordering, value = operands[0].sql, operands[output].sql
     if output == 0:
@@ -390,7 +390,7 @@ AGGREGATES: tuple[Aggregate, ...] = (
     _take_any("take_any", "", False),
     _take_any("take_anyif", "", True),
     _take_any("any", "any", False),
-    _take_any("anyif", "any", True),
+    _take_any("anyif", "anyif", True),
     _dcount("dcount", False),
     _dcount("dcountif", True),
     _dcount("count_distinct", False, accuracy=False),

@@ -413,4 +413,20 @@ ARRAYS: tuple[Function, ...] = (
         lambda a, b: call("kql_except", a, b),
         "[1]",
     ),
+    simple(
+        "set_equals",
+        "Whether two arrays hold the same items.",
+        (param("set1", DYNAMICS), param("set2", DYNAMICS)),
+        BOOL,
+        lambda o: call("kql_same_items", as_list(o[0], Scalar.DYNAMIC), as_list(o[1], Scalar.DYNAMIC)),
+        ("print set_equals(dynamic([1, 2, 2]), dynamic([2, 1]))", "True"),
+    ),
+    simple(
+        "jaccard_index",
+        "How many distinct items two arrays share, as a part of all distinct items.",
+        (param("set1", DYNAMICS), param("set2", DYNAMICS)),
+        REAL,
+        lambda o: call("kql_jaccard", as_list(o[0], Scalar.DYNAMIC), as_list(o[1], Scalar.DYNAMIC)),
+        ("print jaccard_index(dynamic([1, 2, 3]), dynamic([1, 2, 3, 4]))", "0.75"),
+    ),
 )

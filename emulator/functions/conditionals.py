@@ -3,7 +3,20 @@
 from emulator.functions.function import Function, Operand, Signature
 from emulator.functions.overloads import same_type
 from emulator.functions.physical import as_text
-from emulator.functions.shorthand import BOOLS, REALS, all_positions, param, repeated, simple, unary, widest
+from emulator.functions.shorthand import (
+    BOOLS,
+    DATETIMES,
+    NUMBERS,
+    REALS,
+    TEXT,
+    TIMESPANS,
+    all_positions,
+    param,
+    repeated,
+    simple,
+    unary,
+    widest,
+)
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, FALSE, TRUE, call, case, coalesce, is_not_null, is_null, not_, op
 from emulator.types import BOOL, KqlType, Scalar
@@ -63,6 +76,9 @@ def _is_not_empty(operands: tuple[Operand, ...]) -> Sql:
     return is_not_null(operands[0].sql)
 
 
+_ORDERED = NUMBERS | DATETIMES | TIMESPANS | TEXT | BOOLS
+
+
 def _extreme(name: str, function: str, example: tuple[str, str]) -> Function:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         return call(function, *(operand.sql for operand in operands))
@@ -70,7 +86,7 @@ def _extreme(name: str, function: str, example: tuple[str, str]) -> Function:
     return Function(
         name,
         f"The {'largest' if function == 'greatest' else 'smallest'} of the values that are not null.",
-        (Signature((param("first"), repeated("next")), widest, emit, unify=all_positions),),
+        (Signature((param("first", _ORDERED), repeated("next", _ORDERED)), widest, emit, unify=all_positions),),
         example=example,
     )
 

@@ -5,9 +5,9 @@ from itertools import groupby
 
 from emulator.errors import SemanticFault, UnsupportedFault
 from emulator.functions.function import Function, Operand, ResultName
-from emulator.functions.shorthand import DATETIMES, TEXT, TIMESPANS, param, simple
+from emulator.functions.shorthand import DATETIMES, NUMBERS, TEXT, TIMESPANS, WHOLE, param, simple
 from emulator.sql.ast import Sql
-from emulator.sql.build import EMPTY, call, cast, coalesce, lit, op
+from emulator.sql.build import EMPTY, call, case, cast, coalesce, lit, op
 from emulator.types import STRING
 
 # format-datetime-function.md, "Supported formats" and "Supported delimiters".
@@ -114,10 +114,30 @@ def _format_timespan(operands: tuple[Operand, ...]) -> Sql:
     return _joined(pieces)
 
 
+_UNITS = ("Bytes", "KB", "MB", "GB", "TB", "PB", "EB")
+
+
+def _format_bytes(operands: tuple[Operand, ...]) -> Sql:
+    size = cast(operands[0].sql, "DOUBLE")
+    precision = cast(operands[1].sql, "INTEGER") if len(operands) > 1 else lit(0)
+    unit = operands[2].value if len(operands) > 2 else ""
+
+    def shown(power: int) -> Sql:
+        number = call("round", op("/", size, lit(float(1024**power))), precision)
+        return op("||", call("kql_decimal_text", cast(number, "DECIMAL(38,17)")), lit(f" {_UNITS[power]}"))
+
+    if unit:
+        if unit not in _UNITS:
+            raise SemanticFault(f"format_bytes(): {unit!r} is not one of {', '.join(_UNITS)}", "SEM0237")
+        return coalesce(shown(_UNITS.index(str(unit))), EMPTY)
+    steps = tuple((op("<", call("abs", size), lit(float(1024 ** (power + 1)))), shown(power)) for power in range(6))
+    return coalesce(case(*steps, otherwise=shown(6)), EMPTY)
+
+
 FORMATTING: tuple[Function, ...] = (
     simple(
         "format_datetime",
-        "The date as text: d M y for days, months and years, H h m s for the time, f F for fractions, tt for AM and PM.",
+        "The date as text: d M y for day, month and year, H h m s for the time, f F for fractions, tt for AM and PM.",
         (param("date", DATETIMES), param("format", TEXT, constant=True)),
         STRING,
         _format_datetime,
@@ -134,6 +154,19 @@ FORMATTING: tuple[Function, ...] = (
         STRING,
         _format_timespan,
         ("print format_timespan(time(29.09:00:05.12345), 'ddd.h:mm:ss [fffffff]')", "029.9:00:05 [1234500]"),
+        result_name=ResultName.FIRST_ARGUMENT,
+    ),
+    simple(
+        "format_bytes",
+        "The number as a size with a unit: Bytes, KB, MB, GB, TB, PB or EB.",
+        (
+            param("size", NUMBERS),
+            param("precision", WHOLE, optional=True, constant=True),
+            param("units", TEXT, optional=True, constant=True),
+        ),
+        STRING,
+        _format_bytes,
+        ("print format_bytes(10332, 1)", "10.1 KB"),
         result_name=ResultName.FIRST_ARGUMENT,
     ),
 )

@@ -12,8 +12,9 @@ from emulator.types import KqlType, Scalar
 class ResultName(Enum):
     """How `extend f(x)` or `summarize f(x)` names its column when no name is written.
 
-    AUTO: `Column1`, `Column2`, …; FIRST_ARGUMENT: the name of the first argument if that is a column (`bin(Timestamp, 1h)`
-    stays `Timestamp`); PREFIX: aggregates, `sum_Price`, `count_`; FUNCTION: the function's own name.
+    AUTO: `Column1`, `Column2`, …; FIRST_ARGUMENT: the name of the first argument if that is a column
+    (`bin(Timestamp, 1h)` stays `Timestamp`); PREFIX: aggregates, `sum_Price`, `count_`, and `strlen_Symbol`;
+    FUNCTION: the function's own name.
     """
 
     AUTO = auto()
@@ -52,9 +53,9 @@ class Parameter:
 class OutputNames(Enum):
     """How the columns of an aggregate are named when no name is written.
 
-    PREFIX: `prefix` and the name of the first column argument, one output. ARGUMENTS: one output per argument, named after
-    it; `*` may be written and stands for all remaining columns (arg_max, arg_min, take_any); the binder then passes
-    every column as an argument. CONSTANTS: one output per constant argument after the first ones, named
+    PREFIX: `prefix` and the name of the first column argument, one output. ARGUMENTS: one output per argument, named
+    after it; `*` may be written and stands for all remaining columns (arg_max, arg_min, take_any); the binder then
+    passes every column as an argument. CONSTANTS: one output per constant argument after the first ones, named
     `prefix_Column_constant` (percentile_Price_95).
     """
 
@@ -99,9 +100,9 @@ TupleRule: TypeAlias = Callable[[tuple[KqlType, ...]], tuple[tuple[str, KqlType]
 class Function:
     """A scalar function or operator.
 
-    `outputs` is set for a function that yields several columns (series_stats, series_fit_line, array_sort_asc of several
-    arrays): per output the name template (`series_stats_{0}_min`, where `{0}` is the name of argument 0) and the
-    type; no outputs for these argument types means one plain value. Its emission yields a STRUCT with the fields
+    `outputs` is set for a function that yields several columns (series_stats, series_fit_line, array_sort_asc of
+    several arrays): per output the name template (`series_stats_{0}_min`, where `{0}` is the name of argument 0) and
+    the type; no outputs for these argument types means one plain value. Its emission yields a STRUCT with the fields
     `o0`, `o1`, … in order.
 
     A null argument gives what its SQL gives: the emission owns the null rule. An emission never yields SQL NULL for

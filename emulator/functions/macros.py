@@ -57,7 +57,7 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_json_of_text",
         ("s",),
-        "CASE WHEN s = '' THEN NULL WHEN json_valid(s) THEN nullif(s::JSON, 'null') ELSE to_json(s) END",
+        "CASE WHEN s = '' THEN NULL WHEN json_valid(s) THEN nullif(TRY_CAST(s AS JSON), 'null') ELSE to_json(s) END",
     ),
     # Conversions between numbers: a long wraps to 32 bits, a real saturates, NaN is null.
     Macro(
@@ -115,12 +115,14 @@ MACROS: tuple[Macro, ...] = (
         "kql_datetime_of_text",
         ("s",),
         """coalesce(
-        CASE WHEN regexp_full_match(s, '\\s*\\d{4}-\\d{1,2}-\\d{1,2}([T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?)?Z?\\s*')
+        CASE WHEN regexp_full_match(s,
+        '\\s*\\d{4}-\\d{1,2}-\\d{1,2}([T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?)?Z?\\s*')
         THEN TRY_CAST(rtrim(trim(s), 'Z') AS TIMESTAMP)
         WHEN regexp_matches(s, '\\d([+-]\\d{2}:?\\d{2}| GMT)\\s*$')
         THEN TRY_CAST(TRY_CAST(replace(trim(s), ' GMT', '+00:00') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) END,
-        try_strptime(trim(s), ['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m-%d-%Y', '%Y-%m', '%Y/%m/%d %H:%M:%S',
-        '%Y/%m/%d', '%Y%m%d', '%Y', '%a, %d %b %Y %H:%M:%S GMT', '%A, %d-%b-%y %H:%M:%S GMT', '%a %b %d %H:%M:%S %Y',
+        try_strptime(trim(s), ['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m-%d-%Y', '%Y-%m',
+        '%Y/%m/%d %H:%M:%S', '%Y/%m/%d', '%Y%m%d', '%Y', '%a, %d %b %Y %H:%M:%S GMT', '%A, %d-%b-%y %H:%M:%S GMT',
+        '%a %b %d %H:%M:%S %Y',
         '%m/%d/%Y %I:%M:%S %p', '%d %b %Y', '%d %B %Y', '%B %d, %Y', '%b %d, %Y']))""",
     ),
     # Conversions from dynamic values: numbers by truncation, strings as text.
@@ -284,6 +286,18 @@ MACROS: tuple[Macro, ...] = (
         THEN list_transform(range(greatest(floor((b - a) / n + 1e-9)::BIGINT + 1, 0)), lambda i: a + i * n) END""",
     ),
     Macro("kql_distinct", ("xs",), "list_filter(xs, lambda e, i: list_position(xs, e) = i)"),
+    Macro(
+        "kql_same_items",
+        ("xs", "ys"),
+        """len(list_filter(xs, lambda e: NOT list_contains(ys, e))) = 0
+        AND len(list_filter(ys, lambda e: NOT list_contains(xs, e))) = 0""",
+    ),
+    Macro(
+        "kql_jaccard",
+        ("xs", "ys"),
+        """len(list_distinct(list_filter(xs, lambda e: list_contains(ys, e))))::DOUBLE
+        / len(list_distinct(list_concat(xs, ys)))""",
+    ),
     Macro("kql_intersect", ("xs", "ys"), "list_filter(xs, lambda e: list_contains(ys, e))"),
     Macro("kql_except", ("xs", "ys"), "list_filter(xs, lambda e: NOT list_contains(ys, e))"),
     Macro(

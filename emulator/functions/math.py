@@ -234,7 +234,6 @@ MATH: tuple[Function, ...] = (
         REAL,
         sql_call("pow"),
         ("print pow(2, 10)", "1024.0"),
-        result_name=_KEEP,
     ),
     simple("pi", "The number pi.", (), REAL, lambda _: call("pi"), ("print round(pi(), 4)", "3.1416")),
     _real("degrees", "Radians in degrees.", sql_call("degrees"), ("print degrees(0)", "0.0")),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
 from emulator.functions.overloads import common_type
-from emulator.functions.physical import as_json, as_list, as_type, null_of, to_json
+from emulator.functions.physical import as_json, as_list, null_of, to_json
 from emulator.functions.shorthand import (
     BOOLS,
     DATETIMES,
@@ -228,20 +228,23 @@ def _never_null(operand: Operand) -> bool:
 def _compared(operator: str) -> tuple[Signature, ...]:
     emit = binary(lambda a, b: op(operator, a, b))
     return (
-        Signature(_pair(_ORDERED, _ORDERED), BOOL, emit, unify=(0, 1)),
-        *_dynamic_numbers(emit),
+        Signature(_pair(_ORDERED, _ORDERED), BOOL, emit, unify=(0, 1), common=_common_but_for_numbers),
+        _dynamic_number(emit),
     )
 
 
-def _dynamic_numbers(emit: Emit) -> tuple[Signature, ...]:
+def _real_beside_dynamic(types: tuple[KqlType, ...]) -> KqlType | None:
     # A dynamic value beside a number compares by its value: dynamic(2.5) > 2 is true.
-    def as_reals(form: Emit) -> Emit:
-        return lambda operands: form(tuple(Operand(as_type(each, REAL), REAL) for each in operands))
+    scalars = {type_.scalar for type_ in types}
+    return REAL if Scalar.DYNAMIC in scalars and len(scalars - NUMBERS) == 1 and len(scalars) == 2 else None
 
-    return (
-        Signature(_pair(DYNAMICS, NUMBERS), BOOL, as_reals(emit)),
-        Signature(_pair(NUMBERS, DYNAMICS), BOOL, as_reals(emit)),
-    )
+
+def _common_but_for_numbers(types: tuple[KqlType, ...]) -> KqlType | None:
+    return None if _real_beside_dynamic(types) is not None else common_type(types)
+
+
+def _dynamic_number(emit: Emit) -> Signature:
+    return Signature(_pair(NUMBERS, NUMBERS), BOOL, emit, unify=(0, 1), common=_real_beside_dynamic)
 
 
 _EQUATABLE = _ORDERED | TEXT | GUIDS
@@ -261,8 +264,8 @@ COMPARISON: tuple[Function, ...] = (
         "==",
         "Equality, case-sensitive for strings; null and a value are not equal, two nulls give null.",
         (
-            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _equal, unify=(0, 1)),
-            *_dynamic_numbers(_equal),
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _equal, unify=(0, 1), common=_common_but_for_numbers),
+            _dynamic_number(_equal),
         ),
         example=("print int(null) == 1", "False"),
     ),
@@ -270,8 +273,8 @@ COMPARISON: tuple[Function, ...] = (
         "!=",
         "Inequality, case-sensitive for strings; null and a value differ, two nulls give null.",
         (
-            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _unequal, unify=(0, 1)),
-            *_dynamic_numbers(_unequal),
+            Signature(_pair(_EQUATABLE, _EQUATABLE), BOOL, _unequal, unify=(0, 1), common=_common_but_for_numbers),
+            _dynamic_number(_unequal),
         ),
         example=("print int(null) != 1", "True"),
     ),

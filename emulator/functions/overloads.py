@@ -164,7 +164,7 @@ def _conversions(
         given = tuple(types[position] for position in unified)
         rule = signature.common if isinstance(signature, Signature) else None
         common = common_type(given) if rule is None else rule(given)
-        if common is None:
+        if common is None or (common.scalar is Scalar.DYNAMIC and not _take_dynamic(parameters, unified)):
             return None
         for position in unified:
             converted[position] = common
@@ -178,6 +178,12 @@ def _conversions(
     if len(unified) > 1 and len({converted[position] for position in unified}) > 1:
         return None
     return cost, tuple(converted)
+
+
+def _take_dynamic(parameters: tuple[Parameter, ...], positions: tuple[int, ...]) -> bool:
+    # Two dynamic values say nothing of the type in which they should meet.
+    accepted = (parameters[position].types for position in positions)
+    return all(not types or Scalar.DYNAMIC in types for types in accepted)
 
 
 def _accept(parameter: Parameter, type_: KqlType) -> tuple[int, KqlType] | None:

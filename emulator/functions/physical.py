@@ -5,6 +5,8 @@ TIMESTAMP (UTC), timespan BIGINT (100 ns ticks), guid UUID, dynamic JSON (a JSON
 the element type is known.
 """
 
+from collections.abc import Callable
+
 from emulator.functions.function import Operand
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, lit, op, try_cast
@@ -47,55 +49,18 @@ def convert(operand: Sql, source: KqlType, target: KqlType) -> Sql:
         return operand
     if target.element is not None:
         return to_list(operand, source, target.element)
-    match target.scalar:
-        case Scalar.DYNAMIC:
-            return to_json(operand, source)
-        case Scalar.STRING:
-            return to_text(operand, source)
-        case _:
-            pass
+    if target.scalar is Scalar.DYNAMIC:
+        return to_json(operand, source)
+    if target.scalar is Scalar.STRING:
+        return to_text(operand, source)
     if source.is_typed_list:
         return null_of(target)
-    if source.scalar is target.scalar:
-        return operand
-    name = duckdb_type(target)
-    match source.scalar, target.scalar:
-        case Scalar.STRING, _:
-            return call(f"kql_{target.scalar.value}_of_text", operand)
-        case Scalar.DYNAMIC, _:
-            return call(f"kql_{target.scalar.value}_of_json", operand)
-        case (Scalar.INT | Scalar.LONG, Scalar.REAL | Scalar.LONG | Scalar.DECIMAL):
-            return cast(operand, name)
-        case Scalar.LONG, Scalar.INT:
-            return call("kql_int_of_long", operand)
-        case Scalar.REAL, (Scalar.INT | Scalar.LONG):
-            return call(f"kql_{target.scalar.value}_of_real", operand)
-        case Scalar.DECIMAL, (Scalar.INT | Scalar.LONG):
-            return try_cast(call("trunc", operand), name)
-        case Scalar.DECIMAL, Scalar.REAL:
-            return cast(operand, name)
-        case Scalar.REAL, Scalar.DECIMAL:
-            return try_cast(operand, name)
-        case Scalar.BOOL, (Scalar.INT | Scalar.LONG | Scalar.REAL | Scalar.DECIMAL):
-            return cast(operand, name)
-        case (Scalar.INT | Scalar.LONG | Scalar.REAL | Scalar.DECIMAL, Scalar.BOOL):
-            return op("<>", operand, lit(0))
-        case Scalar.DATETIME, Scalar.INT:
-            return call("kql_int_of_long", call("kql_ticks", operand))
-        case Scalar.TIMESPAN, Scalar.INT:
-            return call("kql_int_of_long", operand)
-        case Scalar.DATETIME, (Scalar.LONG | Scalar.REAL | Scalar.DECIMAL):
-            return cast(call("kql_ticks", operand), name)
-        case ((Scalar.LONG | Scalar.INT | Scalar.REAL | Scalar.DECIMAL), Scalar.DATETIME):
-            return call("kql_datetime_of_ticks", cast(operand, "BIGINT"))
-        case Scalar.TIMESPAN, (Scalar.LONG | Scalar.REAL | Scalar.DECIMAL):
-            return cast(operand, name)
-        case ((Scalar.LONG | Scalar.INT), Scalar.TIMESPAN):
-            return cast(operand, name)
-        case ((Scalar.REAL | Scalar.DECIMAL), Scalar.TIMESPAN):
-            return try_cast(call("trunc", operand), name)
-        case _:
-            return null_of(target)
+    if source.scalar is Scalar.STRING:
+        return call(f"kql_{target.scalar.value}_of_text", operand)
+    if source.scalar is Scalar.DYNAMIC:
+        return call(f"kql_{target.scalar.value}_of_json", operand)
+    build = _CONVERSIONS.get((source.scalar, target.scalar))
+    return null_of(target) if build is None else build(operand, duckdb_type(target))
 
 
 def to_text(operand: Sql, source: KqlType) -> Sql:
@@ -150,6 +115,54 @@ def to_list(operand: Sql, source: KqlType, element: Scalar) -> Sql:
         return try_cast(operand, name)
     item = ColumnRef("e")
     return call("list_transform", operand, lambda_("e", convert(item, KqlType(source.element), KqlType(element))))
+
+
+def _cast_ticks(operand: Sql, name: str) -> Sql:
+    return cast(call("kql_ticks", operand), name)
+
+
+def _not_zero(operand: Sql, _: str) -> Sql:
+    return op("<>", operand, lit(0))
+
+
+def _truncated(operand: Sql, name: str) -> Sql:
+    return try_cast(call("trunc", operand), name)
+
+
+def _macro(name: str) -> Callable[[Sql, str], Sql]:
+    return lambda operand, _: call(name, operand)
+
+
+def _ticks_to_int(operand: Sql, _: str) -> Sql:
+    return call("kql_int_of_long", call("kql_ticks", operand))
+
+
+def _time_of_ticks(operand: Sql, _: str) -> Sql:
+    return call("kql_datetime_of_ticks", cast(operand, "BIGINT"))
+
+
+_WHOLE = (Scalar.INT, Scalar.LONG)
+_NUMBERS = (Scalar.INT, Scalar.LONG, Scalar.REAL, Scalar.DECIMAL)
+
+# Between scalars that are neither text nor dynamic; pairs that are missing give null.
+_CONVERSIONS: dict[tuple[Scalar, Scalar], Callable[[Sql, str], Sql]] = {
+    **{(source, target): cast for source in _WHOLE for target in (Scalar.LONG, Scalar.REAL, Scalar.DECIMAL)},
+    **{(Scalar.BOOL, target): cast for target in _NUMBERS},
+    **{(source, Scalar.BOOL): _not_zero for source in _NUMBERS},
+    (Scalar.LONG, Scalar.INT): _macro("kql_int_of_long"),
+    (Scalar.REAL, Scalar.INT): _macro("kql_int_of_real"),
+    (Scalar.REAL, Scalar.LONG): _macro("kql_long_of_real"),
+    (Scalar.REAL, Scalar.DECIMAL): try_cast,
+    (Scalar.DECIMAL, Scalar.REAL): cast,
+    **{(Scalar.DECIMAL, target): _truncated for target in _WHOLE},
+    (Scalar.DATETIME, Scalar.INT): _ticks_to_int,
+    **{(Scalar.DATETIME, target): _cast_ticks for target in (Scalar.LONG, Scalar.REAL, Scalar.DECIMAL)},
+    **{(source, Scalar.DATETIME): _time_of_ticks for source in _NUMBERS},
+    (Scalar.TIMESPAN, Scalar.INT): _macro("kql_int_of_long"),
+    **{(Scalar.TIMESPAN, target): cast for target in (Scalar.LONG, Scalar.REAL, Scalar.DECIMAL)},
+    **{(source, Scalar.TIMESPAN): cast for source in _WHOLE},
+    **{(source, Scalar.TIMESPAN): _truncated for source in (Scalar.REAL, Scalar.DECIMAL)},
+}
 
 
 def as_json(operand: Operand) -> Sql:

@@ -28,6 +28,13 @@ def _indexof(operands: tuple[Operand, ...]) -> Sql:
     return call("kql_index_of", as_text(text), as_text(lookup), start, length, occurrence)
 
 
+def _indexof_regex(operands: tuple[Operand, ...]) -> Sql:
+    text, pattern = as_text(operands[0]), operands[1].sql
+    before = call("regexp_extract", text, op("||", lit("(?s)^(.*?)(?:"), pattern, lit(")")), lit(1))
+    found = case((call("regexp_matches", text, pattern), call("length", before)), otherwise=lit(-1))
+    return cast(found, "BIGINT")
+
+
 def _countof(operands: tuple[Operand, ...]) -> Sql:
     text, search = operands[0].sql, operands[1].sql
     kind = operands[2].value if len(operands) > 2 else "normal"
@@ -169,6 +176,14 @@ SEARCHING: tuple[Function, ...] = (
         LONG,
         _countof,
         ("print countof('aaaa', 'aa')", "3"),
+    ),
+    simple(
+        "indexof_regex",
+        "The position of the first match of a regular expression, -1 without one.",
+        (param("string"), param("match", TEXT, constant=True)),
+        LONG,
+        _indexof_regex,
+        ("print indexof_regex('abcabc', 'b.')", "1"),
     ),
     _extract_rows("extract_all"),
     _extract_rows("extractall"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from emulator.functions.function import Emit, Function, Operand, ResultName, Signature
 from emulator.functions.physical import as_list, as_type, duckdb_type
-from emulator.functions.shorthand import BOOLS, DYNAMICS, NUMBERS, param, simple
+from emulator.functions.shorthand import BOOLS, DYNAMICS, NUMBERS, WHOLE, param, simple
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import call, case, cast, lambda_, lit, op
 from emulator.types import BOOL, DYNAMIC, LONG, REAL, KqlType, Scalar, list_of
@@ -201,6 +201,39 @@ def _line(function: str) -> Emit:
     return lambda operands: call(function, reals(operands[0]))
 
 
+_POLYNOMIAL = (
+    ("rsquare", REAL),
+    ("coefficients", _REALS),
+    ("variance", REAL),
+    ("rvariance", REAL),
+    ("poly_fit", _REALS),
+)
+
+
+def _polynomial(operands: tuple[Operand, ...]) -> Sql:
+    x = reals(operands[1]) if len(operands) > 1 else cast(lit(None), "DOUBLE[]")
+    degree = cast(operands[2].sql, "BIGINT") if len(operands) > 2 else lit(1)
+    return call("kql_series_fit_poly", reals(operands[0]), x, degree)
+
+
+def _transform(function: str) -> Emit:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        imaginary = reals(operands[1]) if len(operands) > 1 else cast(lit(None), "DOUBLE[]")
+        return call(function, reals(operands[0]), imaginary)
+
+    return emit
+
+
+def _fourier(name: str, direction: str, example: str) -> Function:
+    return Function(
+        name,
+        f"The {direction} Fourier transform of a series of complex numbers, as real and imaginary parts.",
+        (Signature((_SERIES, param("series_imaginary", DYNAMICS, optional=True)), DYNAMIC, _transform(f"kql_{name}")),),
+        outputs=lambda _: ((f"{name}_{{0}}_real", _REALS), (f"{name}_{{0}}_imag", _REALS)),
+        example=(f"print x = dynamic([1, 1]) | extend (re, im) = {name}(x) | project re", example),
+    )
+
+
 _STATS_PARAMETERS = (_SERIES, param("ignore_nonfinite", BOOLS, optional=True))
 
 SERIES: tuple[Function, ...] = (
@@ -231,7 +264,7 @@ SERIES: tuple[Function, ...] = (
         "series_stats",
         "Extremes with their positions, mean, standard deviation and variance of a series, as columns.",
         (Signature(_STATS_PARAMETERS, DYNAMIC, _stats("kql_series_stats")),),
-        outputs=lambda types: _named("series_stats", _STATISTICS),
+        outputs=lambda _: _named("series_stats", _STATISTICS),
         example=("print x = dynamic([1, 5, 3]) | project series_stats(x)", "1.0,0,5.0,1,3.0,2.0,4.0"),
     ),
     simple(
@@ -246,7 +279,7 @@ SERIES: tuple[Function, ...] = (
         "series_fit_line",
         "The straight line of least squares through a series, as columns; positions count from 1.",
         (Signature((_SERIES,), DYNAMIC, _line("kql_series_fit_line")),),
-        outputs=lambda types: _named("series_fit_line", _LINE),
+        outputs=lambda _: _named("series_fit_line", _LINE),
         example=("print x = dynamic([1, 3, 5]) | extend series_fit_line(x) | project series_fit_line_x_slope", "2.0"),
     ),
     simple(
@@ -257,6 +290,25 @@ SERIES: tuple[Function, ...] = (
         _as_bag(_line("kql_series_fit_line_bag")),
         ("print series_fit_line_dynamic(dynamic([1, 3, 5])).slope", "2.0"),
     ),
+    Function(
+        "series_fit_poly",
+        "The polynomial of least squares through a series, over positions from 1 or over another series, as columns.",
+        (
+            Signature(
+                (_SERIES, param("x_series", DYNAMICS, optional=True), param("degree", WHOLE, optional=True)),
+                DYNAMIC,
+                _polynomial,
+            ),
+        ),
+        outputs=lambda _: _named("series_fit_poly", _POLYNOMIAL),
+        example=(
+            "print y = dynamic([1, 4, 9]) | extend series_fit_poly(y, dynamic([1, 2, 3]), 2)"
+            " | project array_length(series_fit_poly_y_coefficients)",
+            "3",
+        ),
+    ),
+    _fourier("series_fft", "direct", "[2.0,0.0]"),
+    _fourier("series_ifft", "inverse", "[1.0,0.0]"),
     _filling(
         "series_fill_forward",
         "The series with the last value before it in place of each missing one.",

@@ -91,4 +91,12 @@ ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
     EngineFunction("kql_ipv6_in_any_range", ("VARCHAR", "VARCHAR[]"), "BOOLEAN"),
     EngineFunction("kql_erf", ("DOUBLE",), "DOUBLE"),
     EngineFunction("kql_erfc", ("DOUBLE",), "DOUBLE"),
+    EngineFunction(
+        "kql_series_fit_poly",
+        (_SERIES, _SERIES, "BIGINT"),
+        _struct("DOUBLE DOUBLE[] DOUBLE DOUBLE DOUBLE[]"),
+        frozenset({1}),
+    ),
+    EngineFunction("kql_series_fft", (_SERIES, _SERIES), _struct("DOUBLE[] DOUBLE[]"), frozenset({1})),
+    EngineFunction("kql_series_ifft", (_SERIES, _SERIES), _struct("DOUBLE[] DOUBLE[]"), frozenset({1})),
 )

@@ -1,11 +1,11 @@
 """Functions of serialized rows: neighbors, numbers, running sums and ranks."""
 
 from emulator.functions.function import Parameter, WindowFunction, WindowOperands, WindowSignature
-from emulator.functions.physical import as_type, null_of
+from emulator.functions.physical import as_type, duckdb_type, null_of
 from emulator.functions.shorthand import BOOLS, NUMBERS, TIMESPANS, WHOLE, first_type, param
 from emulator.sql.ast import Call, OrderBy, Sql, Window
 from emulator.sql.build import FALSE, call, case, cast, coalesce, lit, op
-from emulator.types import LONG, KqlType, Scalar
+from emulator.types import LONG, KqlType
 
 _UP_TO_HERE = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
@@ -57,7 +57,7 @@ def _row_number(window: WindowOperands) -> Sql:
 def _row_cumsum(window: WindowOperands) -> Sql:
     term = window.operands[0]
     total = coalesce(_over(_within_restarts(window, 1), call("sum", term.sql), _UP_TO_HERE), lit(0))
-    return cast(total, {Scalar.REAL: "DOUBLE", Scalar.DECIMAL: "DECIMAL(38,17)"}.get(term.type.scalar, "BIGINT"))
+    return cast(total, duckdb_type(term.type))
 
 
 def _changed(window: WindowOperands) -> Sql:

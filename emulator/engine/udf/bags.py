@@ -10,7 +10,7 @@ class _Number(str):
     __slots__ = ()
 
 
-Json: TypeAlias = "None | bool | str | _Number | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | str | _Number | list[Json] | dict[str, Json] | None"
 
 
 def read(text: str) -> Json:

@@ -1,4 +1,4 @@
-"""xxHash64 with seed 0: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md, "XXH64 algorithm description"."""
+"""xxHash64 with seed 0: the XXH64 algorithm of the xxHash specification."""
 
 _PRIME_1 = 0x9E3779B185EBCA87
 _PRIME_2 = 0xC2B2AE3D27D4EB4F

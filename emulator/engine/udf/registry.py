@@ -118,6 +118,8 @@ def _bag(compute: Callable[..., statistics.Bag | None]) -> Compute:
 
 
 _LINE = ("rsquare", "slope", "variance", "rvariance", "interception", "line_fit")
+_POLYNOMIAL = ("rsquare", "coefficients", "variance", "rvariance", "poly_fit")
+_COMPLEX = ("real", "imaginary")
 _STATS = ("min", "min_idx", "max", "max_idx", "avg", "stdev", "variance")
 
 IMPLEMENTATIONS: dict[str, Compute] = {
@@ -180,4 +182,7 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "kql_ipv6_in_any_range": networks.ipv6_in_any_range,
     "kql_erf": math.erf,
     "kql_erfc": math.erfc,
+    "kql_series_fit_poly": _outputs(statistics.fit_polynomial, _POLYNOMIAL),
+    "kql_series_fft": _outputs(statistics.transform, _COMPLEX),
+    "kql_series_ifft": _outputs(statistics.transform_back, _COMPLEX),
 }

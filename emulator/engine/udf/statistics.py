@@ -1,10 +1,14 @@
 """Statistics of series. Positions count from 0 in extremes and from 1 in fits, as on the service."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
 from emulator.engine.udf.filters import Reals
 
 Bag = dict[str, object]
+Complexes = npt.NDArray[np.complex128]
 
 
 def stats(series: Reals, ignore_nonfinite: bool) -> Bag | None:
@@ -53,6 +57,42 @@ def fit_line(series: Reals) -> Bag | None:
         "interception": interception,
         "line_fit": fitted.tolist(),
     }
+
+
+def fit_polynomial(series: Reals, x: Reals | None, degree: int) -> Bag | None:
+    """Return the polynomial of least squares, over positions from 1 without x; coefficients from the highest power."""
+    positions = np.arange(1.0, len(series) + 1) if x is None else x
+    usable = len(positions) == len(series) > degree >= 1
+    if not usable or not np.isfinite(series).all() or not np.isfinite(positions).all():
+        return None
+    coefficients = np.polyfit(positions, series, degree)
+    fitted = np.polyval(coefficients, positions)
+    variance = float(series.var(ddof=1))
+    residual = float(((series - fitted) ** 2).sum() / (len(series) - 1))
+    return {
+        "rsquare": 1.0 - residual / variance if variance else 0.0,
+        "coefficients": coefficients,
+        "variance": variance,
+        "rvariance": residual,
+        "poly_fit": fitted,
+    }
+
+
+def transform(real: Reals, imaginary: Reals | None) -> Bag | None:
+    """Return the Fourier transform of complex numbers."""
+    return _complex_bag(real, imaginary, np.fft.fft)
+
+
+def transform_back(real: Reals, imaginary: Reals | None) -> Bag | None:
+    """Return the numbers whose Fourier transform is given."""
+    return _complex_bag(real, imaginary, np.fft.ifft)
+
+
+def _complex_bag(real: Reals, imaginary: Reals | None, change: Callable[[Complexes], Complexes]) -> Bag | None:
+    if len(real) == 0 or (imaginary is not None and len(imaginary) != len(real)):
+        return None
+    changed = change(real + 1j * (np.zeros(len(real)) if imaginary is None else imaginary))
+    return {"real": changed.real, "imaginary": changed.imag}
 
 
 def fill_linear(series: Reals, missing: float | None, fill_edges: bool, constant: float) -> Reals:
