@@ -28,6 +28,7 @@ class Emission:
     emit: Callable[["Emission", Plan], Relation]
     ctes: list[Cte] = field(default_factory=list)
     materialized: dict[tuple[int, int], tuple[Relation, str]] = field(default_factory=dict)
+    scalars: dict[int, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     uses_now: bool = False
     reads: Counter[str] = field(default_factory=Counter)
@@ -58,7 +59,8 @@ class Emission:
 
     def cte(self, query: Query, prefix: str, *, materialized: bool = False) -> str:
         """Add a common table expression and return its name."""
-        name = self.alias(prefix)
+        # Stored relations have no names like this, so that none is hidden.
+        name = self.alias(f"${prefix}")
         self.ctes.append(Cte(name, query, materialized))
         return name
 

@@ -27,6 +27,7 @@ from emulator.functions.function import Operand, WindowOperands
 from emulator.functions.physical import convert, null_of
 from emulator.sql.ast import (
     Cast,
+    ColumnRef,
     Field,
     InQuery,
     Item,
@@ -147,9 +148,15 @@ def _constant_of(argument: BoundExpression) -> tuple[bool, object]:
 
 
 def _scalar_subquery(emission: Emission, plan: Plan, type_: KqlType) -> Sql:
-    rows = emission.plan(plan)
-    first = (Item(rows.columns[0], "$value"),)
-    result = Subquery(Select(first, rows.source, rows.condition, order_by=rows.order or (), limit=Literal(1)))
+    # A `let` that is read twice is one plan: it is computed once.
+    if id(plan) not in emission.scalars:
+        rows = emission.plan(plan)
+        item = Item(rows.columns[0], "$value")
+        first = Select((item,), rows.source, rows.condition, order_by=rows.order or (), limit=Literal(1))
+        emission.scalars[id(plan)] = emission.cte(first, "v")
+    alias = emission.alias()
+    cell = Item(ColumnRef("$value", alias), "$value")
+    result = Subquery(Select((cell,), emission.table(emission.scalars[id(plan)], alias)))
     return coalesce(result, null_of(type_)) if type_.scalar is Scalar.STRING else result
 
 

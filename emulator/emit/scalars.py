@@ -23,11 +23,19 @@ def scope_of(relation: Relation) -> Scope:
 
 
 def projected(
-    emission: Emission, relation: Relation, expressions: Sequence[BoundExpression], *, as_filters: bool = False
+    emission: Emission,
+    relation: Relation,
+    expressions: Sequence[BoundExpression],
+    *,
+    as_filters: bool = False,
+    keeps_columns: bool = False,
 ) -> tuple[Relation, tuple[Sql, ...]]:
-    """Emit the expressions of a select list: they may hold windows; the relation returned is what they are over."""
+    """Emit the expressions of a select list: they may hold windows; the relation returned is what they are over.
+
+    `keeps_columns` says that the columns stay beside the expressions.
+    """
     emit = predicate if as_filters else value
-    if not _may_repeat(relation, expressions):
+    if not _may_repeat(relation, expressions, keeps_columns=keeps_columns):
         relation = emission.subquery(relation, relation.select())
     if not any(map(has_window_call, expressions)):
         scope = scope_of(relation)
@@ -53,7 +61,7 @@ def computed(
     """
     if relation.has_windows:
         relation = emission.subquery(relation, relation.select())
-    relation, results = projected(emission, relation, expressions, as_filters=as_filters)
+    relation, results = projected(emission, relation, expressions, as_filters=as_filters, keeps_columns=True)
     windows = dict.fromkeys(_outer_windows(results))
     if not windows:
         return relation, results
@@ -61,11 +69,12 @@ def computed(
     return relation, tuple(substitute(sql, renamed) for sql in results)
 
 
-def _may_repeat(relation: Relation, expressions: Iterable[BoundExpression]) -> bool:
+def _may_repeat(relation: Relation, expressions: Iterable[BoundExpression], *, keeps_columns: bool) -> bool:
+    """Tell whether no column that costs something, or differs each time (`rand`), would be computed twice."""
     columns = relation.by_name
     uses: Counter[str] = Counter()
     for expression in expressions:
-        weight = 1 if isinstance(expression, ColumnReference) else 2
+        weight = 1 if isinstance(expression, ColumnReference) and not keeps_columns else 2
         uses.update({name: weight for _, name in column_names(expression)})
     return all(count < 2 or is_cheap(columns[name]) for name, count in uses.items())
 

@@ -101,7 +101,7 @@ def scan_match(emission: Emission, plan: ScanMatch, rows: Relation) -> Relation:
             raise UnsupportedFault(f"'scan' operator: output=last of step '{step.name}'", "TH0102", step.condition.span)
     machine = _machine(emission, plan)
     inputs, keys = _numbered_rows(emission, rows)
-    name = emission.alias("s")
+    name = emission.alias("$s")
     columns = [*keys, *(f"state{k}" for k in range(len(plan.steps))), _NEXT, _MATCHES]
     anchor = _anchor(emission, machine, inputs, keys)
     step_query = _round(emission, machine, inputs, keys, name, columns)

@@ -129,7 +129,7 @@ class OrderBy:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`call OVER (PARTITION BY … ORDER BY … frame)`; `frame` is the text of a frame clause, `ignore_nulls` as in SQL."""
+    """`call OVER (PARTITION BY … ORDER BY … frame)`; `frame` is the text of a frame clause."""
 
     call: "Sql"
     partition_by: tuple["Sql", ...] = ()

@@ -22,7 +22,7 @@ MISMATCHES_ALLOWED = 0.02
 @pytest.mark.skipif(not (SHARED / "dev.jsonl").exists(), reason=f"the conformance vectors are not at {SHARED}")
 def test_answers_agree_with_the_measured_ones(tmp_path: Path) -> None:
     summary = tmp_path / "summary.json"
-    command = [
+    command: list[str | Path] = [
         *(sys.executable, SHARED / "run_vectors.py", SHARED / "dev.jsonl"),
         *("--engine", "tests.emulator.conformance_adapter:run", "--summary", summary),
     ]
