@@ -19,13 +19,17 @@ from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.results import fetch, truncation_fault
+from emulator.engine.statement import Statement
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
 from emulator.result import ResultTable
+from emulator.sql.ast import Parameter
 from emulator.sql.render import render
 from emulator.syntax.parser import parse_query
 from emulator.types import Schema
+
+LIMIT_PARAMETER = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class CompiledResult:
     """One result of a request as SQL; `parameters` maps declared parameters to those the SQL names."""
 
     name: str
-    sql: str
+    statement: Statement
     schema: Schema
     parameters: dict[str, str]
     uses_now: bool
@@ -82,12 +86,12 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
         bound = bind_query(parse_query(text), entities)
         results = []
         for position, (plan, name) in enumerate(zip(bound.results, bound.names, strict=True)):
-            emitted = emit_query(plan, storage, for_result=True)
+            # A result that is too large is not computed to its end.
+            emitted = emit_query(plan, storage, for_result=True, limit=Parameter(LIMIT_PARAMETER, "BIGINT"))
             visualization = bound.visualizations[position] if position < len(bound.visualizations) else {}
+            statement = Statement(render(emitted.query))
             results.append(
-                CompiledResult(
-                    name, render(emitted.query), emitted.schema, emitted.parameters, emitted.uses_now, visualization
-                )
+                CompiledResult(name, statement, emitted.schema, emitted.parameters, emitted.uses_now, visualization)
             )
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
@@ -109,8 +113,8 @@ def execute(
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
 
-    Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for parameters
-    that are missing or ill-typed.
+    Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
+    parameters that are missing or ill-typed.
     """
     limits = Limits.of({**query.options, **properties.options})
     try:
@@ -134,7 +138,8 @@ def _run(
     named = {parameter: values[name] for name, parameter in result.parameters.items()}
     if result.uses_now:
         named[NOW_PARAMETER] = values[NOW_PARAMETER]
-    arrow, exceeded = fetch(cursor, result.sql, named, result.schema, limits)
+    named[LIMIT_PARAMETER] = None if limits.records is None else limits.records + 1
+    arrow, exceeded = fetch(cursor, result.statement, named, result.schema, limits)
     return ResultTable(result.schema, arrow, result.name, dict(result.visualization)), exceeded
 
 

@@ -1,15 +1,20 @@
 """Rows of DuckDB as an Arrow table in the canonical types of a result, up to the limits of a request."""
 
+import warnings
 from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
 from emulator.engine.limits import Limits
+from emulator.engine.statement import Statement
 from emulator.result import ResultTable, TruncationFault
 from emulator.types import Scalar, Schema
 
 _BATCH_ROWS = 65_536
+
+# Copying a bounded result costs less than planning its statement twice, as DuckDB does for a relation.
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy of the rows")
 
 ARROW_TYPES: dict[Scalar, pa.DataType] = {
     Scalar.BOOL: pa.bool_(),
@@ -26,14 +31,22 @@ ARROW_TYPES: dict[Scalar, pa.DataType] = {
 
 
 def fetch(
-    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object], schema: Schema, limits: Limits
+    cursor: duckdb.DuckDBPyConnection,
+    statement: Statement,
+    parameters: Mapping[str, object],
+    schema: Schema,
+    limits: Limits,
 ) -> tuple[pa.Table, str]:
     """Run a SELECT and return its rows, and in words the limit that cut them short, if any.
 
-    The columns are those of `schema` by position.
+    The columns are those of `schema` by position. With a limit of records the statement is to end soon after it:
+    its rows are taken as a whole, while those of a result without a limit stream.
     """
-    relation = cursor.sql(sql, params=dict(parameters) or None)
-    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    if limits.records is None:
+        reader = cursor.sql(statement.sql, params=dict(parameters) or None).to_arrow_reader(_BATCH_ROWS)
+    else:
+        cursor.execute(statement.parsed(cursor), dict(parameters) or None)
+        reader = cursor.to_arrow_reader(_BATCH_ROWS)
     batches = []
     records = size = 0
     exceeded = ""

@@ -9,6 +9,7 @@ from emulator.engine.core import Core
 from emulator.engine.database import Entities
 from emulator.engine.limits import Limits
 from emulator.engine.results import fetch
+from emulator.engine.statement import Statement
 from emulator.engine.storage import DuckStorage
 from emulator.errors import SemanticFault
 from emulator.result import ResultTable
@@ -37,7 +38,8 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
         cursor.register(_RESULT, result.arrow.rename_columns(list(physical_names(schema))))
         try:
             values = {"now": core.writer.last_time} if emitted.uses_now else {}
-            arrow, _ = fetch(cursor, render(emitted.query), values, emitted.schema, Limits(None, None))
+            statement = Statement(render(emitted.query))
+            arrow, _ = fetch(cursor, statement, values, emitted.schema, Limits(None, None))
         finally:
             cursor.unregister(_RESULT)
     return ResultTable(emitted.schema, arrow, result.name)
