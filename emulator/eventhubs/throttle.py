@@ -1,0 +1,42 @@
+"""Limits on what comes in, as throughput units have them: a pace that is waited for, and a refusal beyond it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator.eventhubs.errors import HubError
+
+SERVER_BUSY = "com.microsoft:server-busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """How much may come in per second; `patience` is how many seconds behind a producer may fall before a refusal."""
+
+    events_per_second: float
+    bytes_per_second: float = float("inf")
+    patience: float = 4.0
+
+
+class Meter:
+    """What has come in of late; without a throttle there is no limit."""
+
+    def __init__(self, throttle: Throttle | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._throttle = throttle
+        self._clock = clock
+        self._paid_until = clock()
+
+    def take(self, events: int, size: int) -> float:
+        """Count a delivery in; return the seconds to hold it back, or raise HubError where they would be too many."""
+        throttle = self._throttle
+        if throttle is None:
+            return 0.0
+        now = self._clock()
+        # A second's worth may come at once.
+        start = max(self._paid_until, now - 1.0)
+        cost = max(events / throttle.events_per_second, size / throttle.bytes_per_second)
+        pause = start + cost - now
+        if pause > throttle.patience:
+            raise HubError(SERVER_BUSY, f"The request was throttled: it would wait for {pause:.1f} s; try again later")
+        self._paid_until = start + cost
+        return max(0.0, pause)
