@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from producer.model import History, Trade
+
+Capability = Literal["daily", "intraday", "actions"]
+"""What a provider of the past can tell: bars of days, bars of minutes, splits and dividends."""
 
 
 class TradeSource(Protocol):
@@ -26,9 +29,13 @@ class TradeSource(Protocol):
 
 
 class HistorySource(Protocol):
-    """A provider of past bars and corporate actions; times are half-open `[start, end)` in UTC."""
+    """A provider of past bars and corporate actions; times are half-open `[start, end)` in UTC.
+
+    What its capabilities leave out it refuses with `NotEntitled`, or answers without the actions.
+    """
 
     name: str
+    capabilities: frozenset[Capability]
 
     async def daily(self, symbol: str, start: datetime, end: datetime) -> History:
         """Return raw daily bars of closed days and the corporate actions of the range."""

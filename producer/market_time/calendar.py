@@ -64,6 +64,19 @@ class MarketCalendar:
         session = self.session_at(instant)
         return session is not None and session.in_closing_auction(instant)
 
+    def holds_bar(self, start: datetime) -> bool:
+        """Whether a one-minute bar counts to the official day.
+
+        The minute after the bell does: it holds the closing auction, often a tenth of the day's volume.
+        """
+        session = self.session_at(start)
+        return session is not None and session.opens_at <= start <= session.closes_at
+
+    def is_settled(self, day: date, now: datetime) -> bool:
+        """Whether nothing more will trade on a date, the closing auction included."""
+        session = self.session_of(day) if day >= self.first else None
+        return session is None or session.settles_at <= now
+
     def phase(self, instant: datetime) -> MarketPhase:
         """Return the phase that a bar starting at the instant belongs to."""
         session = self.session_at(instant)

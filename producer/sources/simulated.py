@@ -13,6 +13,7 @@ from producer.clock import Clock
 from producer.errors import NoData
 from producer.model import Bar, History, Trade
 from producer.settings import SYMBOLS
+from producer.source import Capability
 from producer.sources.simulated_market import Candle, SimulatedMarket, day_start
 
 SOURCE = "simulated"
@@ -34,6 +35,8 @@ class SimulatedSource:
     """A `TradeSource` and a `HistorySource`; live trades begin at the moment of construction."""
 
     name = SOURCE
+    # Its companies never split; that is all there is to tell.
+    capabilities: frozenset[Capability] = frozenset({"daily", "intraday", "actions"})
 
     def __init__(self, clock: Clock, settings: SimulatedSettings | None = None) -> None:
         self._settings = settings or SimulatedSettings()

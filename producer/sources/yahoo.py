@@ -16,6 +16,7 @@ from producer.market_time import MarketCalendar, load_calendar
 from producer.model import Bar, CorporateAction, History, Trade
 from producer.quotes import Quote, QuoteTrades
 from producer.settings import NetworkSettings
+from producer.source import Capability
 from producer.sources.http import Endpoint, HttpApi, Pace
 from producer.sources.polling import Polling, polled_trades
 from producer.sources.yahoo_chart import SOURCE, Chart, classify, daily_bars, minute_bars, parse_chart, raw_actions
@@ -48,6 +49,7 @@ class YahooSource:
     """A `TradeSource` by polling and a `HistorySource`."""
 
     name = SOURCE
+    capabilities: frozenset[Capability] = frozenset({"daily", "intraday", "actions"})
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from producer.landing import DAILY_BARS, TRADES
 from producer.load import LoadKind, LoadReport, LoadRequest, load_file
 from producer.model import Bar, History, Trade
 from producer.retry import RetryPolicy
+from producer.source import Capability
 from producer.sources.files import FileOptions
 from producer.sources.simulated import SimulatedSource
 from producer.store import LandingStore, Progress
@@ -205,6 +206,7 @@ class PartialProvider:
     """Knows AAPL only; refuses every other symbol with the error it is given."""
 
     name = "partial"
+    capabilities: frozenset[Capability] = frozenset({"daily", "intraday"})
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -108,6 +108,18 @@ def test_the_closing_auction_follows_the_bell(calendar: MarketCalendar) -> None:
     assert states == [(True, False, True), (False, True, True), (False, True, True), (False, False, False)]
 
 
+def test_the_minute_of_the_closing_auction_counts_to_the_day(calendar: MarketCalendar) -> None:
+    moments = ["2025-11-05T09:29", "2025-11-05T09:30", "2025-11-05T16:00", "2025-11-05T16:01", "2025-11-28T13:00"]
+    assert [calendar.holds_bar(at(moment)) for moment in moments] == [False, True, True, False, True]
+
+
+def test_a_date_is_settled_after_its_closing_auction(calendar: MarketCalendar) -> None:
+    day = date(2025, 11, 28)
+    assert [calendar.is_settled(day, at(f"2025-11-28T13:{minute}")) for minute in ("14", "15")] == [False, True]
+    assert calendar.is_settled(date(2025, 11, 27), at("2025-11-27T00:00")), "a holiday has nothing to settle"
+    assert calendar.is_settled(date(1962, 1, 2), at("2025-11-27T00:00")), "nor has the time before the table"
+
+
 def test_a_session_knows_its_minutes(calendar: MarketCalendar) -> None:
     half_day = calendar.session_of(date(2025, 11, 28))
     assert half_day
