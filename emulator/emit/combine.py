@@ -77,11 +77,12 @@ def union(emission: Emission, plan: Union, inputs: tuple[Relation, ...]) -> Rela
 
 
 def _joinable(emission: Emission, rows: Relation) -> Relation:
-    """Return a relation without order that reads one table."""
+    """Return a relation without order that reads one table, all its columns too: an outer join makes them null."""
     rows = replace(rows, order=None, is_total=False)
-    if rows.source is None or isinstance(rows.source, JoinRef):
-        return emission.subquery(rows, rows.select())
-    return emission.closed(rows)
+    is_simple = rows.source is not None and not isinstance(rows.source, JoinRef) and not rows.where
+    if is_simple and all(isinstance(sql, ColumnRef) for sql in (*rows.columns, *rows.groups, *rows.carried)):
+        return rows
+    return emission.subquery(rows, rows.select())
 
 
 def _from(rows: Relation) -> From:
