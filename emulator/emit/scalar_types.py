@@ -14,6 +14,11 @@ def storable(schema: Schema) -> Schema:
 
 def exported(sql: Sql, type_: KqlType) -> Sql:
     """Emit a storable value in the canonical form of a result, see `emulator.result`."""
-    if type_.scalar in (Scalar.GUID, Scalar.DYNAMIC):
-        return Cast(sql, "VARCHAR")
-    return sql
+    match type_.scalar:
+        case Scalar.GUID | Scalar.DYNAMIC:
+            return Cast(sql, "VARCHAR")
+        case Scalar.DECIMAL:
+            # DuckDB's arithmetic changes the scale.
+            return Cast(sql, duckdb_type(type_))
+        case _:
+            return sql
