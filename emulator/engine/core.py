@@ -1,7 +1,7 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Self
 import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.engine import catalog_store, failures, storage
+from emulator.engine import catalog_store, failures, marks, storage
 from emulator.engine.catalog import Catalog, Database
 from emulator.engine.database import Entities
 from emulator.engine.execute import Compiler, execute, prepare_connection
@@ -32,6 +32,8 @@ DATABASE_FILE = "eventhouse.duckdb"
 _ATTEMPTS = 4
 # A batch up to this many groups finds them through the index of a view; the default of 50 would scan the whole view.
 _INDEX_PROBES = 2048
+# How much of the log a crash leaves to be read again, a second's worth, against how often it is folded into the file.
+_LOG_SIZE = "64MB"
 
 
 class Core:
@@ -48,8 +50,10 @@ class Core:
         self.pipelines = Pipelines()
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
+        writing.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
         catalog_store.create(writing)
         failures.create(writing)
+        marks.create(writing)
         catalog = catalog_store.load(writing) or Catalog()
         for database in catalog.databases.values():
             for view in database.views.values():
@@ -121,8 +125,16 @@ class Core:
                     raise
             attempt += 1
 
-    def ingest(self, database: str, table: str, data: bytes, format_: str, mapping: str | None) -> int:
-        """Store a payload; return its rows when they are durable and visible."""
+    def ingest(
+        self,
+        database: str,
+        table: str,
+        data: bytes,
+        format_: str,
+        mapping: str | None,
+        positions: Mapping[str, int] | None = None,
+    ) -> int:
+        """Store a payload; return its rows when they are durable and visible. `positions` are marks to move with it."""
         attempt = 1
         while True:
             snapshot = self.database(database)
@@ -131,13 +143,18 @@ class Core:
             with self.cursor() as cursor:
                 rows = read_payload(cursor, data, format_, target.schema, fields)
             try:
-                self.writer.add(Job(snapshot.name, table, target.schema, rows))
+                self.writer.add(Job(snapshot.name, table, target.schema, rows, positions or {}))
             except TableChanged:
                 if attempt == _ATTEMPTS:
                     raise
                 attempt += 1
             else:
                 return int(rows.num_rows)
+
+    def mark(self, name: str) -> int | None:
+        """Return the position of a mark as of the last commit."""
+        with self.cursor() as cursor:
+            return marks.mark(cursor, name)
 
     def close(self) -> None:
         """Finish the transaction in progress and close the file; further calls are errors."""

@@ -1,5 +1,6 @@
 """The embedded Eventhouse: KQL databases in a folder or in memory, queried and managed in this process."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.binder.entities import EntityProvider
@@ -53,14 +54,26 @@ class Eventhouse:
         return run_command(self._core, text, database or self._default)
 
     def ingest(
-        self, table: str, data: bytes, *, format: str, mapping: str | None = None, database: str | None = None
+        self,
+        table: str,
+        data: bytes,
+        *,
+        format: str,
+        mapping: str | None = None,
+        database: str | None = None,
+        marks: Mapping[str, int] | None = None,
     ) -> int:
         """Store a payload by streaming ingestion and return the rows it had.
 
         On return they are durable and visible, with what update policies and materialized views make of them; on an
-        error nothing of the payload is stored.
+        error nothing of the payload is stored. `marks` are positions of the payload's sources that become durable
+        together with its rows; one that is stored already raises StaleMark.
         """
-        return self._core.ingest(database or self._default, table, data, format, mapping)
+        return self._core.ingest(database or self._default, table, data, format, mapping, marks)
+
+    def mark(self, name: str) -> int | None:
+        """Return the position that a source is to be read on from, or None for one never read."""
+        return self._core.mark(name)
 
     def entities(self, database: str | None = None) -> EntityProvider:
         """Return what the binder needs to know of a database, as of now."""

@@ -5,6 +5,7 @@ from itertools import groupby
 import pyarrow as pa
 
 from emulator.engine.batch import Batch
+from emulator.engine.marks import advance
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.transaction import Transaction, find_table
 from emulator.engine.writer import Apply, Job, Lost
@@ -27,6 +28,8 @@ def landing(pipelines: Pipelines) -> Apply:
         ordered = sorted(jobs, key=_destination)
         for (database, name), group in groupby(ordered, _destination):
             _land(transaction, Batch(transaction, pipelines, database, lost), database, name, list(group))
+        for job in jobs:
+            advance(transaction.connection, job.marks)
 
     return apply
 

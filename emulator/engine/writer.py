@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -25,12 +25,13 @@ _MAX_ROWS_PER_COMMIT = 250_000
 
 @dataclass(slots=True)
 class Job:
-    """Rows on their way into a table, in the columns of `schema`."""
+    """Rows on their way into a table, in the columns of `schema`; `marks` say how far their sources are then read."""
 
     database: str
     table: str
     schema: Schema
     rows: pa.Table
+    marks: Mapping[str, int] = field(default_factory=dict)
     is_done: bool = False
     fault: Exception | None = field(default=None)
 
