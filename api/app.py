@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from api.cache import AnswerCache
@@ -41,7 +42,10 @@ def create_app(
     """
     limits = limits or ApiLimits()
     companies = companies or load_companies()
-    app = FastAPI(title="Tickhouse", version=_version(), description=_DESCRIPTION, redoc_url=None)
+    # The documentation page must work on a machine without internet, so its script comes from a package, not a CDN.
+    app = FastAPIOffline(
+        title="Tickhouse", version=_version(), description=_DESCRIPTION, redoc_url=None, static_url="/docs-assets"
+    )
     for endpoint in registry.endpoints:
         add_route(app, endpoint, eventhouse, limits, companies)
     add_health(app, registry, eventhouse)
