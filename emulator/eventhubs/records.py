@@ -1,0 +1,64 @@
+"""The bodies of events as JSON records, one per line: what a table can take of them, and what not and why."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from emulator.eventhubs.messages import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of an event as lines of JSON; `problem` says what of the event is no record, empty where all is."""
+
+    event: Event
+    lines: tuple[bytes, ...]
+    problem: str = ""
+
+
+def read_records(event: Event) -> Records:
+    """Read a body: an object, an array of objects, or lines of objects."""
+    if not event.body.strip():
+        return Records(event, (), "the event has no body")
+    whole = _line(event.body)
+    if whole is not None:
+        return Records(event, (whole,))
+    try:
+        value = orjson.loads(event.body)
+    except orjson.JSONDecodeError as error:
+        return _lines(event, str(error))
+    if not isinstance(value, list):
+        return Records(event, (), f"a record is an object, found {_name(value)}")
+    lines = tuple(orjson.dumps(each) for each in value if isinstance(each, dict))
+    others = sum(not isinstance(each, dict) for each in value)
+    return Records(event, lines, f"{others} of {len(value)} elements are no objects" if others else "")
+
+
+def _lines(event: Event, problem: str) -> Records:
+    texts = [text for text in event.body.split(b"\n") if text.strip()]
+    lines = tuple(line for line in map(_line, texts) if line is not None)
+    if not lines:
+        return Records(event, (), f"not JSON: {problem}")
+    others = len(texts) - len(lines)
+    return Records(event, lines, f"{others} of {len(texts)} lines are no JSON objects" if others else "")
+
+
+def _line(text: bytes) -> bytes | None:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    # Within a string of JSON a line break is always escaped, so that the others can go.
+    return text.replace(b"\r", b" ").replace(b"\n", b" ") if isinstance(value, dict) else None
+
+
+def _name(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case str():
+            return "a string"
+        case _:
+            return "a number"
