@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -30,7 +29,7 @@ def run_load(
     *,
     files: tuple[Path, ...],
     kind: LoadKind,
-    adjustment: Literal["raw", "split"],
+    options: FileOptions,
     data: Path | None,
     url: str | None,
     database: str,
@@ -38,13 +37,13 @@ def run_load(
 ) -> None:
     """Load every file; a file with a fault writes nothing and ends the command."""
     require_files(files)
-    asyncio.run(_load(files, kind, adjustment, data, url, database, mix))
+    asyncio.run(_load(files, kind, options, data, url, database, mix))
 
 
 async def _load(
     files: tuple[Path, ...],
     kind: LoadKind,
-    adjustment: Literal["raw", "split"],
+    options: FileOptions,
     data: Path | None,
     url: str | None,
     database: str,
@@ -58,7 +57,7 @@ async def _load(
             await refuse_mixing(eventhouse, simulated=False)
         clock = SystemClock()
         for file in files:
-            request = LoadRequest(file, kind, FileOptions(adjustment=adjustment))
+            request = LoadRequest(file, kind, options)
             started = time.perf_counter()
             with progress_bar(console) as bar:
                 task = bar.add_task(file.name, total=None)
@@ -99,15 +98,19 @@ def require_files(files: tuple[Path, ...]) -> None:
         raise CliError(f"no such file: {', '.join(missing)}")
 
 
-def run_replay(*, file: Path, speed: float, data: Path | None, url: str | None, database: str) -> None:
+def run_replay(
+    *, file: Path, speed: float, options: FileOptions, data: Path | None, url: str | None, database: str
+) -> None:
     """Send the trades of a file through the producer's pipeline."""
     require_files((file,))
-    asyncio.run(_replay(file, speed, data, url, database))
+    asyncio.run(_replay(file, speed, options, data, url, database))
 
 
-async def _replay(file: Path, speed: float, data: Path | None, url: str | None, database: str) -> None:
+async def _replay(
+    file: Path, speed: float, options: FileOptions, data: Path | None, url: str | None, database: str
+) -> None:
     clock = SystemClock()
-    source = ReplaySource(file, clock, ReplaySettings(speed=speed or math.inf))
+    source = ReplaySource(file, clock, ReplaySettings(speed=speed or math.inf, options=options))
     eventhouse = await open_eventhouse(url=url, data=data, database=database, create=True)
     try:
         await require_market(eventhouse)

@@ -4,6 +4,7 @@
 """
 
 import sys
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,7 @@ class LoadKind(StrEnum):
     DAILY = "daily"
     INTRADAY = "intraday"
     TRADES = "trades"
+    ACTIONS = "actions"
 
 
 class AdjustmentName(StrEnum):
@@ -83,6 +85,13 @@ ApiKey = Annotated[
     ),
 ]
 Port = Annotated[int, typer.Option("--port", envvar="TICKHOUSE_PORT", help="Port of the REST API.", min=1, max=65535)]
+SymbolOption = Annotated[
+    str | None, typer.Option("--symbol", help="Symbol of a file without a symbol column.", show_default=False)
+]
+DateOption = Annotated[
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Trading date of a file with times only.", show_default=False),
+]
 Mix = Annotated[bool, typer.Option("--mix", help="Allow real and simulated prices in one database.")]
 EventhousePort = Annotated[
     int,
@@ -195,14 +204,17 @@ def load(
     eventhouse: Url = None,
     database: Database = "Market",
     mix: Mix = False,
+    symbol: SymbolOption = None,
+    date: DateOption = None,
 ) -> None:
     """Load historical prices from files; loading a file twice changes nothing."""
     from cli.load import run_load
+    from producer.sources.files import FileOptions
 
     run_load(
         files=tuple(files),
         kind=kind.value,
-        adjustment=adjustment.value,
+        options=FileOptions(adjustment=adjustment.value, symbol=symbol, trading_date=date.date() if date else None),
         data=data,
         url=eventhouse,
         database=database,
@@ -217,11 +229,15 @@ def replay(
     data: Data = None,
     eventhouse: Url = None,
     database: Database = "Market",
+    symbol: SymbolOption = None,
+    date: DateOption = None,
 ) -> None:
     """Send recorded trades again with their recorded times, at a chosen speed."""
     from cli.load import run_replay
+    from producer.sources.files import FileOptions
 
-    run_replay(file=file, speed=speed, data=data, url=eventhouse, database=database)
+    options = FileOptions(symbol=symbol, trading_date=date.date() if date else None)
+    run_replay(file=file, speed=speed, options=options, data=data, url=eventhouse, database=database)
 
 
 @app.command()
