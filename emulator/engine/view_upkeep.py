@@ -47,9 +47,11 @@ def bind_shape(database: Database, view: View, relation: str | None = None) -> S
 
 def compile_upkeep(database: Database, view: View) -> Upkeep:
     """Compile a view's upkeep and that of the views over it."""
-    source = source_of(database, view)
-    shape = bind_shape(database, view, batch_name(source.relation))
-    added = contribution(shape, DuckStorage())
+    shape = bind_shape(database, view, batch_name(source_of(database, view).relation))
+    return _upkeep(database, view, shape, contribution(shape, DuckStorage()))
+
+
+def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -> Upkeep:
     dependents = tuple(compile_upkeep(database, each) for each in database.views_on(view.name) if each.is_enabled)
     if shape.is_deduplication:
         statements = _insert_new(view, shape, added, stage=bool(dependents))
@@ -101,13 +103,7 @@ def catch_up(
     """Add what the source received after an ingestion time to a view that was not kept up to date."""
     shape = bind_shape(database, view)
     added = contribution(shape, _since(database, view, after))
-    if shape.is_deduplication:
-        statements = _insert_new(view, shape, added, stage=False)
-    elif shape.is_mergeable:
-        statements = (_merge(view, added),)
-    else:
-        statements = _recompute(view, added, _touched(database, view))
-    apply_batch(connection, Upkeep(view, statements, added.uses_now), time)
+    apply_batch(connection, _upkeep(database, view, shape, added), time)
 
 
 def _since(database: Database, view: View, after: datetime | None) -> DuckStorage:

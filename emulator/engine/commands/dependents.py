@@ -2,25 +2,43 @@
 
 from dataclasses import replace
 
+from emulator.engine.catalog import View
 from emulator.engine.transaction import Transaction
+from emulator.engine.view_alteration import altered
 from emulator.engine.view_upkeep import bind_shape
 from emulator.errors import KustoError
 
 
-def disable_views(transaction: Transaction, database: str, source: str, *, is_dropped: bool = False) -> None:
-    """Disable the views over a source that no longer fit it: they keep their rows until they are enabled again."""
+def follow_source(transaction: Transaction, database: str, source: str) -> None:
+    """Bring the views over a changed source into line: those that no longer fit are disabled, and keep their rows.
+
+    A view with `autoUpdateSchema` takes over new columns of its source instead.
+    """
     for view in transaction.database(database).views_on(source):
-        failure = f"The source table '{source}' was dropped." if is_dropped else ""
-        if not failure:
-            try:
-                shape = bind_shape(transaction.database(database), view)
-            except KustoError as error:
-                failure = error.message
-            else:
-                changed = [(column.name, column.type) for column in shape.schema] != [
-                    (column.name, column.type) for column in view.schema
-                ]
-                failure = "The columns of the view would change with its source." if changed else ""
-        if failure and view.is_enabled:
-            disabled = replace(view, is_enabled=False, failure=failure, position=transaction.time)
-            transaction.put(transaction.database(database).with_view(disabled))
+        if not view.is_enabled:
+            continue
+        try:
+            shape = bind_shape(transaction.database(database), view)
+        except KustoError as error:
+            _disable(transaction, database, view, error.message)
+            continue
+        old, new = ([(column.name, column.type) for column in schema] for schema in (view.schema, shape.schema))
+        if old == new:
+            continue
+        if view.auto_update_schema and set(old) <= set(new):
+            altered(transaction, database, view, view, shape)
+            follow_source(transaction, database, view.name)
+        else:
+            _disable(transaction, database, view, "The columns of the view would change with its source.")
+
+
+def disable_views(transaction: Transaction, database: str, source: str) -> None:
+    """Disable the views over a source that is dropped."""
+    for view in transaction.database(database).views_on(source):
+        if view.is_enabled:
+            _disable(transaction, database, view, f"The source table '{source}' was dropped.")
+
+
+def _disable(transaction: Transaction, database: str, view: View, failure: str) -> None:
+    disabled = replace(view, is_enabled=False, failure=failure, position=transaction.time)
+    transaction.put(transaction.database(database).with_view(disabled))

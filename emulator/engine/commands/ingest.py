@@ -14,6 +14,7 @@ from emulator.engine.core import Core
 from emulator.engine.database import Entities
 from emulator.engine.storage import DuckStorage, clear_table
 from emulator.engine.transaction import Transaction
+from emulator.engine.update_policy import policies_from
 from emulator.engine.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
@@ -67,10 +68,18 @@ def ingest_from_query(
     if command.verb is IngestVerb.SET_OR_REPLACE:
         # The query may read the table it replaces, so its rows are taken first.
         transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
-        clear_table(transaction.connection, table.relation)
+        _clear_with_targets(transaction, database, table, frozenset())
         rows_query, values = 'SELECT * FROM "$replacement"', {}
     count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, **values)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
+
+
+def _clear_with_targets(transaction: Transaction, database: str, table: Table, cleared: frozenset[str]) -> None:
+    # update-policy.md: replacing the data of a source replaces that of the tables derived from it.
+    clear_table(transaction.connection, table.relation)
+    for target, _ in policies_from(transaction.database(database), table.name):
+        if target.name not in cleared and target.name != table.name:
+            _clear_with_targets(transaction, database, target, cleared | {table.name})
 
 
 def _fitting(transaction: Transaction, database: str, table: Table, found: Schema, command: IngestFromQuery) -> Table:

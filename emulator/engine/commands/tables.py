@@ -6,7 +6,7 @@ from dataclasses import replace
 from emulator.engine import storage
 from emulator.engine.catalog import Database, Table
 from emulator.engine.commands.answer import answer, columns, to_json
-from emulator.engine.commands.dependents import disable_views
+from emulator.engine.commands.dependents import disable_views, follow_source
 from emulator.engine.commands.schemas import table_document
 from emulator.engine.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
@@ -105,7 +105,7 @@ def alter_schema(
         storage.drop_table(connection, table.relation)
     changed = replace(table, relation=relation, schema=schema)
     transaction.put(transaction.database(database).with_table(changed))
-    disable_views(transaction, database, table.name)
+    follow_source(transaction, database, table.name)
 
 
 def declared_schema(declarations: tuple[ColumnDeclaration, ...]) -> Schema:
@@ -149,7 +149,7 @@ def rename_tables(transaction: Transaction, database: str, renames: list[tuple[s
     ordered = {tables[name].name: tables[name] for name in tables}
     transaction.put(replace(snapshot, tables=ordered))
     for table, _ in moved:
-        disable_views(transaction, database, table.name)
+        follow_source(transaction, database, table.name)
     after = transaction.database(database)
     return answer(_LISTED, [listed_row(after, after.tables[new]) for _, new in moved])
 
@@ -232,7 +232,7 @@ def drop_tables(transaction: Transaction, database: str, names: tuple[str, ...],
         if if_exists and name not in snapshot.tables:
             continue
         find_table(snapshot, name)
-        disable_views(transaction, database, name, is_dropped=True)
+        disable_views(transaction, database, name)
         transaction.drop_table(database, name)
     after = transaction.database(database)
     return answer(_LISTED, [listed_row(after, table) for table in after.tables.values()])

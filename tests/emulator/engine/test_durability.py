@@ -15,6 +15,7 @@ from tests.emulator.engine.loader import ROWS_PER_BATCH
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_kill_9_loses_no_acknowledged_row_and_leaves_no_half_batch(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path)
     for command in (
