@@ -103,7 +103,8 @@ class HttpApi:
             # The cause would carry the request, and with it the keys.
             raise Transient(message, source=source) from None
         text = redact(response.text, *self._endpoint.secrets)
-        if refusal := self._classify(response.status_code, text, retry_after(response, self._clock.now())):
+        wait = retry_after(response.headers.get("Retry-After", ""), self._clock.now())
+        if refusal := self._classify(response.status_code, text, wait):
             raise self._cool_down.trip(refusal)
         return text
 
@@ -137,9 +138,9 @@ def _proxy_of(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def retry_after(response: httpx.Response, now: datetime) -> float | None:
-    """Return the seconds that the header `Retry-After` asks for, as a number or a date (RFC 9110, 10.2.3)."""
-    value = response.headers.get("Retry-After", "").strip()
+def retry_after(value: str, now: datetime) -> float | None:
+    """Return the seconds that a header `Retry-After` asks for, as a number or a date (RFC 9110, 10.2.3)."""
+    value = value.strip()
     if value.isdigit():
         return float(value)
     try:
