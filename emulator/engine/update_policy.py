@@ -11,6 +11,7 @@ from emulator.engine.catalog import Database, Table
 from emulator.engine.compile import Compiled, compile_rows
 from emulator.engine.database import Entities
 from emulator.engine.storage import DuckStorage, batch_name
+from emulator.engine.user_json import read_user_json
 from emulator.errors import KustoError, SemanticFault
 from emulator.types import Schema
 
@@ -42,7 +43,7 @@ def read_policies(text: str | None) -> tuple[UpdatePolicy, ...]:
 def parse_policies(text: str) -> tuple[UpdatePolicy, ...]:
     """Read an update policy as a command gives it, or raise KustoError."""
     try:
-        document = json.loads(text)
+        document = read_user_json(text)
         if document is not None and not isinstance(document, list):
             raise TypeError("an update policy is a JSON array of objects")
         return tuple(map(_policy, document or ()))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from emulator.engine.catalog import Database
 from emulator.engine.commands.answer import answer, columns
+from emulator.engine.commands.kinds import command_kind
 from emulator.engine.transaction import Transaction, find_database
 from emulator.errors import EntityAlreadyExists, KustoError
 from emulator.result import ResultTable
@@ -58,7 +59,7 @@ def execute_script(run: Callable[[str, str], ResultTable], database: str, comman
         try:
             if not part.is_command:
                 raise KustoError("A script holds management commands only.", "BadRequest_InvalidScript")
-            kind = command_type(part.text)
+            kind = command_kind(parse_command(part.text))
             run(part.text, database)
         except KustoError as error:
             if throws:
@@ -68,11 +69,6 @@ def execute_script(run: Callable[[str, str], ResultTable], database: str, comman
         if result == "Failed" and not continues:
             break
     return answer(_SCRIPT, rows)
-
-
-def command_type(text: str) -> str:
-    """Return the kind of a command as scripts and operations name it."""
-    return type(parse_command(text)).__name__
 
 
 def _flag(command: ExecuteScript, name: str) -> bool:

@@ -19,6 +19,7 @@ from emulator.engine.commands import (
     topics,
     views,
 )
+from emulator.engine.commands.kinds import command_kind
 from emulator.engine.core import Core
 from emulator.engine.operations import Operation
 from emulator.engine.transaction import Transaction
@@ -36,7 +37,7 @@ def run_command(core: Core, text: str, database: str) -> ResultTable:
     kind, failure = "", ""
     try:
         command = parse_command(text)
-        kind = type(command).__name__
+        kind = command_kind(command)
         if isinstance(command, syntax.PipedCommand):
             result = run_parsed(core, command.command, database)
             return piped.pipe(core, database, result, command, text)

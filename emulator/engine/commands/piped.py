@@ -37,7 +37,7 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
     with core.cursor() as cursor:
         cursor.register(_RESULT, result.arrow.rename_columns(list(physical_names(schema))))
         try:
-            values = {"now": core.writer.last_time} if emitted.uses_now else {}
+            values: dict[str, object] | None = {"now": core.writer.last_time} if emitted.uses_now else None
             statement = Statement(render(emitted.query))
             arrow, _ = fetch(cursor, statement, values, emitted.schema, Limits(None, None))
         finally:

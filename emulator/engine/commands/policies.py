@@ -12,6 +12,7 @@ from emulator.engine.catalog import Database, Policies, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.transaction import Transaction, find_table, find_view
 from emulator.engine.update_policy import POLICY, canonical, compile_policy, parse_policies
+from emulator.engine.user_json import read_user_json
 from emulator.errors import EntityNotFound, KustoError, UnsupportedFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import (
@@ -125,7 +126,7 @@ def _document(policy: str, command: AlterPolicy) -> object:
     match command.value:
         case PolicyJson(text):
             try:
-                document = json.loads(text)
+                document = read_user_json(text)
             except ValueError as error:
                 raise KustoError(f"The policy is not JSON: {error}.", "BadRequest_InvalidPolicy") from error
             if policy in _ENFORCED_NOWHERE and document:

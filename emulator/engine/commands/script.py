@@ -3,6 +3,7 @@
 import json
 
 from emulator.engine.catalog import Database, IngestionMapping, Table, View
+from emulator.engine.user_json import read_user_json
 from emulator.syntax.print_expressions import quoted_name, string
 from emulator.types import Schema
 
@@ -47,7 +48,7 @@ def _docstrings(table: Table) -> str:
 
 
 def _mapping(table: Table, mapping: IngestionMapping) -> str:
-    text = json.dumps(json.loads(mapping.text), separators=(",", ":"))
+    text = json.dumps(read_user_json(mapping.text), separators=(",", ":"))
     name = string(mapping.name)
     return f".create-or-alter table {_name(table.name)} ingestion {mapping.kind} mapping {name} {string(text)}"
 

@@ -1,12 +1,12 @@
 """Ingestion mappings: which field of a payload fills which column, read from Kusto's JSON."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from emulator.engine.user_json import read_user_json
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.types import Schema
 
@@ -57,7 +57,7 @@ class FieldMapping:
 def parse_mapping(text: str, kind: str, schema: Schema | None = None) -> tuple[FieldMapping, ...]:
     """Read the JSON array of a mapping; with a schema, its columns must exist there."""
     try:
-        document = json.loads(text)
+        document = read_user_json(text)
     except ValueError as error:
         raise _bad(f"the mapping is not JSON: {error}") from error
     if not isinstance(document, list) or not document:
