@@ -40,6 +40,16 @@ def held(eventhouse: Eventhouse, action: Callable[[Transaction], object], releas
     return thread
 
 
+def queued(eventhouse: Eventhouse, jobs: int, release: threading.Event) -> None:
+    """Wait until that many batches wait for the writer, and release it if they never do."""
+    for _ in range(10_000):
+        if len(eventhouse._core.writer._waiting) == jobs:
+            return
+        release.wait(0.001)
+    release.set()
+    pytest.fail("the batches did not reach the writer")
+
+
 def test_batches_of_many_threads_all_arrive_whole(eventhouse: Eventhouse) -> None:
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda batch: eventhouse.ingest("T", payload(batch), format="json"), range(40)))
@@ -52,15 +62,12 @@ def test_batches_of_many_threads_all_arrive_whole(eventhouse: Eventhouse) -> Non
 def test_waiting_batches_commit_together_and_a_bad_one_fails_alone(eventhouse: Eventhouse) -> None:
     eventhouse.command(".create table Gone (Batch: long, X: long)")
     release = threading.Event()
-    waiting = eventhouse._core.writer._waiting
     holder = held(eventhouse, lambda transaction: transaction.drop_table("NetDefaultDB", "Gone"), release)
     with ThreadPoolExecutor(6) as pool:
         good = [pool.submit(eventhouse.ingest, "T", payload(batch), format="json") for batch in range(4)]
-        while len(waiting) < 4:
-            release.wait(0.001)
+        queued(eventhouse, 4, release)
         bad = pool.submit(eventhouse.ingest, "Gone", payload(9), format="json")
-        while len(waiting) < 5:
-            release.wait(0.001)
+        queued(eventhouse, 5, release)
         release.set()
         assert [future.result() for future in good] == [10] * 4
         with pytest.raises(EntityNotFound, match="'Gone'"):
@@ -71,8 +78,7 @@ def test_waiting_batches_commit_together_and_a_bad_one_fails_alone(eventhouse: E
     holder = held(eventhouse, lambda _: None, release)
     with ThreadPoolExecutor(4) as pool:
         good = [pool.submit(eventhouse.ingest, "T", payload(batch), format="json") for batch in range(4)]
-        while len(waiting) < 4:
-            release.wait(0.001)
+        queued(eventhouse, 4, release)
         release.set()
     holder.join()
     assert commits(eventhouse, "T") == 5
