@@ -5,6 +5,7 @@ of two nulls is null, of a null and a value false; `!=` accordingly null and tru
 """
 
 from collections.abc import Callable
+from math import isnan
 
 from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
 from emulator.functions.overloads import common_type
@@ -41,6 +42,7 @@ from emulator.sql.build import (
     lit,
     not_,
     op,
+    or_,
 )
 from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, TIMESPAN, KqlType, Scalar
 
@@ -203,7 +205,7 @@ def _equal(operands: tuple[Operand, ...]) -> Sql:
     left, right = operands
     if left.type.scalar is Scalar.STRING:
         return op("=", left.sql, right.sql)
-    equal = op("=", left.sql, right.sql)
+    equal = _ieee("=", operands)
     if _never_null(left) or _never_null(right):
         return coalesce(equal, FALSE)
     return case((equal, TRUE), (and_((is_null(left.sql), is_null(right.sql))), NULL), otherwise=FALSE)
@@ -214,11 +216,32 @@ def _unequal(operands: tuple[Operand, ...]) -> Sql:
     if left.type.scalar is Scalar.STRING:
         return op("<>", left.sql, right.sql)
     if _never_null(left) or _never_null(right):
-        return coalesce(op("<>", left.sql, right.sql), TRUE)
+        return coalesce(_ieee("<>", operands), TRUE)
     return case(
         (and_((is_null(left.sql), is_null(right.sql))), NULL),
-        otherwise=op("IS DISTINCT FROM", left.sql, right.sql),
+        otherwise=_ieee("IS DISTINCT FROM", operands),
     )
+
+
+def _ieee(operator: str, operands: tuple[Operand, ...]) -> Sql:
+    """Compare as IEEE 754 does: NaN is unequal to everything and never the greater; to DuckDB it is the greatest."""
+    left, right = operands
+    compared = op(operator, left.sql, right.sql)
+    if operator in (">", ">="):
+        return and_((compared, not_(call("isnan", left.sql)))) if _may_be_nan(left) else compared
+    if operator in ("<", "<="):
+        return and_((compared, not_(call("isnan", right.sql)))) if _may_be_nan(right) else compared
+    if not (_may_be_nan(left) and _may_be_nan(right)):
+        return compared
+    if operator == "=":
+        return and_((compared, not_(call("isnan", left.sql))))
+    return or_((compared, coalesce(call("isnan", left.sql), FALSE)))
+
+
+def _may_be_nan(operand: Operand) -> bool:
+    if operand.type.scalar is not Scalar.REAL:
+        return False
+    return not operand.is_constant or (isinstance(operand.value, float) and isnan(operand.value))
 
 
 def _never_null(operand: Operand) -> bool:
@@ -226,7 +249,9 @@ def _never_null(operand: Operand) -> bool:
 
 
 def _compared(operator: str) -> tuple[Signature, ...]:
-    emit = binary(lambda a, b: op(operator, a, b))
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        return _ieee(operator, operands)
+
     return (
         Signature(_pair(_ORDERED, _ORDERED), BOOL, emit, unify=(0, 1), common=_common_but_for_numbers),
         _dynamic_number(emit),

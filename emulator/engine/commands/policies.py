@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from emulator.binder.faults import unsupported
 from emulator.engine.catalog import Database, Policies, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.transaction import Transaction, find_table, find_view
@@ -149,7 +150,7 @@ def _document(policy: str, command: AlterPolicy) -> object:
 
 
 def _unenforced(policy: str, command: AlterPolicy) -> UnsupportedFault:
-    return UnsupportedFault(f"policy '{policy}': it would not be enforced", span=command.span)
+    return unsupported(f"policy '{policy}': it would not be enforced", command.span)
 
 
 def _caching(settings: tuple[PolicySetting, ...]) -> dict[str, object]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from emulator.binder.faults import unsupported
 from emulator.engine.user_json import read_user_json
-from emulator.errors import KustoError, UnsupportedFault
+from emulator.errors import KustoError
+from emulator.text import NOWHERE
 from emulator.types import Schema
 
 JsonPath: TypeAlias = tuple[str | int, ...]
@@ -150,7 +152,7 @@ def _transform(value: object, column: str) -> Transform:
     try:
         return Transform(str(value).lower())
     except ValueError as error:
-        raise UnsupportedFault(f"the mapping transformation '{value}' of column '{column}'") from error
+        raise unsupported(f"the mapping transformation '{value}' of column '{column}'", NOWHERE) from error
 
 
 def _bad(problem: str) -> KustoError:
