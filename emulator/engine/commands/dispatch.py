@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, assert_never
 
+from emulator.binder.faults import unsupported
 from emulator.engine.commands import (
     databases,
     functions,
@@ -23,7 +24,7 @@ from emulator.engine.commands.kinds import command_kind
 from emulator.engine.core import Core
 from emulator.engine.operations import Operation
 from emulator.engine.transaction import Transaction
-from emulator.errors import KustoError, UnsupportedFault
+from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax import commands as syntax
 from emulator.syntax.parse_command import parse_command
@@ -82,7 +83,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.ClearData():
             return change(_clear, command)
         case syntax.DeleteRecords():
-            raise UnsupportedFault(".delete table records", span=command.span)
+            raise unsupported(".delete table records", command.span)
         case syntax.DefineFunction():
             return change(functions.define_function, command)
         case syntax.DefineMaterializedView():
@@ -109,7 +110,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.IngestInline():
             return ingest.ingest_inline(core, name, command)
         case syntax.IngestFromStorage():
-            raise UnsupportedFault(".ingest from storage", span=command.span)
+            raise unsupported(".ingest from storage", command.span)
         case syntax.IngestFromQuery():
             return core.writer.change_rows(
                 lambda transaction, lost: ingest.ingest_from_query(core, transaction, name, command, lost)
@@ -137,7 +138,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.ShowTopic():
             return topics.show_topic(core, name, command)
         case syntax.UnbuiltCommand(keyword):
-            raise UnsupportedFault(f"command '.{keyword.lstrip('.')}'", span=command.span)
+            raise unsupported(f"command '.{keyword.lstrip('.')}'", command.span)
         case _:
             assert_never(command)
 
@@ -192,7 +193,7 @@ def _set_text(transaction: Transaction, database: str, command: syntax.SetEntity
         case syntax.EntityKind.MATERIALIZED_VIEW:
             return views.set_view_text(transaction, database, name, command.field, command.text)
         case _:
-            raise UnsupportedFault(f"{command.field} of a {entity.kind.value}", span=command.span)
+            raise unsupported(f"{command.field} of a {entity.kind.value}", command.span)
 
 
 def _clear(transaction: Transaction, database: str, command: syntax.ClearData) -> ResultTable:

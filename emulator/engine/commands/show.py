@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
+from emulator.binder.faults import unsupported
 from emulator.engine import storage
 from emulator.engine.catalog import Database, Table, View
 from emulator.engine.commands import functions, tables, views
@@ -12,7 +13,6 @@ from emulator.engine.commands.policies import effective
 from emulator.engine.commands.schemas import dotnet_type, signature_of
 from emulator.engine.core import Core
 from emulator.engine.transaction import find_table, find_view
-from emulator.errors import UnsupportedFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import EntityKind, ShowDatabasesEntities, ShowEntities, property_text
 
@@ -99,7 +99,7 @@ def show_entities(core: Core, database: str, command: ShowEntities) -> ResultTab
         case EntityKind.DATABASE, "extents":
             return _extents(core, core.database(names[0] if names else database), [])
         case _:
-            raise UnsupportedFault(f".show {command.kind.value} {command.aspect}", span=command.span)
+            raise unsupported(f".show {command.kind.value} {command.aspect}", command.span)
 
 
 def show_databases_entities(core: Core, command: ShowDatabasesEntities) -> ResultTable:

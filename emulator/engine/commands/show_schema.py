@@ -3,6 +3,7 @@
 import re
 
 from emulator.binder.bind import bind_function
+from emulator.binder.faults import unsupported
 from emulator.engine.catalog import Database, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.functions import find_function
@@ -14,7 +15,7 @@ from emulator.engine.database import Entities, stored_function
 from emulator.engine.transaction import find_table, find_view
 from emulator.engine.update_policy import POLICY, compile_policy, read_policies
 from emulator.engine.view_upkeep import bind_shape
-from emulator.errors import KustoError, UnsupportedFault
+from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import EntityKind, ShowSchema, property_text
 
@@ -53,7 +54,7 @@ def show_schema(core: Core, database: str, command: ShowSchema) -> ResultTable:
                 wanted = list(core.catalog.databases.values()) if command.is_plural else [core.database(database)]
             return _of_databases(wanted, command)
         case _:
-            raise UnsupportedFault(f".show {command.kind.value} schema", span=command.span)
+            raise unsupported(f".show {command.kind.value} schema", command.span)
 
 
 def _of_tables(database: Database, tables: list[Table], form: str) -> ResultTable:
@@ -112,7 +113,7 @@ def _of_databases(databases: list[Database], command: ShowSchema) -> ResultTable
         case "violations":
             return answer(_VIOLATIONS, [row for database in databases for row in _violations(database)])
         case form:
-            raise UnsupportedFault(f".show database schema {form}", span=command.span)
+            raise unsupported(f".show database schema {form}", command.span)
 
 
 def _schema_rows(database: Database) -> list[tuple[object, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
+from emulator.binder.faults import unsupported
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
@@ -13,7 +14,6 @@ from emulator.engine.database import Entities
 from emulator.engine.failures import failures
 from emulator.engine.operations import Operation
 from emulator.engine.storage import DuckStorage
-from emulator.errors import UnsupportedFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
 
@@ -78,7 +78,7 @@ def show_topic(core: Core, database: str, command: ShowTopic) -> ResultTable:
         return build(core, database)
     if command.topic in _EMPTY:
         return answer(_EMPTY[command.topic], [])
-    raise UnsupportedFault(f".show {command.topic}", span=command.span)
+    raise unsupported(f".show {command.topic}", command.span)
 
 
 def show_operations(core: Core, command: ShowOperations) -> ResultTable:
@@ -107,7 +107,7 @@ def cache_cleared() -> ResultTable:
 
 def get_resources(command: GetResources) -> ResultTable:
     """Refuse the resources of queued ingestion."""
-    raise UnsupportedFault(f".get {command.topic}: queued ingestion", span=command.span, hint="use streaming ingestion")
+    raise unsupported(f".get {command.topic}: queued ingestion", command.span, hint="use streaming ingestion")
 
 
 def product_version() -> str:
