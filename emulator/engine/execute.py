@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,34 +13,27 @@ from emulator.binder.bind import bind_query
 from emulator.binder.entities import EntityProvider
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.emit.context import NOW_PARAMETER, Storage
-from emulator.emit.relations import emit_query
+from emulator.emit.context import Storage
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
+from emulator.engine.prelude import BEGIN, Prelude, prepare_prelude
+from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
 from emulator.engine.results import fetch, truncation_fault
-from emulator.engine.statement import Statement
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
+from emulator.optimize.invariants import hoisted
 from emulator.result import ResultTable
-from emulator.sql.ast import Parameter
-from emulator.sql.render import render
 from emulator.syntax.parser import parse_query
-from emulator.types import Schema
-
-LIMIT_PARAMETER = "limit"
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledResult:
-    """One result of a request as SQL; `parameters` maps declared parameters to those the SQL names."""
+    """One result of a request; its statements read the values of the prelude, but for the general one."""
 
     name: str
-    statement: Statement
-    schema: Schema
-    parameters: dict[str, str]
-    uses_now: bool
+    statements: Variants
     visualization: dict[str, object]
 
 
@@ -50,6 +43,7 @@ class CompiledQuery:
 
     text: str
     results: tuple[CompiledResult, ...]
+    prelude: Prelude
     parameters: tuple[ParameterDeclaration, ...]
     options: dict[str, str]
 
@@ -84,18 +78,18 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
     """Compile a request text without keeping it."""
     try:
         bound = bind_query(parse_query(text), entities)
-        results = []
-        for position, (plan, name) in enumerate(zip(bound.results, bound.names, strict=True)):
-            # A result that is too large is not computed to its end.
-            emitted = emit_query(plan, storage, for_result=True, limit=Parameter(LIMIT_PARAMETER, "BIGINT"))
-            visualization = bound.visualizations[position] if position < len(bound.visualizations) else {}
-            statement = Statement(render(emitted.query))
-            results.append(
-                CompiledResult(name, statement, emitted.schema, emitted.parameters, emitted.uses_now, visualization)
+        smaller = hoisted(bound.results)
+        visualizations = (*bound.visualizations, *({} for _ in bound.results))
+        results = tuple(
+            CompiledResult(name, prepare_result(plan, smaller_plan, storage), dict(visualization))
+            for name, plan, smaller_plan, visualization in zip(
+                bound.names, bound.results, smaller.plans, visualizations, strict=False
             )
+        )
+        prelude = prepare_prelude(smaller.steps, storage)
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
-    return CompiledQuery(text, tuple(results), bound.parameters, bound.options)
+    return CompiledQuery(text, results, prelude, bound.parameters, bound.options)
 
 
 def prepare_connection(connection: duckdb.DuckDBPyConnection) -> None:
@@ -121,26 +115,31 @@ def execute(
         values = bind_parameters(query.parameters, properties.parameters)
     except KustoError as error:
         raise error.with_source(query.text) from None
-    values[NOW_PARAMETER] = now or datetime.now(UTC).replace(tzinfo=None)
-    with _interrupted_after(cursor, limits.timeout):
+    values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
+    values[LIMIT] = None if limits.records is None else limits.records + 1
+    is_several = bool(query.prelude.steps) or len(query.results) > 1
+    with _interrupted_after(cursor, limits.timeout), _snapshot(cursor) if is_several else nullcontext():
+        is_prepared = query.prelude.run(cursor, values)
         tables: tuple[ResultTable, ...] = ()
         for result in query.results:
-            table, exceeded = _run(result, cursor, values, limits)
-            tables += (table,)
+            statement = result.statements.of(values) if is_prepared else result.statements.general
+            arrow, exceeded = fetch(cursor, statement.statement, statement.arguments(values), statement.schema, limits)
+            tables += (ResultTable(statement.schema, arrow, result.name, dict(result.visualization)),)
             if exceeded:
                 raise truncation_fault(exceeded, tables)
         return tables
 
 
-def _run(
-    result: CompiledResult, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], limits: Limits
-) -> tuple[ResultTable, str]:
-    named = {parameter: values[name] for name, parameter in result.parameters.items()}
-    if result.uses_now:
-        named[NOW_PARAMETER] = values[NOW_PARAMETER]
-    named[LIMIT_PARAMETER] = None if limits.records is None else limits.records + 1
-    arrow, exceeded = fetch(cursor, result.statement, named, result.schema, limits)
-    return ResultTable(result.schema, arrow, result.name, dict(result.visualization)), exceeded
+@contextmanager
+def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let several statements see the same rows."""
+    cursor.execute(BEGIN)
+    try:
+        yield
+    except BaseException:
+        cursor.rollback()
+        raise
+    cursor.commit()
 
 
 @contextmanager

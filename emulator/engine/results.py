@@ -1,7 +1,6 @@
 """Rows of DuckDB as an Arrow table in the canonical types of a result, up to the limits of a request."""
 
 import warnings
-from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
@@ -33,7 +32,7 @@ ARROW_TYPES: dict[Scalar, pa.DataType] = {
 def fetch(
     cursor: duckdb.DuckDBPyConnection,
     statement: Statement,
-    parameters: Mapping[str, object],
+    arguments: dict[str, object] | None,
     schema: Schema,
     limits: Limits,
 ) -> tuple[pa.Table, str]:
@@ -43,9 +42,9 @@ def fetch(
     its rows are taken as a whole, while those of a result without a limit stream.
     """
     if limits.records is None:
-        reader = cursor.sql(statement.sql, params=dict(parameters) or None).to_arrow_reader(_BATCH_ROWS)
+        reader = cursor.sql(statement.sql, params=arguments).to_arrow_reader(_BATCH_ROWS)
     else:
-        cursor.execute(statement.parsed(cursor), dict(parameters) or None)
+        cursor.execute(statement.parsed(cursor), arguments)
         reader = cursor.to_arrow_reader(_BATCH_ROWS)
     batches = []
     records = size = 0
