@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from producer.model import Trade, encode_trade
+from producer.model import Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,8 @@ class Batcher:
         """When the open batch must go, in monotonic seconds; None while it is empty."""
         return self._deadline if self._trades else None
 
-    def add(self, trade: Trade, now: float) -> Batch | None:
+    def add(self, trade: Trade, payload: bytes, now: float) -> Batch | None:
         """Take a trade; return the batch before it, where the trade would have made that one too big."""
-        payload = encode_trade(trade)
         full = None
         if self._trades and self._size + len(payload) + 1 > self._limits.size_bytes:
             full = self.seal()
@@ -53,6 +52,11 @@ class Batcher:
         self._payloads.append(payload)
         self._size += len(payload) + 1
         return full
+
+    @property
+    def oldest(self) -> Trade | None:
+        """The first trade of the open batch."""
+        return self._trades[0] if self._trades else None
 
     def is_due(self, now: float) -> bool:
         """Whether the open batch has reached its count or its age."""

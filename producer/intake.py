@@ -24,6 +24,11 @@ class Intake:
         """Whether nothing is here and nothing will come."""
         return self._closed and not self._trades
 
+    @property
+    def oldest(self) -> Trade | None:
+        """The trade that is taken out next."""
+        return self._trades[0] if self._trades else None
+
     async def put(self, trade: Trade) -> None:
         """Add a trade, waiting while the queue is full."""
         while len(self._trades) >= self._capacity:

@@ -70,3 +70,10 @@ class History:
 def encode_trade(trade: Trade) -> bytes:
     """Render a trade as one JSON object, times in RFC 3339 with `Z`."""
     return orjson.dumps(trade, option=orjson.OPT_UTC_Z)
+
+
+def decode_trade(payload: bytes) -> Trade:
+    """Return the trade that `encode_trade` rendered."""
+    facts = orjson.loads(payload)
+    instants = {name: datetime.fromisoformat(facts[name]) for name in ("timestamp", "received_at")}
+    return Trade(**(facts | instants))

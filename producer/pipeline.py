@@ -1,4 +1,4 @@
-"""Source → bounded queue → batches → sink, with retries, backpressure and a drain at the end."""
+"""Source → bounded queue → validation → batches → sink, with retries, a spool, backpressure and a drain at the end."""
 
 import asyncio
 import logging
@@ -9,27 +9,23 @@ from random import Random
 
 from producer.batching import Batch, Batcher, BatchLimits
 from producer.clock import Clock
-from producer.errors import ProducerError
+from producer.counters import Counters
+from producer.dead_letters import DeadLetters
+from producer.delivery import Delivery, DeliverySettings
+from producer.errors import BadData, ProducerError
 from producer.intake import Intake
-from producer.rate_limit import RateLimiter
-from producer.retry import RetryPolicy, with_retries
+from producer.model import Trade
+from producer.retry import RetryPolicy
 from producer.source import Sink, TradeSource
+from producer.spool import Spool
+from producer.validation import EVENT_BYTES, checked_payload
+
+__all__ = ["Counters", "Pipeline", "PipelineSettings"]
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class Counters:
-    """What a pipeline has done so far; may be read at any time."""
-
-    received: int = 0
-    sent: int = 0
-    batches: int = 0
-    sink_retries: int = 0
-    source_failures: int = 0
-    unsent: int = 0
-    last_event: datetime | None = None
-    last_error: str = ""
+# A trade with its texts and instants, in memory; measured, and rounded up.
+_TRADE_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +37,78 @@ class PipelineSettings:
 
     limits: BatchLimits = field(default_factory=BatchLimits)
     queue_capacity: int = 5_000
-    sink_retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=None))
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
     source_retry: RetryPolicy = field(
         default_factory=lambda: RetryPolicy(attempts=None, base_seconds=1.0, cap_seconds=60.0)
     )
-    send_interval_seconds: float = 0.0
     drain_seconds: float = 10.0
+
+    @property
+    def memory_bytes(self) -> int:
+        """What trades take at most while they are here: the queue, an open batch, one being sent, one off the spool."""
+        batch = self.limits.size_bytes + EVENT_BYTES + self.limits.count * _TRADE_BYTES
+        return self.queue_capacity * _TRADE_BYTES + 3 * batch
 
 
 class Pipeline:
-    """Moves trades from one source to one sink; it runs once."""
+    """Moves trades from one source to one sink; it runs once. The spool stays open for its owner."""
 
     def __init__(
-        self, source: TradeSource, sink: Sink, clock: Clock, settings: PipelineSettings, random: Random | None = None
+        self,
+        source: TradeSource,
+        sink: Sink,
+        clock: Clock,
+        settings: PipelineSettings,
+        random: Random | None = None,
+        *,
+        spool: Spool | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         self.counters = Counters()
         self._source = source
-        self._sink = sink
         self._clock = clock
         self._settings = settings
         self._random = random or Random()  # noqa: S311 - jitter, not secrets
         self._intake = Intake(settings.queue_capacity)
-        self._limiter = RateLimiter(settings.send_interval_seconds, clock)
+        self._batcher = Batcher(settings.limits)
+        self._dead_letters = dead_letters or DeadLetters(None, clock)
+        self._delivery = Delivery(sink, clock, settings.delivery, self.counters, self._random, spool)
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self._source.name
+
+    @property
+    def queued(self) -> int:
+        """Trades that wait to be batched."""
+        return len(self._intake)
+
+    @property
+    def queue_capacity(self) -> int:
+        """How many trades may wait before the source does."""
+        return self._settings.queue_capacity
+
+    @property
+    def oldest_received_at(self) -> datetime | None:
+        """When the oldest trade that is not delivered was received; None where all are."""
+        waiting = self._batcher.oldest or self._intake.oldest
+        return self._delivery.oldest or (waiting.received_at if waiting else None)
 
     async def run(self) -> Counters:
         """Run until the source ends or this task is cancelled, send what was received, then return or re-raise.
 
         A final error of the source is raised after that, one of the sink at once.
         """
-        reader = asyncio.create_task(self._read(), name=f"read {self._source.name}")
-        writer = asyncio.create_task(self._write(), name=f"write {self._source.name}")
+        reader = asyncio.create_task(self._read(), name=f"read {self.name}")
+        writer = asyncio.create_task(self._write(), name=f"write {self.name}")
+        drainer = asyncio.create_task(self._delivery.drain(), name=f"drain {self.name}")
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait({reader, writer, drainer}, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             await _stop(reader)
-            await self._drain(writer)
-        for task in (writer, reader):
+            await self._drain(writer, drainer)
+        for task in (writer, drainer, reader):
             if not task.cancelled() and (error := task.exception()):
                 raise error
         return self.counters
@@ -106,18 +138,30 @@ class Pipeline:
             self._intake.close()
 
     async def _write(self) -> None:
-        batcher = Batcher(self._settings.limits)
-        while not self._intake.exhausted:
-            while (trade := self._intake.pop()) is not None:
-                if full := batcher.add(trade, self._clock.monotonic()):
-                    await self._send(full)
-                if batcher.is_due(self._clock.monotonic()):
-                    await self._send(batcher.seal())
-            if batcher.is_due(self._clock.monotonic()):
-                await self._send(batcher.seal())
-            await self._wait(batcher.deadline)
-        if batcher.deadline is not None:
-            await self._send(batcher.seal())
+        try:
+            while not self._intake.exhausted:
+                while (trade := self._intake.pop()) is not None:
+                    if full := self._add(trade):
+                        await self._delivery.deliver(full)
+                    if self._batcher.is_due(self._clock.monotonic()):
+                        await self._delivery.deliver(self._batcher.seal())
+                if self._batcher.is_due(self._clock.monotonic()):
+                    await self._delivery.deliver(self._batcher.seal())
+                await self._wait(self._batcher.deadline)
+            if self._batcher.deadline is not None:
+                await self._delivery.deliver(self._batcher.seal())
+        finally:
+            self._delivery.finish()
+
+    def _add(self, trade: Trade) -> Batch | None:
+        """Check a trade and batch it; return the batch that it was too much for."""
+        try:
+            payload = checked_payload(trade)
+        except BadData as error:
+            self.counters.dead_letters += 1
+            self._dead_letters.write(trade.source, error.message, repr(trade))
+            return None
+        return self._batcher.add(trade, payload, self._clock.monotonic())
 
     async def _wait(self, deadline: float | None) -> None:
         """Wait for a trade, but not past the deadline of the open batch."""
@@ -131,32 +175,33 @@ class Pipeline:
             await _stop(arrival)
             await _stop(timer)
 
-    async def _send(self, batch: Batch) -> None:
-        async def attempt() -> None:
-            await self._limiter.acquire()
-            await self._sink.send(batch.trades, batch.payloads)
-
-        await with_retries(attempt, self._settings.sink_retry, self._clock, self._random, self._note_retry)
-        self.counters.batches += 1
-        self.counters.sent += len(batch.trades)
-        self.counters.last_event = batch.trades[-1].timestamp
-
-    def _note_retry(self, error: ProducerError) -> None:
-        self.counters.sink_retries += 1
-        self.counters.last_error = str(error)
-
-    async def _drain(self, writer: "asyncio.Task[None]") -> None:
+    async def _drain(self, writer: "asyncio.Task[None]", drainer: "asyncio.Task[None]") -> None:
+        """Give what was received some time to be delivered; then put it on disk, where there is a spool."""
         self._intake.close()
-        if not writer.done():
-            timer = asyncio.create_task(self._clock.sleep(self._settings.drain_seconds))
-            try:
-                await asyncio.wait({writer, timer}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await _stop(timer)
-                await _stop(writer)
-        self.counters.unsent = self.counters.received - self.counters.sent
+        timer = asyncio.create_task(self._clock.sleep(self._settings.drain_seconds))
+        try:
+            for task in (writer, drainer):
+                if not task.done() and not timer.done():
+                    await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (timer, writer, drainer):
+                await _stop(task)
+            await self._delivery.store_rest(self._rest())
+        self.counters.unsent = self.counters.in_flight
         if self.counters.unsent:
             logger.error("%d trades were received and not delivered", self.counters.unsent)
+
+    def _rest(self) -> list[Batch]:
+        """What is in the queue and in the open batch, as batches."""
+        batches = []
+        while (trade := self._intake.pop()) is not None:
+            if full := self._add(trade):
+                batches.append(full)
+            if self._batcher.is_due(self._clock.monotonic()):
+                batches.append(self._batcher.seal())
+        if self._batcher.deadline is not None:
+            batches.append(self._batcher.seal())
+        return batches
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:

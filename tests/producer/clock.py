@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -71,6 +71,14 @@ class ManualClock:
         due, _, waiting = heapq.heappop(self._sleepers)
         self._elapsed = max(self._elapsed, due)
         waiting.set_result(None)
+
+
+async def move_until(clock: ManualClock, condition: Callable[[], bool], step: float = 0.1) -> None:
+    """Move a clock in steps until a condition holds that also depends on files or sockets."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await clock.advance(step)
+            await asyncio.sleep(0.001)
 
 
 async def settle() -> None:

@@ -1,67 +1,19 @@
 """The pipeline: batches, retries, backpressure and the drain."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
 from producer.batching import BatchLimits
-from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Transient
+from producer.delivery import DeliverySettings
+from producer.errors import BadData, NotEntitled, RateLimited, Transient
 from producer.model import Trade, encode_trade
 from producer.pipeline import Counters, Pipeline, PipelineSettings
 from producer.retry import RetryPolicy
 from tests.producer.clock import START, ManualClock, seeded, settle
-
-Script = Sequence[Trade | float | ProducerError]
-
-
-def make_trade(number: int) -> Trade:
-    return Trade(f"e{number:03}", "AAPL", START, 100.0 + number, 1.0, "SIM", "simulated", START)
-
-
-class ScriptedSource:
-    """Plays a list: trades are yielded, numbers slept, errors raised (and not met again)."""
-
-    name = "script"
-
-    def __init__(self, clock: ManualClock, script: Script) -> None:
-        self._clock = clock
-        self._script = list(script)
-        self.taken = 0
-
-    async def trades(self) -> AsyncGenerator[Trade, None]:
-        while self._script:
-            match self._script.pop(0):
-                case Trade() as trade:
-                    self.taken += 1
-                    yield trade
-                case ProducerError() as error:
-                    raise error
-                case seconds:
-                    await self._clock.sleep(float(seconds))
-
-    async def close(self) -> None: ...
-
-
-class ListSink:
-    """Keeps batches; raises the next fault instead, or waits for `gate`."""
-
-    def __init__(self, faults: Sequence[ProducerError] = ()) -> None:
-        self.batches: list[list[str]] = []
-        self.payloads: list[bytes] = []
-        self.faults = list(faults)
-        self.gate: asyncio.Event | None = None
-
-    async def send(self, trades: Sequence[Trade], payloads: Sequence[bytes]) -> None:
-        if self.gate:
-            await self.gate.wait()
-        if self.faults:
-            raise self.faults.pop(0)
-        self.batches.append([trade.event_id for trade in trades])
-        self.payloads += payloads
-
-    async def close(self) -> None: ...
+from tests.producer.scripted import ListSink, Script, ScriptedSource, make_trade
 
 
 @pytest.fixture
@@ -80,7 +32,7 @@ async def test_a_batch_is_sealed_by_count(clock: ManualClock) -> None:
     counters = await clock.finish(build(clock, script, sink, limits=BatchLimits(count=2)).run())
     assert sink.batches == [["e000", "e001"], ["e002", "e003"], ["e004"]]
     assert sink.payloads == [encode_trade(trade) for trade in script]
-    assert counters == Counters(received=5, sent=5, batches=3, last_event=START)
+    assert counters == Counters(received=5, sent=5, batches=3, delay_seconds=0.0, last_event=START)
 
 
 async def test_a_batch_is_sealed_before_it_grows_too_large(clock: ManualClock) -> None:
@@ -198,5 +150,13 @@ async def test_sends_are_spaced(clock: ManualClock) -> None:
             await super().send(trades, payloads)
 
     script = [make_trade(number) for number in range(3)]
-    await clock.finish(build(clock, script, TimedSink(), limits=BatchLimits(count=1), send_interval_seconds=0.5).run())
+    await clock.finish(
+        build(
+            clock,
+            script,
+            TimedSink(),
+            limits=BatchLimits(count=1),
+            delivery=DeliverySettings(send_interval_seconds=0.5),
+        ).run()
+    )
     assert [round(later - earlier, 9) for earlier, later in pairwise(moments)] == [0.5, 0.5]

@@ -20,11 +20,10 @@ from producer.settings import NetworkSettings
 from producer.sources.finnhub_stream import FinnhubStream
 from producer.sources.streaming import StreamingSource, StreamSettings
 from producer.sources.yahoo_stream import YahooStream
-from tests.producer.clock import ManualClock, seeded
+from tests.producer.clock import ManualClock, move_until, seeded
 from tests.producer.websocket_server import (
     ScriptedServer,
     Step,
-    advance_until,
     close,
     collect,
     delivered,
@@ -92,7 +91,7 @@ async def test_a_stalled_connection_is_given_up(caplog: pytest.LogCaptureFixture
         await until(lambda: bool(trades))
         await clock.advance(59.0)
         assert not task.done()
-        await advance_until(clock, task)
+        await move_until(clock, task.done, 5.0)
         with pytest.raises(Transient, match=r"silent for 6\d s"):
             await task
 
@@ -255,10 +254,7 @@ async def test_the_pipeline_connects_again_with_back_off_and_loses_nothing_told(
         clock, sink = ManualClock(OPEN), Kept()
         pipeline = Pipeline(stream(server, clock), sink, clock, PipelineSettings(), seeded())
         task = asyncio.create_task(pipeline.run())
-        async with asyncio.timeout(10):
-            while not any(":12.0:" in event for event in sink.ids):
-                await clock.advance(1.0)
-                await asyncio.sleep(0.001)
+        await move_until(clock, lambda: any(":12.0:" in event for event in sink.ids), 1.0)
         assert len(server.heard) == 5
         assert pipeline.counters.source_failures == 4
         assert [event.split(":")[3] for event in dict.fromkeys(sink.ids)] == ["10.0", "11.0", "12.0"]

@@ -10,7 +10,6 @@ from websockets.http11 import Request, Response
 
 from producer.model import Trade
 from producer.sources.streaming import StreamingSource
-from tests.producer.clock import ManualClock
 
 Step = Callable[[ServerConnection], Awaitable[None]]
 
@@ -109,12 +108,4 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let real sockets work until a condition holds."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in sockets
-            await asyncio.sleep(0.001)
-
-
-async def advance_until(clock: ManualClock, task: "asyncio.Task[object]", seconds: float = 5.0) -> None:
-    """Move a clock in small steps until a task that waits on real sockets and on the clock is done."""
-    async with asyncio.timeout(10):
-        while not task.done():
-            await clock.advance(seconds)
             await asyncio.sleep(0.001)

@@ -1,0 +1,237 @@
+"""Batches kept on disk while a sink is down: append-only segment files, read from the front, in the order they came.
+
+A record is `length, crc32, sequence, count` (little-endian, 4 + 4 + 8 + 4 bytes) and its JSON lines; it is on disk when
+`append` returns. After a crash a torn record at the end is cut off: it was never acknowledged. What was handed out but
+not committed is handed out again.
+"""
+
+import fcntl
+import logging
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from producer.errors import BadData, Transient
+
+logger = logging.getLogger(__name__)
+
+_HEADER = struct.Struct("<IIQI")
+_CURSOR = struct.Struct("<QI")
+_SUFFIX = ".spool"
+
+
+class SpoolFull(Transient):
+    """The spool has reached its limit, or the disk has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """When a segment is full, and how much the spool may hold before it holds its producer back."""
+
+    segment_bytes: int = 16 * 1024 * 1024
+    limit_bytes: int = 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A batch in the spool: its JSON objects, and the number by which it is committed."""
+
+    sequence: int
+    payloads: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    sequence: int
+    offset: int
+    size: int
+    count: int
+
+
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    size: int = 0
+    entries: deque[_Entry] = field(default_factory=deque)
+
+
+class Spool:
+    """A queue of batches in a folder of its own, for one process at a time; calls block and are not thread-safe."""
+
+    def __init__(self, folder: Path, settings: SpoolSettings | None = None) -> None:
+        """Open the spool and find what an earlier run left; a folder that is in use is `BadData`."""
+        self._folder = folder
+        self._settings = settings or SpoolSettings()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder)
+        committed = self._read_cursor()
+        self._segments = deque(self._recovered(committed))
+        entries = [entry for segment in self._segments for entry in segment.entries]
+        self._next = max([committed, *(entry.sequence for entry in entries)]) + 1
+        self.batches = len(entries)
+        self.trades = sum(entry.count for entry in entries)
+        self.size_bytes = sum(entry.size for entry in entries)
+        self._tail: BinaryIO | None = None
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every batch was committed."""
+        return self.batches == 0
+
+    def append(self, payloads: Sequence[bytes]) -> None:
+        """Put a batch at the end; on return it survives a crash. Where there is no room, raise `SpoolFull`."""
+        body = b"\n".join(payloads)
+        size = _HEADER.size + len(body)
+        if self.batches and self.size_bytes + size > self._settings.limit_bytes:
+            raise SpoolFull(f"the spool holds {self.size_bytes:,} bytes", source=str(self._folder))
+        tail = self._tail_with_room()
+        segment = self._segments[-1]
+        sums = struct.pack("<QI", self._next, len(payloads))
+        header = _HEADER.pack(len(body), zlib.crc32(body, zlib.crc32(sums)), self._next, len(payloads))
+        try:
+            tail.write(header + body)
+            tail.flush()
+            os.fdatasync(tail.fileno())
+        except OSError as error:
+            self._close_tail()
+            os.truncate(segment.path, segment.size)
+            raise SpoolFull(f"the disk takes no more: {error}", source=str(self._folder)) from error
+        segment.entries.append(_Entry(self._next, segment.size, size, len(payloads)))
+        segment.size += size
+        self._next += 1
+        self.batches += 1
+        self.trades += len(payloads)
+        self.size_bytes += size
+
+    def peek(self) -> Spooled | None:
+        """Return the oldest batch that is not committed, or None where there is none."""
+        for segment in self._segments:
+            if segment.entries:
+                entry = segment.entries[0]
+                with segment.path.open("rb") as file:
+                    file.seek(entry.offset + _HEADER.size)
+                    body = file.read(entry.size - _HEADER.size)
+                return Spooled(entry.sequence, body.split(b"\n"))
+        return None
+
+    def commit(self, spooled: Spooled) -> None:
+        """Forget the oldest batch: it is delivered."""
+        segment = next(segment for segment in self._segments if segment.entries)
+        entry = segment.entries[0]
+        if entry.sequence != spooled.sequence:
+            raise ValueError(f"the oldest batch is {entry.sequence}, not {spooled.sequence}")
+        self._write_cursor(entry.sequence)
+        segment.entries.popleft()
+        self.batches -= 1
+        self.trades -= entry.count
+        self.size_bytes -= entry.size
+        while len(self._segments) > 1 and not self._segments[0].entries:
+            self._segments.popleft().path.unlink()
+
+    def close(self) -> None:
+        """Close the files and let another process open the folder."""
+        self._close_tail()
+        self._lock.close()
+
+    def _tail_with_room(self) -> BinaryIO:
+        if not self._segments or self._segments[-1].size >= self._settings.segment_bytes:
+            self._close_tail()
+            self._segments.append(_Segment(self._folder / f"{self._next:020}{_SUFFIX}"))
+            while len(self._segments) > 1 and not self._segments[0].entries:
+                self._segments.popleft().path.unlink()
+        if self._tail is None:
+            self._tail = self._segments[-1].path.open("ab")
+            _sync_folder(self._folder)
+        return self._tail
+
+    def _close_tail(self) -> None:
+        if self._tail is not None:
+            tail, self._tail = self._tail, None
+            tail.close()
+
+    def _recovered(self, committed: int) -> Iterator[_Segment]:
+        paths = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        for path in paths:
+            segment = _Segment(path)
+            for entry in _records(path):
+                segment.size = entry.offset + entry.size
+                if entry.sequence > committed:
+                    segment.entries.append(entry)
+            if left := path.stat().st_size - segment.size:
+                if path != paths[-1] or not _is_torn(path, segment.size):
+                    # More than an append cut short: the disk has failed, and what is there is kept.
+                    aside = path.with_suffix(".damaged")
+                    aside.write_bytes(path.read_bytes()[segment.size :])
+                    logger.error("%d unreadable bytes of %s were put aside in %s", left, path.name, aside.name)
+                os.truncate(path, segment.size)
+            if segment.entries:
+                yield segment
+            else:
+                path.unlink()
+
+    def _read_cursor(self) -> int:
+        try:
+            sequence, crc = _CURSOR.unpack((self._folder / "cursor").read_bytes())
+        except (FileNotFoundError, struct.error):
+            return 0
+        return sequence if crc == zlib.crc32(struct.pack("<Q", sequence)) else 0
+
+    def _write_cursor(self, sequence: int) -> None:
+        # A cursor that a power failure sets back only makes batches go out twice.
+        fresh = self._folder / "cursor.next"
+        fresh.write_bytes(_CURSOR.pack(sequence, zlib.crc32(struct.pack("<Q", sequence))))
+        fresh.replace(self._folder / "cursor")
+
+
+def _records(path: Path) -> Iterator[_Entry]:
+    """Iterate over the intact records at the start of a segment."""
+    offset = 0
+    with path.open("rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length, crc, sequence, count = _HEADER.unpack(header)
+            body = file.read(length)
+            if len(body) < length or zlib.crc32(body, zlib.crc32(header[8:])) != crc:
+                return
+            yield _Entry(sequence, offset, _HEADER.size + length, count)
+            offset += _HEADER.size + length
+
+
+def _is_torn(path: Path, offset: int) -> bool:
+    """Whether a segment ends within the record at an offset."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        header = file.read(_HEADER.size)
+        return len(header) < _HEADER.size or len(file.read()) < _HEADER.unpack(header)[0]
+
+
+def _locked(folder: Path) -> BinaryIO:
+    file = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        message = "the spool is in use by another process"
+        raise BadData(message, source=str(folder), hint="give each producer a folder of its own") from error
+    return file
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
