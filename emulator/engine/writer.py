@@ -77,10 +77,19 @@ class Writer:
             raise job.fault
 
     def close(self) -> None:
-        """Wait for the transaction in progress and close the connection."""
+        """Wait for the transaction in progress, fold the log into the file, and close the connection."""
         with self._turn:
-            self._is_closed = True
-            self._connection.close()
+            if not self._is_closed:
+                self._is_closed = True
+                self._fold_log()
+                self._connection.close()
+
+    def _fold_log(self) -> None:
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.Error:
+            # The log has everything too; the next opening reads it.
+            return
 
     def _commit_waiting(self) -> None:
         group = [self._waiting.popleft()]

@@ -89,6 +89,7 @@ def test_everything_is_there_after_closing(tmp_path: Path) -> None:
     before = [rows(eventhouse, question) for question in questions]
     eventhouse.close()
     eventhouse.close()
+    assert [path.name for path in tmp_path.glob("*.duckdb*")] == ["eventhouse.duckdb"], "no log is left behind"
     again = Eventhouse.open(tmp_path, database="Market")
     assert [rows(again, question) for question in questions] == before
     again.ingest("T", b'{"a": 3}', format="json", mapping="m")
