@@ -37,7 +37,7 @@ def decode(data: bytes, position: int = 0) -> tuple[Value, int]:
     """Read the value at a position; return it and the position after it, or raise CodecError."""
     try:
         return _decode(data, position)
-    except (IndexError, struct.error, RecursionError, UnicodeDecodeError) as error:
+    except (IndexError, struct.error, RecursionError, ValueError, OverflowError) as error:
         raise CodecError(f"the value at byte {position} cannot be read: {error}") from error
 
 
@@ -286,9 +286,10 @@ def _map(width: struct.Struct) -> _Decoder:
         for _ in range(count // 2):
             key, position = _decode(data, position)
             value, position = _decode(data, position)
-            if isinstance(key, list | dict):
-                raise CodecError(f"a {type(key).__name__} cannot be the key of a map")
-            values[key] = value
+            try:
+                values[key] = value
+            except TypeError as error:
+                raise CodecError(f"a {type(key).__name__} cannot be the key of a map") from error
         return values, position
 
     return read

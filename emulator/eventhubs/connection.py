@@ -125,7 +125,8 @@ class Connection:
             case performative if session is not None:
                 session.receive(performative, frame.payload)
             case _:
-                raise CodecError(f"channel {frame.channel} has no session")
+                # The Azure client ends a session before it detaches the links of it.
+                pass
         return True
 
     async def _beat(self, seconds: float) -> None:
@@ -143,6 +144,7 @@ class Connection:
                 return self._node_link(session, attach, "$management", management(self._namespace.hubs, self._access))
             case Entrance() if not is_receiver:
                 self._access.check(node.hub)
+                self._namespace.meter.check()
                 hub = self._namespace.hubs.find(node.hub)
                 partition = None if node.partition is None else hub.partition(node.partition)
                 return ProducerLink(session, attach, hub, partition, self._namespace.meter)

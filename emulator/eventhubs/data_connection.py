@@ -194,7 +194,7 @@ class DataConnection:
                 _LOGGER.error("%s partition %s: %s", self._hub.name, partition.id, gap)
                 progress.expired += gap.begin - (position or 0)
                 position = gap.begin
-            except (KustoError, PositionRejected, LogDamaged, OSError) as error:
+            except (KustoError, PositionRejected, OSError) as error:
                 # The rows may be stored all the same: the mark knows.
                 position = None
                 pause = min(max(2 * pause, self._limits.first_pause), self._limits.last_pause)

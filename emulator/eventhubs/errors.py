@@ -1,5 +1,7 @@
 """What the hubs refuse, with the conditions that the Azure clients know."""
 
+from emulator.errors import EngineFault
+
 
 class HubError(Exception):
     """A request that the hubs do not serve; `condition` is its AMQP name."""
@@ -10,8 +12,11 @@ class HubError(Exception):
         self.description = description
 
 
-class LogDamaged(Exception):
+class LogDamaged(EngineFault):
     """A stored record is not what was written; the message names the file and the place."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "TH_LogDamaged", hint="restore the folder from a copy, or start with an empty one")
 
 
 class PositionRejected(HubError):

@@ -23,6 +23,11 @@ class Receivers:
     def __init__(self) -> None:
         self._present: list[Receiver] = []
 
+    @property
+    def present(self) -> tuple[Receiver, ...]:
+        """Who receives now."""
+        return tuple(self._present)
+
     def admit(self, receiver: Receiver) -> None:
         """Let a receiver in; those of lower or no epoch give way to one with an epoch. Raises HubError."""
         highest = max((each.epoch for each in self._present if each.epoch is not None), default=None)

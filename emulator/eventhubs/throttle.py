@@ -24,19 +24,27 @@ class Meter:
     def __init__(self, throttle: Throttle | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._throttle = throttle
         self._clock = clock
-        self._paid_until = clock()
+        self._paid_until = clock() - 1.0
+
+    def check(self) -> None:
+        """Raise HubError while a delivery would have to wait for too long."""
+        if self._throttle is not None:
+            self._pause(self._throttle, 0.0)
 
     def take(self, events: int, size: int) -> float:
         """Count a delivery in; return the seconds to hold it back, or raise HubError where they would be too many."""
         throttle = self._throttle
         if throttle is None:
             return 0.0
+        cost = max(events / throttle.events_per_second, size / throttle.bytes_per_second)
+        pause = self._pause(throttle, cost)
+        self._paid_until = self._clock() + pause
+        return max(0.0, pause)
+
+    def _pause(self, throttle: Throttle, cost: float) -> float:
         now = self._clock()
         # A second's worth may come at once.
-        start = max(self._paid_until, now - 1.0)
-        cost = max(events / throttle.events_per_second, size / throttle.bytes_per_second)
-        pause = start + cost - now
+        pause = max(self._paid_until, now - 1.0) + cost - now
         if pause > throttle.patience:
             raise HubError(SERVER_BUSY, f"The request was throttled: it would wait for {pause:.1f} s; try again later")
-        self._paid_until = start + cost
-        return max(0.0, pause)
+        return pause

@@ -1,0 +1,75 @@
+"""The Azure client against a served hub: what the tests send and receive with it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from azure.eventhub import EventData, EventHubConsumerClient
+from azure.eventhub.aio import EventHubConsumerClient as AsyncConsumerClient
+from azure.eventhub.aio import EventHubProducerClient as AsyncProducerClient
+from azure.eventhub.aio import PartitionContext as AsyncPartitionContext
+
+PATIENCE = 20.0
+
+
+async def send(connection: str, bodies: Sequence[bytes], *, partition_id: str | None = "0") -> None:
+    """Send events in one batch."""
+    async with AsyncProducerClient.from_connection_string(connection) as producer:
+        await producer.send_batch([EventData(body) for body in bodies], partition_id=partition_id)
+
+
+async def receive(
+    connection: str,
+    count: int,
+    *,
+    position: str | int | datetime = "-1",
+    inclusive: bool = False,
+    partition_id: str | None = "0",
+    group: str = "$Default",
+    track_last_enqueued_event_properties: bool = False,
+) -> list[EventData]:
+    """Receive so many events."""
+    events: list[EventData] = []
+    done = asyncio.Event()
+
+    async def take(_: AsyncPartitionContext, batch: list[EventData]) -> None:
+        events.extend(batch)
+        if len(events) >= count:
+            done.set()
+
+    async with AsyncConsumerClient.from_connection_string(connection, group) as consumer:
+        receiving = asyncio.create_task(
+            consumer.receive_batch(
+                take,
+                partition_id=partition_id,
+                starting_position=position,
+                starting_position_inclusive=inclusive,
+                track_last_enqueued_event_properties=track_last_enqueued_event_properties,
+            )
+        )
+        waiting = {receiving, asyncio.create_task(done.wait())}
+        await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
+    assert len(events) >= count, f"{len(events)} of {count} events came in {PATIENCE} s"
+    return events
+
+
+def receive_sync(connection: str, count: int) -> list[EventData]:
+    """Receive so many events of partition 0 with the client that is not asynchronous."""
+    events: list[EventData] = []
+    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default")
+
+    def take(_: object, batch: list[EventData]) -> None:
+        events.extend(batch)
+        if len(events) >= count:
+            consumer.close()
+
+    with consumer:
+        consumer.receive_batch(take, partition_id="0", starting_position="-1", max_wait_time=1)
+    return events
+
+
+def bodies(events: Sequence[EventData]) -> list[bytes]:
+    """Return the bodies of events."""
+    return [b"".join(event.body) for event in events]

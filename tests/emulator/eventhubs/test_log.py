@@ -1,0 +1,212 @@
+"""The log of a partition: durable appends, torn tails, damage, positions, retention."""
+
+import errno
+import logging
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
+from emulator.eventhubs.log import Log, Retention
+from tests.emulator.eventhubs.events import Stored
+
+SMALL = Retention(timedelta(seconds=10), 1 << 40, segment_size=200)
+BIG = Retention()
+
+
+def append(log: Log, *payloads: bytes, time: int = 1000) -> None:
+    log.append([Stored(payload) for payload in payloads], time)
+    log.publish()
+
+
+def payloads(log: Log, sequence: int = 0, most: int = 1000) -> list[bytes]:
+    return [record.payload for record in log.read(sequence, most)]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.log"))
+
+
+@pytest.fixture(params=["disk", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "0" if request.param == "disk" else None
+
+
+def test_events_have_consecutive_numbers_rising_offsets_and_times(folder: Path | None) -> None:
+    log = Log.open(folder, BIG)
+    append(log, b"a", b"b", time=2000)
+    # A clock that goes back does not take the log with it.
+    append(log, b"c", time=1000)
+    records = log.read(0, 10)
+    assert [(record.sequence, record.time, record.payload) for record in records] == [
+        (0, 2000, b"a"),
+        (1, 2000, b"b"),
+        (2, 2000, b"c"),
+    ]
+    assert [record.offset for record in records] == [0, 33, 66]
+    assert (log.last_offset, log.last_time, log.begin, log.end) == (66, 2000, 0, 3)
+    log.close()
+
+
+def test_reading_goes_on_where_it_stopped_across_segments(folder: Path | None) -> None:
+    log = Log.open(folder, SMALL)
+    expected = [str(number).encode() * 20 for number in range(100)]
+    for payload in expected:
+        append(log, payload)
+    found: list[bytes] = []
+    while len(found) < len(expected):
+        found += payloads(log, len(found), 7)
+    assert found == expected
+    assert payloads(log, 55, 2) == expected[55:57]
+    log.close()
+
+
+def test_a_read_is_bounded_by_bytes_but_never_empty() -> None:
+    log = Log.open(None, BIG)
+    append(log, b"x" * 100, b"y" * 100, b"z" * 100)
+    assert len(log.read(0, 10, max_bytes=150)) == 2
+    assert len(log.read(0, 10, max_bytes=1)) == 1
+
+
+def test_what_is_appended_is_seen_once_published() -> None:
+    log = Log.open(None, BIG)
+    log.append([Stored(b"a")], 1)
+    assert log.read(0, 10) == []
+    log.publish()
+    assert payloads(log) == [b"a"]
+
+
+def test_a_log_opened_again_goes_on(tmp_path: Path) -> None:
+    log = Log.open(tmp_path, SMALL)
+    for number in range(50):
+        append(log, b"%d" % number, time=number)
+    before = (log.end, log.last_offset, log.last_time)
+    log.close()
+    log = Log.open(tmp_path, SMALL)
+    assert len(files(tmp_path)) > 5
+    assert (log.end, log.last_offset, log.last_time) == before
+    append(log, b"next", time=99)
+    assert payloads(log) == [b"%d" % number for number in range(50)] + [b"next"]
+    assert log.sequence_at_time(7, inclusive=True) == 7
+    log.close()
+
+
+@pytest.mark.parametrize("kept", range(1, 37))
+def test_a_torn_tail_is_cut_off_and_kept_aside(tmp_path: Path, kept: int, caplog: pytest.LogCaptureFixture) -> None:
+    log = Log.open(tmp_path, BIG)
+    append(log, b"whole")
+    size = files(tmp_path)[0].stat().st_size
+    append(log, b"torn!")
+    log.close()
+    os.truncate(files(tmp_path)[0], size + kept)
+    with caplog.at_level(logging.WARNING):
+        log = Log.open(tmp_path, BIG)
+    assert payloads(log) == [b"whole"]
+    assert f"{kept} bytes" in caplog.text
+    assert len(next(tmp_path.glob("*.torn")).read_bytes()) == kept
+    append(log, b"again")
+    log.close()
+    log = Log.open(tmp_path, BIG)
+    assert payloads(log) == [b"whole", b"again"]
+    log.close()
+
+
+def test_damage_in_a_full_segment_is_an_error_not_a_gap(tmp_path: Path) -> None:
+    log = Log.open(tmp_path, SMALL)
+    for number in range(20):
+        append(log, b"%03d" % number * 10)
+    log.close()
+    damaged = files(tmp_path)[1]
+    with damaged.open("r+b") as file:
+        file.seek(107)
+        file.write(b"\xff")
+    log = Log.open(tmp_path, SMALL)
+    with pytest.raises(LogDamaged, match=damaged.name):
+        log.read(0, 1000)
+    log.close()
+
+
+@pytest.mark.parametrize("harm", ["shortened", "missing"])
+def test_a_segment_that_lacks_events_is_refused(tmp_path: Path, harm: str) -> None:
+    log = Log.open(tmp_path, SMALL)
+    for number in range(20):
+        append(log, b"%03d" % number * 10)
+    log.close()
+    if harm == "missing":
+        files(tmp_path)[1].unlink()
+    else:
+        os.truncate(files(tmp_path)[1], 100)
+    with pytest.raises(LogDamaged):
+        Log.open(tmp_path, SMALL)
+
+
+def test_a_failed_write_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log.open(tmp_path, BIG)
+    append(log, b"before")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError, match="No space"):
+            append(log, b"lost")
+    append(log, b"after")
+    assert [(record.sequence, record.payload) for record in log.read(0, 10)] == [(0, b"before"), (1, b"after")]
+    log.close()
+
+
+def test_positions_past_the_end_are_rejected(folder: Path | None) -> None:
+    log = Log.open(folder, BIG)
+    append(log, b"a", b"b")
+    assert log.read(2, 10) == []
+    with pytest.raises(PositionRejected):
+        log.read(3, 10)
+    assert log.sequence_at_offset(log.last_offset, inclusive=False) == 2
+    assert log.sequence_at_offset(log.end_offset, inclusive=True) == 2
+    with pytest.raises(PositionRejected, match="'33'"):
+        log.sequence_at_offset(66, inclusive=False)
+    log.close()
+
+
+def test_offsets_and_times_find_their_event(folder: Path | None) -> None:
+    log = Log.open(folder, SMALL)
+    for number in range(3000):
+        append(log, b"%04d" % number, time=1000 + number // 3 * 10)
+    for sequence in (0, 1, 1499, 2998, 2999):
+        record = log.read(sequence, 1)[0]
+        assert log.sequence_at_offset(record.offset, inclusive=True) == sequence
+        assert log.sequence_at_offset(record.offset, inclusive=False) == sequence + 1
+        assert log.sequence_at_time(record.time, inclusive=True) == sequence - sequence % 3
+        assert log.sequence_at_time(record.time, inclusive=False) == sequence - sequence % 3 + 3
+    assert log.sequence_at_time(10**12, inclusive=True) == 3000
+    log.close()
+
+
+def test_retention_by_age_removes_whole_segments(folder: Path | None) -> None:
+    log = Log.open(folder, SMALL)
+    for number in range(30):
+        append(log, b"x" * 50, time=number * 1000)
+    assert log.expire(now=29_000) > 0
+    kept = log.read(log.begin, 100)
+    assert kept[0].time <= 29_000 - 10_000
+    assert kept[-1].sequence == 29
+    with pytest.raises(PositionExpired) as gone:
+        log.read(0, 1)
+    assert gone.value.begin == log.begin
+    # What a client asks for by an old offset starts with what is left.
+    assert log.sequence_at_offset(0, inclusive=True) == log.begin
+    log.close()
+
+
+def test_retention_by_size_keeps_the_newest(folder: Path | None) -> None:
+    log = Log.open(folder, Retention(timedelta(days=1), size=1000, segment_size=200))
+    for _ in range(100):
+        append(log, b"x" * 50)
+        log.expire(now=1000)
+    assert 8 <= log.end - log.begin <= 20
+    log.close()
+    if folder is not None:
+        assert len(files(folder)) <= 6
