@@ -224,7 +224,14 @@ def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
     ordering, value = operands[0].sql, operands[output].sql
     if output == 0:
         return call("max" if largest else "min", ordering)
-    found = call("arg_max_null" if largest else "arg_min_null", value, ordering)
+    best = "arg_max_null" if largest else "arg_min_null"
+    if operands[0].type.scalar is Scalar.STRING:
+        return call(best, value, ordering)
+    if operands[0].type.scalar is Scalar.DATETIME:
+        # No datetime is infinite, so that null comes last; that takes half as many aggregates as asking for it.
+        last = lit("-infinity" if largest else "infinity", "TIMESTAMP")
+        return call(best, value, coalesce(ordering, last))
+    found = call(best, value, ordering)
     return case((op("=", call("count", ordering), lit(0)), call("first", value)), otherwise=found)
 
 

@@ -21,7 +21,7 @@ class Macro:
 
 
 # 0001-01-01, the origin of ticks and bins, in microseconds before 1970.
-_ORIGIN = 62_135_596_800_000_000
+ORIGIN = 62_135_596_800_000_000
 
 _TICKS = "10000000"
 _TIMESPAN_SHAPE = r"^\s*([+-]?)(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*$"
@@ -158,9 +158,9 @@ MACROS: tuple[Macro, ...] = (
     Macro("kql_datetime_of_json", ("j",), "kql_datetime_of_text(json_extract_string(j, '$'))"),
     Macro("kql_timespan_of_json", ("j",), "kql_timespan_of_text(json_extract_string(j, '$'))"),
     # Time arithmetic.
-    Macro("kql_ticks", ("t",), f"(epoch_us(t) + {_ORIGIN}) * 10"),
-    Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // 10 - {_ORIGIN})"),
-    Macro("kql_add_ticks", ("t", "n"), "make_timestamp(epoch_us(t) + kql_floor_div(n, 10))"),
+    Macro("kql_ticks", ("t",), f"(epoch_us(t) + {ORIGIN}) * 10"),
+    Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // 10 - {ORIGIN})"),
+    Macro("kql_add_ticks", ("t", "n"), "make_timestamp(epoch_us(t) + n // 10 - (n % 10 < 0)::BIGINT)"),
     Macro("kql_minus", ("a", "b"), "(epoch_us(a) - epoch_us(b)) * 10"),
     # Whole-number arithmetic: floors where SQL truncates.
     Macro(
@@ -174,7 +174,7 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_bin_datetime",
         ("t", "n"),
-        f"make_timestamp((epoch_us(t) + {_ORIGIN}) - (epoch_us(t) + {_ORIGIN}) % nullif(n // 10, 0) - {_ORIGIN})",
+        f"make_timestamp(epoch_us(t) - (epoch_us(t) + {ORIGIN}) % nullif(n // 10, 0))",
     ),
     # Texts.
     Macro(

@@ -1,6 +1,7 @@
 """Numbers: rounding, bins, powers, bits, and functions of one real."""
 
 from emulator.functions.function import Emit, Function, Operand, ResultName, Signature
+from emulator.functions.macros import ORIGIN
 from emulator.functions.shorthand import (
     DATETIMES,
     NUMBERS,
@@ -16,7 +17,7 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import Sql
 from emulator.sql.build import and_, call, cast, lit, op
-from emulator.types import BOOL, DATETIME, GUID, LONG, REAL, TIMESPAN, KqlType, Scalar
+from emulator.types import BOOL, DATETIME, GUID, LONG, REAL, TICKS_PER_MICROSECOND, TIMESPAN, KqlType, Scalar
 
 _KEEP = ResultName.FIRST_ARGUMENT
 
@@ -34,7 +35,13 @@ def _bin_number(operands: tuple[Operand, ...]) -> Sql:
 
 
 def _bin_time(operands: tuple[Operand, ...]) -> Sql:
-    return call("kql_bin_datetime", operands[0].sql, operands[1].sql)
+    time, size = operands
+    if size.is_constant and isinstance(size.value, int) and size.value >= TICKS_PER_MICROSECOND:
+        micros = call("epoch_us", time.sql)
+        since_origin = op("+", micros, lit(ORIGIN, "BIGINT"))
+        # What the macro does, without the work of expanding it at every place.
+        return call("make_timestamp", op("-", micros, op("%", since_origin, lit(size.value // TICKS_PER_MICROSECOND))))
+    return call("kql_bin_datetime", time.sql, size.sql)
 
 
 def _binning(name: str) -> Function:

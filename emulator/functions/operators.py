@@ -44,7 +44,18 @@ from emulator.sql.build import (
     op,
     or_,
 )
-from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, TIMESPAN, KqlType, Scalar
+from emulator.types import (
+    BOOL,
+    DATETIME,
+    DECIMAL,
+    DYNAMIC,
+    LONG,
+    REAL,
+    TICKS_PER_MICROSECOND,
+    TIMESPAN,
+    KqlType,
+    Scalar,
+)
 
 _REALS = frozenset({Scalar.REAL})
 _DECIMALS = frozenset({Scalar.DECIMAL})
@@ -110,12 +121,22 @@ def _ratio(operands: tuple[Operand, ...]) -> Sql:
 
 
 def _earlier(operands: tuple[Operand, ...]) -> Sql:
-    return call("kql_add_ticks", operands[0].sql, op("-", operands[1].sql))
+    time, ticks = operands
+    if ticks.is_constant and isinstance(ticks.value, int):
+        return _moved(time.sql, -ticks.value)
+    return call("kql_add_ticks", time.sql, op("-", ticks.sql))
 
 
 def _later(operands: tuple[Operand, ...]) -> Sql:
     time, ticks = operands if operands[0].type.scalar is Scalar.DATETIME else (operands[1], operands[0])
+    if ticks.is_constant and isinstance(ticks.value, int):
+        return _moved(time.sql, ticks.value)
     return call("kql_add_ticks", time.sql, ticks.sql)
+
+
+def _moved(time: Sql, ticks: int) -> Sql:
+    # What the macro does, without the work of expanding it at every place.
+    return call("make_timestamp", op("+", call("epoch_us", time), lit(ticks // TICKS_PER_MICROSECOND, "BIGINT")))
 
 
 def _divided(operands: tuple[Operand, ...]) -> Sql:
