@@ -251,7 +251,7 @@ async def test_a_killed_producer_leaves_what_it_had_on_disk_to_the_next_one(tmp_
         (replace(make_trade(1), size=float("inf")), "a size of inf"),
         (replace(make_trade(1), timestamp=datetime(2024, 3, 1)), "a timestamp without offset"),  # noqa: DTZ001 - the fault
         (replace(make_trade(1), venue="\ud800"), "not to be encoded"),
-        (replace(make_trade(1), venue="x" * 300_000), "more than the 262,144 of an event"),
+        (replace(make_trade(1), venue="x" * 300_000), "more than the 240,000 of an event"),
     ],
 )
 async def test_what_cannot_be_sent_is_put_aside_with_its_reason(tmp_path: Path, trade: Trade, reason: str) -> None:

@@ -1,0 +1,215 @@
+"""The Event Hubs sink: the real client against a local hub."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+
+from emulator.eventhubs import Event, EventHubs, Options
+from emulator.eventhubs.throttle import Throttle
+from producer.batching import BatchLimits
+from producer.clock import SystemClock
+from producer.delivery import DeliverySettings
+from producer.errors import BadData, NotEntitled, RateLimited, Transient
+from producer.model import Trade, encode_trade
+from producer.pipeline import Pipeline, PipelineSettings
+from producer.retry import RetryPolicy
+from producer.secret import Secret
+from producer.sinks.eventhubs import EventHubSettings, EventHubSink
+from producer.spool import Spool
+from tests.producer.clock import START, ManualClock
+from tests.producer.scripted import ScriptedSource
+
+SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
+
+
+def trades(count: int, venue: str = "SIM") -> list[Trade]:
+    return [
+        Trade(f"e{number}", SYMBOLS[number % 5], START, 100.0 + number, 1.0, venue, "simulated", START)
+        for number in range(count)
+    ]
+
+
+def encoded(given: Sequence[Trade]) -> list[bytes]:
+    return [encode_trade(trade) for trade in given]
+
+
+def settings(served: EventHubs, **more: object) -> EventHubSettings:
+    secret = Secret(served.connection_string("trades"))
+    return EventHubSettings(connection_string=secret, **more)  # type: ignore[arg-type]  # tests name what they mean
+
+
+def events(served: EventHubs) -> list[list[Event]]:
+    hub = served.hub("trades")
+    return [partition.read(partition.begin, 1_000_000, 1 << 30) for partition in hub.partitions]
+
+
+def ids(stored: Sequence[Event]) -> list[str]:
+    return [orjson.loads(event.body)["event_id"] for event in stored]
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[EventHubs]:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 4})
+    yield served
+    await served.close()
+
+
+async def test_each_trade_is_an_event_keyed_by_its_symbol_and_in_order(served: EventHubs) -> None:
+    sink = EventHubSink(settings(served))
+    given = trades(50)
+    await sink.send(given[:25], encoded(given[:25]))
+    await sink.send(given[25:], encoded(given[25:]))
+    await sink.close()
+    by_partition = events(served)
+    assert sorted(event for stored in by_partition for event in ids(stored)) == sorted(
+        trade.event_id for trade in given
+    )
+    for symbol in SYMBOLS:
+        homes = [stored for stored in by_partition if any(event.partition_key == symbol for event in stored)]
+        assert len(homes) == 1, "one symbol, one partition"
+        found = ids([event for event in homes[0] if event.partition_key == symbol])
+        assert found == [trade.event_id for trade in given if trade.symbol == symbol]
+    bodies = {event.body for stored in by_partition for event in stored}
+    assert bodies == set(encoded(given))
+
+
+async def test_a_batch_larger_than_a_message_is_split(served: EventHubs) -> None:
+    sink = EventHubSink(settings(served, batch_bytes=2_000))
+    given = [trade for trade in trades(100) if trade.symbol == "AAPL"]
+    await sink.send(given, encoded(given))
+    await sink.close()
+    assert [ids(stored) for stored in events(served) if stored] == [[trade.event_id for trade in given]]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_an_event_larger_than_a_message_says_so(served: EventHubs, first: int) -> None:
+    sink = EventHubSink(settings(served, batch_bytes=2_000))
+    given = trades(1)[:first] + trades(1, venue="x" * 3_000)
+    with pytest.raises(BadData, match="more than the 2,000 of a message"):
+        await sink.send(given, encoded(given))
+    await sink.close()
+
+
+async def test_a_trade_without_symbol_goes_to_some_partition(served: EventHubs) -> None:
+    sink = EventHubSink(settings(served))
+    given = [Trade("e0", "", START, 1.0, 1.0, "", "test", START)]
+    await sink.send(given, encoded(given))
+    await sink.close()
+    assert [ids(stored) for stored in events(served) if stored] == [["e0"]]
+
+
+async def test_a_hub_that_is_down_is_a_passing_fault(served: EventHubs) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        string = served.connection_string("trades").replace(str(served.port), str(port))
+        sink = EventHubSink(EventHubSettings(connection_string=Secret(string), client_retries=0))
+        with pytest.raises(Transient) as failed:
+            await sink.send(trades(1), encoded(trades(1)))
+        assert "SharedAccessKey" not in str(failed.value)
+        await sink.close()
+
+
+async def test_a_wrong_key_is_a_final_error() -> None:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key="right"))
+    try:
+        string = served.connection_string("trades").replace("SharedAccessKey=right", "SharedAccessKey=wrong")
+        sink = EventHubSink(EventHubSettings(connection_string=Secret(string), client_retries=0))
+        with pytest.raises(NotEntitled, match="Azure Event Hubs Data Sender"):
+            await sink.send(trades(1), encoded(trades(1)))
+        await sink.close()
+    finally:
+        await served.close()
+
+
+async def test_a_throttled_sink_is_told_to_wait() -> None:
+    options = Options(throttle=Throttle(events_per_second=1.0, patience=0.0))
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=options)
+    try:
+        sink = EventHubSink(settings(served, client_retries=0))
+        given = trades(20)
+        with pytest.raises(RateLimited) as refused:
+            for _ in range(3):
+                await sink.send(given, encoded(given))
+        assert refused.value.retry_after == 4.0
+        await sink.close()
+    finally:
+        await served.close()
+
+
+def test_no_hub_is_named() -> None:
+    with pytest.raises(NotEntitled, match="set a connection string, or the name of the namespace"):
+        EventHubSink(EventHubSettings())
+
+
+async def test_an_identity_needs_no_key() -> None:
+    sink = EventHubSink(EventHubSettings(namespace="market"))
+    client = sink._make_client()
+    assert client.fully_qualified_namespace == "market.servicebus.windows.net"
+    assert client.eventhub_name == "trades"
+    await client.close()
+    await sink.close()
+
+
+async def test_a_batch_sent_again_does_not_repeat_what_was_acknowledged(served: EventHubs) -> None:
+    sink = EventHubSink(settings(served, client_retries=0))
+    given, payloads = trades(10), encoded(trades(10))
+    broken = [*payloads[:6], *payloads[6:]]
+    refuse_from = 3
+    send_part, asked = sink._send_part, 0
+
+    async def stumbling(*arguments: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == refuse_from:
+            raise ConnectionResetError("reset")
+        await send_part(*arguments)  # type: ignore[arg-type]  # as given
+
+    sink._send_part = stumbling  # type: ignore[method-assign]  # a fault between two symbols
+    with pytest.raises(Transient, match="reset"):
+        await sink.send(given, broken)
+    await sink.send(given, broken)
+    await sink.close()
+    found = sorted(event for stored in events(served) for event in ids(stored))
+    assert found == sorted(trade.event_id for trade in given), "each of them once"
+
+
+async def test_a_hub_that_goes_away_and_comes_back_gets_everything_in_order(tmp_path: Path) -> None:
+    data = tmp_path / "hub"
+    served = await EventHubs.start(port=0, data=data, hubs={"trades": 2})
+    port = served.port
+    given = trades(400)
+    with Spool(tmp_path / "spool") as spool:
+        sink = EventHubSink(settings(served, client_retries=0))
+        delivery = DeliverySettings(
+            retry=RetryPolicy(attempts=None, base_seconds=0.05, cap_seconds=0.2), direct_attempts=1
+        )
+        limits = BatchLimits(count=20, age_seconds=0.01)
+        source = ScriptedSource(ManualClock(), given)
+        pipeline = Pipeline(
+            source,
+            sink,
+            SystemClock(),
+            PipelineSettings(limits=limits, delivery=delivery, queue_capacity=20),
+            spool=spool,
+        )
+        run = asyncio.create_task(pipeline.run())
+        async with asyncio.timeout(30):
+            while pipeline.counters.sent < 60:
+                await asyncio.sleep(0.005)
+            await served.close()
+            while not pipeline.counters.spooled:
+                await asyncio.sleep(0.005)
+            served = await EventHubs.start(port=port, data=data, hubs={"trades": 2})
+            counters = await run
+        await sink.close()
+        assert (counters.sent, counters.unsent, spool.is_empty) == (400, 0, True)
+    for symbol in SYMBOLS:
+        (home,) = [stored for stored in events(served) if any(event.partition_key == symbol for event in stored)]
+        found = dict.fromkeys(ids([event for event in home if event.partition_key == symbol]))
+        assert list(found) == [trade.event_id for trade in given if trade.symbol == symbol]
+    await served.close()
