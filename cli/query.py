@@ -113,6 +113,8 @@ def text_value(cell: object, kind: Scalar) -> str:
             return f"{cell.isoformat()}Z"
         case int() if kind is Scalar.TIMESPAN:
             return timespan_text(cell)
+        case Decimal():
+            return f"{cell.normalize():f}"
         case bool():
             return str(cell).lower()
         case _:

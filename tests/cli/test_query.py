@@ -1,0 +1,97 @@
+"""`tickhouse query`: rows as a table, JSON or CSV; errors with their place."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.query import read_parameters, timespan_text
+from emulator.engine.eventhouse import Eventhouse
+from tests.end_to_end.platform import tickhouse
+
+EVERY_TYPE = (
+    "print B = true, I = int(1), L = 2, R = 1.5, N = real(nan), D = decimal(1.25), S = 'é,\"x',"
+    " T = datetime(2026-01-05), P = time(1.02:03:04.5), G = guid(74be27de-1e4e-49d9-b579-fe0b331d3642), Y = dynamic({'a': [1, null]}), E = long(null)"
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("query") / "data"
+    folder.mkdir()
+    Eventhouse.open(folder, database="Market").close()
+    return folder
+
+
+def test_json_keeps_types(data: Path) -> None:
+    result = tickhouse("query", EVERY_TYPE, "--data", str(data), "-f", "json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [
+        {
+            "B": True,
+            "I": 1,
+            "L": 2,
+            "R": 1.5,
+            "N": None,
+            "D": "1.25",
+            "S": 'é,"x',
+            "T": "2026-01-05T00:00:00Z",
+            "P": "1.02:03:04.5000000",
+            "G": "74be27de-1e4e-49d9-b579-fe0b331d3642",
+            "Y": {"a": [1, None]},
+            "E": None,
+        }
+    ]
+
+
+def test_csv_quotes_what_needs_it(data: Path) -> None:
+    result = tickhouse("query", "print S = 'é,\"x', B = false, E = long(null)", "--data", str(data), "-f", "csv")
+    assert list(csv.reader(io.StringIO(result.stdout))) == [["S", "B", "E"], ['é,"x', "false", ""]]
+
+
+def test_a_table_keeps_a_row_on_a_line(data: Path) -> None:
+    result = tickhouse("query", "print Long = strrep('wide ', 60), Number = 5", "--data", str(data))
+    assert any("wide " * 60 in line and "5" in line for line in result.stdout.splitlines())
+    assert "1 row" in result.stdout
+
+
+def test_parameters_are_values_and_never_text(data: Path) -> None:
+    text = "declare query_parameters(s: string, n: long = 5); print s = s, n = n"
+    injected = "x'; .drop table T //"
+    result = tickhouse("query", text, "-p", f"s={injected}", "--data", str(data), "-f", "json")
+    assert json.loads(result.stdout) == [{"s": injected, "n": 5}]
+
+
+def test_a_fault_is_shown_at_its_place(data: Path) -> None:
+    result = tickhouse("query", "print a = 1 | where b > 1", "--data", str(data))
+    assert result.returncode == 1
+    assert "Failed to resolve column or scalar expression named 'b'" in result.stderr
+    assert "^" in result.stderr
+
+
+def test_commands_run_too(data: Path) -> None:
+    result = tickhouse("query", ".show databases | project DatabaseName", "--data", str(data), "-f", "csv")
+    assert "Market" in result.stdout.splitlines()
+
+
+def test_parameters_without_a_name_are_refused() -> None:
+    from cli.errors import CliError
+
+    assert read_parameters(["a=1=2"]) == {"a": "1=2"}
+    with pytest.raises(CliError, match="name=value"):
+        read_parameters(["=1"])
+
+
+@pytest.mark.parametrize(
+    ("ticks", "expected"),
+    [
+        (0, "00:00:00"),
+        (-10_000_000, "-00:00:01"),
+        (864_000_000_001, "1.00:00:00.0000001"),
+        (36_000_000_000, "01:00:00"),
+    ],
+)
+def test_timespans_are_written_as_kusto_does(ticks: int, expected: str) -> None:
+    assert timespan_text(ticks) == expected

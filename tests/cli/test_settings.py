@@ -1,0 +1,88 @@
+"""Flags, then environment, then `tickhouse.toml`, then defaults."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.errors import CliError
+from cli.settings import Option, default_map, is_loopback, is_offline, read_settings_file, require_reachable
+from tests.end_to_end.platform import tickhouse
+
+COMMANDS = {
+    "up": (Option("data", "data"), Option("eventhouse_port", "eventhouse-port")),
+    "query": (Option("data", "data"),),
+}
+FILE = Path("tickhouse.toml")
+
+
+def test_a_table_of_a_command_wins_over_the_top_level() -> None:
+    settings = {"data": "all", "up": {"data": "mine", "eventhouse-port": 1}}
+    assert default_map(settings, COMMANDS, FILE) == {
+        "up": {"data": "mine", "eventhouse_port": 1},
+        "query": {"data": "all"},
+    }
+
+
+@pytest.mark.parametrize("settings", [{"dat": "x"}, {"uq": {}}, {"query": {"eventhouse-port": 1}}])
+def test_what_nobody_knows_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(CliError):
+        default_map(settings, COMMANDS, FILE)
+
+
+def test_a_missing_file_holds_no_settings(tmp_path: Path) -> None:
+    assert read_settings_file(tmp_path / "tickhouse.toml") == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost", True),
+        ("http://[::1]:1", True),
+        ("http://127.9.0.1", True),
+        ("https://x.kusto.windows.net", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_loopback_is_told_from_the_network(url: str, expected: bool) -> None:
+    assert is_loopback(url) is expected
+
+
+def test_offline_is_off_for_the_words_that_mean_no() -> None:
+    assert [is_offline({"TICKHOUSE_OFFLINE": word}) for word in ("", "0", "false", "1", "yes")] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_an_address_beyond_loopback_is_refused_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKHOUSE_OFFLINE", "1")
+    assert require_reachable("http://127.0.0.1:8080") == "http://127.0.0.1:8080"
+    with pytest.raises(CliError, match="TICKHOUSE_OFFLINE"):
+        require_reachable("https://x.kusto.windows.net")
+    with pytest.raises(CliError, match="not an Eventhouse URL"):
+        require_reachable("x.kusto.windows.net")
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tickhouse.toml").write_text('data = "from-file"\n')
+
+    def folder_asked_for(*arguments: str) -> str:
+        return tickhouse("query", "print 1", *arguments, cwd=tmp_path).stderr
+
+    assert "from-file" in folder_asked_for()
+    monkeypatch.setattr("tests.end_to_end.platform.offline_environment", with_data("from-environment"))
+    assert "from-environment" in folder_asked_for()
+    assert "from-flag" in folder_asked_for("--data", "from-flag")
+
+
+def with_data(folder: str) -> object:
+    from tests.end_to_end.platform import offline_environment
+
+    environment = {**offline_environment(), "TICKHOUSE_DATA": folder}
+    return lambda: environment
