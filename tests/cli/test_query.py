@@ -13,7 +13,8 @@ from tests.end_to_end.platform import tickhouse
 
 EVERY_TYPE = (
     "print B = true, I = int(1), L = 2, R = 1.5, N = real(nan), D = decimal(1.25), S = 'é,\"x',"
-    " T = datetime(2026-01-05), P = time(1.02:03:04.5), G = guid(74be27de-1e4e-49d9-b579-fe0b331d3642), Y = dynamic({'a': [1, null]}), E = long(null)"
+    " T = datetime(2026-01-05), P = time(1.02:03:04.5),"
+    " G = guid(74be27de-1e4e-49d9-b579-fe0b331d3642), Y = dynamic({'a': [1, null]}), E = long(null)"
 )
 
 
