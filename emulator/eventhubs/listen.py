@@ -4,6 +4,8 @@ import errno
 import ipaddress
 import socket
 
+_LAST_PORT = 65_535
+
 
 class ListenError(Exception):
     """The hubs cannot be served where they were asked to be; the message is meant for the user."""
@@ -14,12 +16,12 @@ def bind(host: str, port: int, *, key: str | None = None) -> socket.socket:
 
     An address beyond loopback needs a key, since whoever reaches the port can send and read.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ListenError(f"{port} is no port; ports are 0 to {_LAST_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
         raise ListenError(f"the host '{host}' is unknown: {error.strerror}") from error
-    except OverflowError as error:
-        raise ListenError(f"{port} is no port; ports are 0 to 65535") from error
     if not key and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
         raise ListenError(f"listening on {host} opens the hubs to the network; give a key, or use 127.0.0.1")
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -35,7 +37,4 @@ def bind(host: str, port: int, *, key: str | None = None) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ListenError(f"port {port} on {host} is in use by another process; choose another port") from error
         raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    except OverflowError as error:
-        listener.close()
-        raise ListenError(f"{port} is no port; ports are 0 to 65535") from error
     return listener

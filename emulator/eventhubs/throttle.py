@@ -11,7 +11,7 @@ SERVER_BUSY = "com.microsoft:server-busy"
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """How much may come in per second; `patience` is how many seconds behind a producer may fall before a refusal."""
+    """How much may come in per second; `patience` is how many seconds a delivery is held back before it is refused."""
 
     events_per_second: float
     bytes_per_second: float = float("inf")
@@ -19,17 +19,24 @@ class Throttle:
 
 
 class Meter:
-    """What has come in of late; without a throttle there is no limit."""
+    """What has come in of late; without a throttle there is no limit.
+
+    A second's worth may come at once, and after a second of silence one delivery of any size.
+    """
 
     def __init__(self, throttle: Throttle | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._throttle = throttle
         self._clock = clock
         self._paid_until = clock() - 1.0
+        self._refused = 0.0
 
     def check(self) -> None:
-        """Raise HubError while a delivery would have to wait for too long."""
-        if self._throttle is not None:
-            self._pause(self._throttle, 0.0)
+        """Raise HubError where the delivery that was refused last would be refused again.
+
+        The Azure client tries again to attach, but not always to send.
+        """
+        if self._throttle is not None and self._refused:
+            self._pause(self._throttle, self._refused)
 
     def take(self, events: int, size: int) -> float:
         """Count a delivery in; return the seconds to hold it back, or raise HubError where they would be too many."""
@@ -37,14 +44,17 @@ class Meter:
         if throttle is None:
             return 0.0
         cost = max(events / throttle.events_per_second, size / throttle.bytes_per_second)
+        self._refused = cost
         pause = self._pause(throttle, cost)
-        self._paid_until = self._clock() + pause
-        return max(0.0, pause)
+        self._refused = 0.0
+        self._paid_until = max(self._paid_until, self._clock() - 1.0) + cost
+        return pause
 
     def _pause(self, throttle: Throttle, cost: float) -> float:
-        now = self._clock()
-        # A second's worth may come at once.
-        pause = max(self._paid_until, now - 1.0) + cost - now
+        ahead = self._paid_until - self._clock()
+        if ahead <= -1.0:
+            return 0.0
+        pause = max(0.0, ahead + cost)
         if pause > throttle.patience:
             raise HubError(SERVER_BUSY, f"The request was throttled: it would wait for {pause:.1f} s; try again later")
         return pause

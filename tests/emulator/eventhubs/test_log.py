@@ -173,15 +173,15 @@ def test_positions_past_the_end_are_rejected(folder: Path | None) -> None:
 
 def test_offsets_and_times_find_their_event(folder: Path | None) -> None:
     log = Log.open(folder, SMALL)
-    for number in range(3000):
+    for number in range(600):
         append(log, b"%04d" % number, time=1000 + number // 3 * 10)
-    for sequence in (0, 1, 1499, 2998, 2999):
+    for sequence in (0, 1, 299, 598, 599):
         record = log.read(sequence, 1)[0]
         assert log.sequence_at_offset(record.offset, inclusive=True) == sequence
         assert log.sequence_at_offset(record.offset, inclusive=False) == sequence + 1
         assert log.sequence_at_time(record.time, inclusive=True) == sequence - sequence % 3
         assert log.sequence_at_time(record.time, inclusive=False) == sequence - sequence % 3 + 3
-    assert log.sequence_at_time(10**12, inclusive=True) == 3000
+    assert log.sequence_at_time(10**12, inclusive=True) == 600
     log.close()
 
 

@@ -1,0 +1,100 @@
+"""Keys: who has none is let in on loopback alone, and a configured one is asked for."""
+
+import time
+
+import pytest
+from azure.core.credentials import AzureSasCredential
+from azure.eventhub import EventData
+from azure.eventhub._client_base import EventHubSharedKeyCredential
+from azure.eventhub.aio import EventHubProducerClient
+from azure.eventhub.exceptions import AuthenticationError, ConnectError
+
+from emulator.eventhubs import EventHubs, ListenError, Options
+from emulator.eventhubs.access import POLICY, Access
+from emulator.eventhubs.errors import HubError
+
+KEY = "c2VjcmV0IHRoYXQgbm9ib2R5IHVzZXM="
+SAS = "servicebus.windows.net:sastoken"
+
+
+def token(resource: str, *, key: str = KEY, policy: str = POLICY) -> str:
+    return str(EventHubSharedKeyCredential(policy, key).get_token(resource).token)
+
+
+async def test_a_configured_key_is_asked_for() -> None:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
+    try:
+        right = served.connection_string("trades")
+        wrong = right.replace(KEY, "d3Jvbmc=")
+        assert KEY in right
+        async with EventHubProducerClient.from_connection_string(right) as producer:
+            await producer.send_batch([EventData(b"x")])
+        async with EventHubProducerClient.from_connection_string(wrong, retry_total=0) as producer:
+            with pytest.raises((AuthenticationError, ConnectError), match="invalid signature"):
+                await producer.send_batch([EventData(b"y")])
+        assert served.hub("trades").partition(0).end == 1
+    finally:
+        await served.close()
+
+
+async def test_addresses_beyond_loopback_need_a_key() -> None:
+    with pytest.raises(ListenError, match="give a key"):
+        await EventHubs.start(host="0.0.0.0", port=0, data=None)  # noqa: S104 - refused
+    served = await EventHubs.start(host="0.0.0.0", port=0, data=None, options=Options(key=KEY))  # noqa: S104 - with key
+    await served.close()
+
+
+def test_a_token_is_for_its_entity_and_what_is_below() -> None:
+    access = Access(KEY)
+    with pytest.raises(HubError, match="no valid token"):
+        access.check("trades")
+    access.put(token("sb://localhost/Trades"), SAS)
+    access.check("trades")
+    with pytest.raises(HubError, match="'quotes'"):
+        access.check("quotes")
+    with pytest.raises(HubError, match="'tradesmen'"):
+        access.check("tradesmen")
+    access.put(token("sb://localhost"), SAS)
+    access.check("quotes")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "reason"),
+    [
+        (token("sb://localhost/trades", key="d3Jvbmc="), SAS, "invalid signature"),
+        (token("sb://localhost/trades", policy="Other"), SAS, "'Other' does not exist"),
+        (token("sb://localhost/trades"), "jwt", "'jwt' cannot be checked"),
+        ("SharedAccessSignature sr=x&sig=y", SAS, "malformed"),
+        ("nonsense", SAS, "malformed"),
+    ],
+)
+def test_bad_tokens_are_refused_with_the_reason(text: str, kind: str, reason: str) -> None:
+    with pytest.raises(HubError, match=reason) as refused:
+        Access(KEY).put(text, kind)
+    assert refused.value.condition == "amqp:unauthorized-access"
+
+
+def test_tokens_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = Access(KEY)
+    given = token("sb://localhost/trades")
+    access.put(given, SAS)
+    later = time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(HubError, match="no valid token"):
+        access.check("trades")
+    with pytest.raises(HubError, match="has expired"):
+        access.put(given, SAS)
+
+
+async def test_a_ready_made_signature_is_taken() -> None:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
+    try:
+        signature = AzureSasCredential(token(f"sb://127.0.0.1:{served.port}/trades")).signature
+        connection = f"Endpoint=sb://127.0.0.1:{served.port};SharedAccessSignature={signature};EntityPath=trades"
+        async with EventHubProducerClient.from_connection_string(
+            connection + ";UseDevelopmentEmulator=true"
+        ) as producer:
+            await producer.send_batch([EventData(b"x")])
+        assert served.hub("trades").partition(0).end == 1
+    finally:
+        await served.close()
