@@ -14,6 +14,7 @@ from cli.settings import require_reachable
 from kql.client import Eventhouse
 
 DEFAULT_DATA = Path("data") / "market"
+SIMULATED_DATA = Path("data") / "simulated"
 ENDPOINT_FILE = "endpoint.json"
 
 

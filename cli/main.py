@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+producer_app = typer.Typer(
+    name="producer",
+    help="Bring live prices into an Eventhouse or an event hub, and see how that goes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(producer_app)
+
 
 class SourceName(StrEnum):
     """Where `up` takes prices from."""
@@ -32,6 +41,13 @@ class SourceName(StrEnum):
     YAHOO = "yahoo"
     SIMULATED = "simulated"
     NONE = "none"
+
+
+class Via(StrEnum):
+    """The way of live trades into the Eventhouse."""
+
+    DIRECT = "direct"
+    EVENTHUBS = "eventhubs"
 
 
 class LoadKind(StrEnum):
@@ -103,6 +119,19 @@ EventhousePort = Annotated[
         max=65535,
     ),
 ]
+Rate = Annotated[
+    float,
+    typer.Option(
+        "--trades-per-second", envvar="TICKHOUSE_TRADES_PER_SECOND", help="How busy the simulated market is.", min=0.1
+    ),
+]
+HubName = Annotated[str, typer.Option("--hub", envvar="TICKHOUSE_HUB", help="Name of the event hub.")]
+Partitions = Annotated[
+    int, typer.Option("--partitions", envvar="TICKHOUSE_PARTITIONS", help="Partitions of the event hub.", min=1, max=32)
+]
+HubPort = Annotated[
+    int, typer.Option("--hub-port", envvar="TICKHOUSE_HUB_PORT", help="Port of the event hub.", min=1, max=65535)
+]
 
 
 @app.callback()
@@ -113,16 +142,25 @@ def root(
     ),
 ) -> None:
     """Load the settings file into the defaults of every command."""
-    commands = {
-        name: tuple(
-            Option(parameter.name, option.lstrip("-"))
-            for parameter in command.params
-            for option in parameter.opts
-            if parameter.name and option.startswith("--") and option != "--help"
-        )
-        for name, command in getattr(context.command, "commands", {}).items()
-    }
+    commands = dict(_options(context.command))
     context.default_map = default_map(read_settings_file(config), commands, config)
+
+
+def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Option, ...]]]:
+    """Iterate over the commands with their options; a command in a group is called `group.command`."""
+    for name, command in getattr(group, "commands", {}).items():
+        if hasattr(command, "commands"):
+            yield from _options(command, f"{prefix}{name}.")
+        else:
+            yield (
+                prefix + name,
+                tuple(
+                    Option(parameter.name, option.lstrip("-"))
+                    for parameter in command.params
+                    for option in parameter.opts
+                    if parameter.name and option.startswith("--") and option != "--help"
+                ),
+            )
 
 
 @app.command()
@@ -138,8 +176,16 @@ def up(
     api_key: ApiKey = None,
     database: Database = "Market",
     mix: Mix = False,
+    via: Annotated[
+        Via, typer.Option(envvar="TICKHOUSE_VIA", help="eventhubs: through a local event hub, as in production.")
+    ] = Via.DIRECT,
+    hub_port: HubPort = 5672,
+    hub: HubName = "trades",
+    partitions: Partitions = 4,
+    trades_per_second: Rate = 5.0,
 ) -> None:
     """Run Eventhouse, market database, producer and API on this machine until Ctrl-C."""
+    from cli.hub import HubSettings
     from cli.up import UpSettings, run_up
 
     run_up(
@@ -152,6 +198,8 @@ def up(
             api_key=api_key,
             database=database,
             mix=mix,
+            hub=HubSettings(hub_port, data, hub, partitions, flag="--hub-port") if via is Via.EVENTHUBS else None,
+            trades_per_second=trades_per_second,
         )
     )
 
@@ -176,6 +224,70 @@ def emulator(
     from cli.emulator import run_emulator
 
     run_emulator(port=port, data=data, host=host, token=token, database=database)
+
+
+@app.command()
+def eventhubs(
+    port: Annotated[
+        int, typer.Option("--port", envvar="TICKHOUSE_HUB_PORT", help="Port of AMQP 1.0.", min=1, max=65535)
+    ] = 5672,
+    data: Data = None,
+    hub: HubName = "trades",
+    partitions: Partitions = 4,
+) -> None:
+    """Run only the local Event Hubs peer and print its connection string; in memory without --data."""
+    from cli.eventhubs import run_eventhubs
+
+    run_eventhubs(port=port, data=data, hub=hub, partitions=partitions)
+
+
+@producer_app.command("run")
+def producer_run(
+    source: Annotated[
+        SourceName,
+        typer.Option(envvar="TICKHOUSE_SOURCE", help="auto tries Yahoo and falls back to the simulated market."),
+    ] = SourceName.AUTO,
+    via: Annotated[
+        Via | None,
+        typer.Option(
+            envvar="TICKHOUSE_VIA",
+            help="eventhubs: into the hub of TICKHOUSE_EVENTHUBS_CONNECTION; the default where that is set.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    mix: Mix = False,
+    trades_per_second: Rate = 5.0,
+    write_ahead: Annotated[
+        bool,
+        typer.Option(envvar="TICKHOUSE_WRITE_AHEAD", help="Every batch goes to the spool on disk before it is sent."),
+    ] = False,
+) -> None:
+    """Stream live trades from a source into an Eventhouse or an event hub until Ctrl-C, which drains."""
+    from cli.producer import ProducerSettings, run_producer
+
+    run_producer(
+        ProducerSettings(
+            source=source.value,
+            data=data,
+            url=eventhouse,
+            database=database,
+            via=via.value if via else None,
+            trades_per_second=trades_per_second,
+            mix=mix,
+            write_ahead=write_ahead,
+        )
+    )
+
+
+@producer_app.command("status")
+def producer_status(data: Data = None) -> None:
+    """Show lag, rate, drops and spool of the producer of a data folder; exit code 1 where none runs."""
+    from cli.producer_status import run_producer_status
+
+    run_producer_status(data=data)
 
 
 @app.command()

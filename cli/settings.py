@@ -44,18 +44,43 @@ def default_map(
     A key that no command knows is an error, so that a misspelt setting is not ignored.
     """
     known = {option.flag for options in commands.values() for option in options}
+    tables = _tables(settings, commands, path)
     for key, value in settings.items():
-        if isinstance(value, dict):
-            _check_table(key, value, commands, path)
-        elif key not in known:
+        if not isinstance(value, dict) and key not in known:
             raise CliError(f"{path}: unknown setting '{key}'", hint=f"known settings: {', '.join(sorted(known))}")
+    common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     result: dict[str, dict[str, object]] = {}
     for command, options in commands.items():
-        table = settings.get(command)
-        table = table if isinstance(table, dict) else {}
-        merged = {**{k: v for k, v in settings.items() if not isinstance(v, dict)}, **table}
-        result[command] = {option.parameter: merged[option.flag] for option in options if option.flag in merged}
+        merged = {**common, **tables.get(command, {})}
+        *groups, name = command.split(".")
+        level: dict[str, object] = {}
+        for group in groups:
+            level = result.setdefault(group, {})
+        defaults = {option.parameter: merged[option.flag] for option in options if option.flag in merged}
+        if groups:
+            level[name] = defaults
+        else:
+            result[name] = defaults
     return result
+
+
+def _tables(
+    settings: Mapping[str, object], commands: Mapping[str, tuple[Option, ...]], path: Path, prefix: str = ""
+) -> dict[str, dict[str, object]]:
+    """Return the file's tables by command; `[producer.run]` is the table of a command in a group."""
+    found: dict[str, dict[str, object]] = {}
+    for key, value in settings.items():
+        if not isinstance(value, dict):
+            continue
+        name = prefix + key
+        if any(command.startswith(f"{name}.") for command in commands):
+            if loose := [each for each, inner in value.items() if not isinstance(inner, dict)]:
+                raise CliError(f"{path}: [{name}] has no setting '{loose[0]}'", hint=f"write [{name}.<command>]")
+            found |= _tables(value, commands, path, f"{name}.")
+        else:
+            _check_table(name, value, commands, path)
+            found[name] = value
+    return found
 
 
 def _check_table(

@@ -6,13 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.errors import CliError
+from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings import is_offline
 from kql.client import Eventhouse
 from producer.clock import SystemClock
 from producer.errors import ProducerError
 from producer.settings import SYMBOLS, NetworkSettings
 from producer.sources.simulated import SOURCE as SIMULATED
-from producer.sources.simulated import SimulatedSource
+from producer.sources.simulated import SimulatedSettings, SimulatedSource
 from producer.sources.yahoo import YahooSource
 
 PROBE_SECONDS = 10.0
@@ -24,15 +25,19 @@ union (LatestTrade | project Source), (IntradayCoverage | project Source), (Dail
 Source = YahooSource | SimulatedSource
 
 
-async def choose_source(name: str, console: Console) -> Source | None:
-    """Return the source of that name; `auto` tries Yahoo, says what came of it and falls back to the simulation."""
+async def choose_source(name: str, console: Console, trades_per_second: float) -> Source | None:
+    """Return the source of that name; `auto` tries Yahoo, says what came of it and falls back to the simulation.
+
+    The rate is that of the simulated market.
+    """
+    simulation = SimulatedSettings(trades_per_second=trades_per_second)
     clock = SystemClock()
     network = NetworkSettings(offline=is_offline())
     match name:
         case "none":
             return None
         case "simulated":
-            return SimulatedSource(clock)
+            return SimulatedSource(clock, simulation)
         case "yahoo":
             return YahooSource(SYMBOLS, clock, network)
         case _:
@@ -41,7 +46,7 @@ async def choose_source(name: str, console: Console) -> Source | None:
             except (ProducerError, TimeoutError) as error:
                 reason = error.message if isinstance(error, ProducerError) else f"no answer in {PROBE_SECONDS:.0f} s"
                 console.print(f"Yahoo is out of reach ({reason}): [bold yellow]using simulated prices[/].")
-                return SimulatedSource(clock)
+                return SimulatedSource(clock, simulation)
 
 
 async def _reachable_yahoo(clock: SystemClock, network: NetworkSettings) -> YahooSource:
@@ -57,7 +62,7 @@ async def _reachable_yahoo(clock: SystemClock, network: NetworkSettings) -> Yaho
 
 def default_data(source: Source | None) -> Path:
     """Return the folder a source's prices go to when none is named: simulated ones have their own."""
-    return Path("data") / (SIMULATED if isinstance(source, SimulatedSource) else "market")
+    return SIMULATED_DATA if isinstance(source, SimulatedSource) else DEFAULT_DATA
 
 
 async def refuse_mixing(eventhouse: Eventhouse, *, simulated: bool) -> None:

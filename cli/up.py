@@ -1,17 +1,19 @@
 """`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from api.app import create_app
+from cli.delivery import Delivery, direct, through_hub
 from cli.embedded import EmbeddedEventhouse
 from cli.errors import CliError
 from cli.eventhouses import served, served_at
+from cli.hub import HubSettings
+from cli.pipelines import pipeline_to
 from cli.servers import listen, running, server, until_signal_or_end
 from cli.sources import Source, choose_source, default_data, refuse_mixing
 from emulator.engine.eventhouse import Eventhouse
@@ -21,13 +23,9 @@ from kql.deploy import deploy
 from kql.registry import load_registry
 from producer.backfill import BackfillSettings, backfill
 from producer.clock import SystemClock
-from producer.pipeline import Counters, Pipeline, PipelineSettings
 from producer.settings import SYMBOLS
-from producer.sinks.eventhouse import EventhouseSink
 from producer.sources.simulated import SimulatedSource
 from producer.store import LandingStore, Progress
-
-STATUS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,8 @@ class UpSettings:
     api_key: str | None
     database: str
     mix: bool = False
+    hub: HubSettings | None = None
+    trades_per_second: float = 5.0
 
 
 def run_up(settings: UpSettings) -> None:
@@ -55,7 +55,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
         closing(listen(settings.host, settings.port, "--port and --api-key", key=settings.api_key)) as api_socket,
         closing(listen("127.0.0.1", settings.eventhouse_port, "--eventhouse-port", key=None)) as wire_socket,
     ):
-        source = await choose_source(settings.source, console)
+        source = await choose_source(settings.source, console, settings.trades_per_second)
         data = settings.data or default_data(source)
         if (url := served_at(data)) is not None:
             raise CliError(f"data folder '{data}' is served already at {url}", hint="end that process, or give --data")
@@ -74,12 +74,22 @@ async def _up(settings: UpSettings, console: Console) -> None:
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
             console.print(f"Eventhouse  [bold]{url_of(wire_socket)}[/]  database {settings.database}, data in {data}")
             console.print(f"Source      [bold]{source.name if source else 'none'}[/]  Ctrl-C ends everything.")
-            async with running(api_server, api_socket), running(wire_server, wire_socket):
-                await until_signal_or_end(produce(source, eventhouse, console) if source else asyncio.Event().wait())
+            async with running(api_server, api_socket), running(wire_server, wire_socket), AsyncExitStack() as way:
+                delivery = direct(eventhouse)
+                if settings.hub is not None:
+                    hub = replace(settings.hub, data=data)
+                    delivery = await way.enter_async_context(through_hub(hub, engine, settings.database, data))
+                    console.print(f"Hub         [bold]{delivery.name}[/]  connection string for the Azure clients:")
+                    console.print(delivery.connection, soft_wrap=True, highlight=False)
+                await until_signal_or_end(
+                    produce(source, eventhouse, delivery, data, console) if source else asyncio.Event().wait()
+                )
             console.print("Ended; everything acknowledged is on disk.")
 
 
-async def produce(source: Source, eventhouse: EmbeddedEventhouse, console: Console) -> None:
+async def produce(
+    source: Source, eventhouse: EmbeddedEventhouse, delivery: Delivery, data: Path, console: Console
+) -> None:
     """Fetch the past that the database lacks, then stream live trades until cancelled."""
     clock = SystemClock()
     store = LandingStore(eventhouse, clock)
@@ -95,30 +105,7 @@ async def produce(source: Source, eventhouse: EmbeddedEventhouse, console: Conso
         )
         for failure in report.failures:
             console.print(f"[yellow]No history:[/] {failure}")
-        pipeline = Pipeline(source, EventhouseSink(eventhouse), clock, PipelineSettings())
-        async with status_line(console, pipeline.counters, source.name):
+        async with pipeline_to(delivery, source, data, console) as pipeline:
             await pipeline.run()
     finally:
         await source.close()
-
-
-@asynccontextmanager
-async def status_line(console: Console, counters: Counters, name: str) -> AsyncIterator[None]:
-    """Keep one line of counters up to date on a terminal; print nothing elsewhere."""
-    if not console.is_terminal:
-        yield
-        return
-    with console.status("") as status:
-
-        async def refresh() -> None:
-            while True:
-                last = f", last {counters.last_event:%H:%M:%S}" if counters.last_event else ""
-                problem = f", {counters.last_error}" if counters.last_error else ""
-                status.update(f"{name}: {counters.sent:,} trades sent{last}{problem}")
-                await asyncio.sleep(STATUS_SECONDS)
-
-        task = asyncio.create_task(refresh())
-        try:
-            yield
-        finally:
-            task.cancel()

@@ -1,0 +1,28 @@
+"""`tickhouse eventhubs`: the local Event Hubs peer alone, for the Azure clients."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.hub import CONNECTION_VARIABLE, HubSettings, hub_running
+from cli.servers import until_signal_or_end
+
+
+def run_eventhubs(*, port: int, data: Path | None, hub: str, partitions: int) -> None:
+    """Serve until a signal; the connection string alone goes to standard output."""
+    asyncio.run(_serve(HubSettings(port, data, hub, partitions)))
+
+
+async def _serve(settings: HubSettings) -> None:
+    console = Console(stderr=True)
+    async with hub_running(settings) as hubs:
+        where = f"log in {settings.data}" if settings.data is not None else "in memory: nothing is kept without --data"
+        console.print(
+            f"Hub [bold]{settings.name}[/] with {settings.partitions} partitions on port {hubs.port}, {where}."
+            f" Clients take this connection string, Tickhouse from {CONNECTION_VARIABLE}. Ctrl-C ends it."
+        )
+        sys.stdout.write(f"{hubs.connection_string(settings.name)}\n")
+        sys.stdout.flush()
+        await until_signal_or_end(asyncio.Event().wait())

@@ -1,0 +1,42 @@
+"""The producer's pipeline as the tool runs it: spool and dead letters in the data folder, and a status."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.delivery import Delivery
+from cli.producer_status import reported
+from producer.clock import SystemClock
+from producer.dead_letters import DeadLetters
+from producer.delivery import DeliverySettings
+from producer.pipeline import Pipeline, PipelineSettings
+from producer.source import Sink, TradeSource
+from producer.spool import Spool
+from producer.status import StatusMeter
+
+SPOOL_FOLDER = "spool"
+DEAD_LETTERS_FILE = "producer-dead-letters.jsonl"
+
+
+@asynccontextmanager
+async def pipeline_to(
+    delivery: Delivery,
+    source: TradeSource,
+    data: Path,
+    console: Console,
+    *,
+    write_ahead: bool = False,
+    watch: Callable[[Sink], Sink] | None = None,
+) -> AsyncIterator[Pipeline]:
+    """Open a pipeline and report on it for the duration. `watch` may stand between pipeline and sink."""
+    clock = SystemClock()
+    dead_letters = DeadLetters(data / DEAD_LETTERS_FILE, clock)
+    settings = PipelineSettings(delivery=DeliverySettings(write_ahead=write_ahead))
+    async with delivery.sink() as sink:
+        with Spool(data / SPOOL_FOLDER) as spool:
+            through = watch(sink) if watch else sink
+            pipeline = Pipeline(source, through, clock, settings, spool=spool, dead_letters=dead_letters)
+            async with reported(StatusMeter(pipeline, clock, spool), data, delivery.name, console, delivery.landing):
+                yield pipeline
