@@ -16,7 +16,7 @@ from azure.eventhub.exceptions import EventHubError
 
 from emulator.errors import KustoError
 from emulator.eventhubs import EventHubs, ListenError
-from tests.emulator.eventhubs.clients import PATIENCE
+from tests.emulator.eventhubs.clients import PATIENCE, bodies
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,7 +28,7 @@ async def test_clients_recover_when_the_server_comes_back(tmp_path: Path) -> Non
     arrived = asyncio.Event()
 
     async def take(_: PartitionContext, events: list[EventData]) -> None:
-        received.extend(b"".join(event.body) for event in events)
+        received.extend(bodies(events))
         arrived.set()
 
     producer = EventHubProducerClient.from_connection_string(connection)

@@ -95,8 +95,8 @@ async def test_a_time_to_come_waits_for_that_time(hubs: EventHubs, filled: str) 
 
 async def test_positions_and_groups_that_are_not_there_are_an_error(filled: str) -> None:
     past, far, group = await asyncio.gather(
-        _error(filled, starting_position=5),
-        _error(filled, starting_position="100000"),
+        _error(filled, position=5),
+        _error(filled, position="100000"),
         _error(filled, group="third"),
     )
     assert "sequence number '5' is invalid. The last sequence number in the system is '4'" in str(past)
@@ -188,7 +188,9 @@ async def test_a_consumer_of_all_partitions_gets_all(hubs: EventHubs) -> None:
     assert sorted(bodies(await receive(connection, 2, partition_id=None))) == [b"a", b"b"]
 
 
-async def _error(connection: str, *, group: str = "$Default", **options: object) -> Exception:
+async def _error(
+    connection: str, *, group: str = "$Default", position: str | int = "-1", owner_level: int | None = None
+) -> Exception:
     """Return what a receiver is told in the end."""
     told: asyncio.Queue[Exception] = asyncio.Queue()
 
@@ -200,7 +202,9 @@ async def _error(connection: str, *, group: str = "$Default", **options: object)
 
     async with EventHubConsumerClient.from_connection_string(connection, group, retry_total=0) as consumer:
         receiving = asyncio.create_task(
-            consumer.receive_batch(take, on_error=fail, partition_id="0", **{"starting_position": "-1", **options})
+            consumer.receive_batch(
+                take, on_error=fail, partition_id="0", starting_position=position, owner_level=owner_level
+            )
         )
         try:
             return await asyncio.wait_for(told.get(), PATIENCE)

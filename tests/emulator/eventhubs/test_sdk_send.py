@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import pytest
 from azure.eventhub import EventData, EventHubProducerClient
@@ -12,6 +13,7 @@ from azure.eventhub.exceptions import ConnectError, EventDataSendError
 from emulator.eventhubs import Event, EventHubs
 from emulator.eventhubs.partition_keys import partition_of
 
+Sendable: TypeAlias = EventData | AmqpAnnotatedMessage
 SOON = timedelta(minutes=1)
 LIMIT = 1 << 20
 
@@ -66,14 +68,14 @@ async def test_events_of_a_key_share_a_partition_and_those_without_take_turns(hu
 async def test_buffered_producers_lose_nothing(hubs: EventHubs, is_async: bool) -> None:
     connection = hubs.connection_string("trades")
     keys = [f"S{number % 7}" for number in range(200)]
-    sent: list[EventData] = []
+    sent: list[Sendable] = []
     failed: list[Exception] = []
     if is_async:
 
-        async def succeed(events: list[EventData], _: str | None) -> None:
+        async def succeed(events: list[Sendable], _: str | None) -> None:
             sent.extend(events)
 
-        async def fail(_: list[EventData], __: str | None, error: Exception) -> None:
+        async def fail(_: list[Sendable], __: str | None, error: Exception) -> None:
             failed.append(error)
 
         async with AsyncProducerClient.from_connection_string(
@@ -84,13 +86,19 @@ async def test_buffered_producers_lose_nothing(hubs: EventHubs, is_async: bool) 
             await producer.flush()
     else:
 
+        def succeed_now(events: list[Sendable], _: str | None) -> None:
+            sent.extend(events)
+
+        def fail_now(_: list[Sendable], __: str | None, error: Exception) -> None:
+            failed.append(error)
+
         def work() -> None:
             with EventHubProducerClient.from_connection_string(
                 connection,
                 buffered_mode=True,
                 max_wait_time=0.1,
-                on_success=lambda events, _: sent.extend(events),
-                on_error=lambda _, __, error: failed.append(error),
+                on_success=succeed_now,
+                on_error=fail_now,
             ) as producer:
                 for key in keys:
                     producer.send_event(EventData(key), partition_key=key)
