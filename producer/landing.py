@@ -64,6 +64,13 @@ CORPORATE_ACTIONS = Landing(
 )
 
 
+def utc(value: object) -> datetime:
+    """Return a datetime of an Eventhouse's answer with its zone."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} is no datetime")
+    return value.replace(tzinfo=UTC)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)

@@ -9,12 +9,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from producer.market_time.session import CLOSING, MARKET_ZONE, OPENING, MarketPhase, Session, new_york
 
 TABLE = Path(__file__).with_name("xnys.csv")
 _DAY = timedelta(days=1)
 SATURDAY = 5
+
+
+class TradingDates(Protocol):
+    """On which dates a market trades, and when."""
+
+    def sessions(self, first: date, last: date) -> Iterator[Session]:
+        """Iterate over the sessions of the dates from `first` to `last`, both included."""
+        ...
+
+    def is_settled(self, day: date, now: datetime) -> bool:
+        """Whether nothing more will trade on a date."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
