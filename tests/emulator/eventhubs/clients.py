@@ -49,10 +49,19 @@ async def receive(
         )
         waiting = {receiving, asyncio.create_task(done.wait())}
         await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        receiving.cancel()
-        await asyncio.gather(receiving, return_exceptions=True)
+        await stop(consumer, receiving)
     assert len(events) >= count, f"{len(events)} of {count} events came in {PATIENCE} s"
     return events
+
+
+async def stop(consumer: AsyncConsumerClient, receiving: asyncio.Task[None]) -> None:
+    """End receiving; the client's own way would sleep for a second."""
+    for processor in consumer._event_processors.values():
+        tasks = dict(processor._tasks)
+        await processor._cancel_tasks_for_partitions(list(tasks))
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    receiving.cancel()
+    await asyncio.gather(receiving, return_exceptions=True)
 
 
 def receive_sync(connection: str, count: int) -> list[EventData]:

@@ -10,7 +10,7 @@ from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, P
 from azure.eventhub.exceptions import ConnectionLostError, EventHubError
 
 from emulator.eventhubs import EventHubs
-from tests.emulator.eventhubs.clients import PATIENCE, bodies, receive, receive_sync
+from tests.emulator.eventhubs.clients import PATIENCE, bodies, receive, receive_sync, stop
 from tests.emulator.eventhubs.events import message
 
 FIVE = [b"%d" % number for number in range(5)]
@@ -127,8 +127,7 @@ async def test_a_higher_epoch_displaces_and_a_lower_is_refused(hubs: EventHubs, 
         assert "amqp:link:stolen" in str(displaced)
         refused = await asyncio.gather(_error(filled, owner_level=4), _error(filled))
         assert all("amqp:link:stolen" in str(error) for error in refused)
-        holding.cancel()
-        await asyncio.gather(holding, return_exceptions=True)
+        await stop(consumer, holding)
 
 
 async def test_a_sixth_reader_of_a_group_is_refused(hubs: EventHubs, filled: str) -> None:
@@ -209,5 +208,4 @@ async def _error(
         try:
             return await asyncio.wait_for(told.get(), PATIENCE)
         finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+            await stop(consumer, receiving)
