@@ -14,6 +14,7 @@ from emulator.binder.entities import EntityProvider
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.emit.context import Storage
+from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
@@ -24,6 +25,7 @@ from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
 from emulator.optimize.invariants import hoisted
+from emulator.optimize.specialize import simplified
 from emulator.result import ResultTable
 from emulator.syntax.parser import parse_query
 
@@ -78,7 +80,7 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
     """Compile a request text without keeping it."""
     try:
         bound = bind_query(parse_query(text), entities)
-        smaller = hoisted(bound.results)
+        smaller = hoisted(simplified(bound.results))
         visualizations = (*bound.visualizations, *({} for _ in bound.results))
         results = tuple(
             CompiledResult(name, prepare_result(plan, smaller_plan, storage), dict(visualization))
@@ -144,18 +146,8 @@ def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def _interrupted_after(cursor: duckdb.DuckDBPyConnection, timeout: timedelta) -> Iterator[None]:
-    expired = threading.Event()
-
-    def interrupt() -> None:
-        expired.set()
-        cursor.interrupt()
-
-    timer = threading.Timer(timeout.total_seconds(), interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except STORAGE_ERRORS as error:
-        raise timeout_fault(timeout) if expired.is_set() else kusto_fault(error) from error
-    finally:
-        timer.cancel()
+    with deadline(timeout.total_seconds(), cursor.interrupt) as watched:
+        try:
+            yield
+        except STORAGE_ERRORS as error:
+            raise timeout_fault(timeout) if watched.expired else kusto_fault(error) from error

@@ -19,6 +19,7 @@ from emulator.binder.plan import (
     Aggregate,
     Expand,
     Filter,
+    ForEachGroup,
     Join,
     Limit,
     Plan,
@@ -29,6 +30,7 @@ from emulator.binder.plan import (
     Values,
 )
 from emulator.binder.walk import children
+from emulator.optimize.fold import decided, joined
 from emulator.optimize.walk import mapped, nodes, parts
 from emulator.types import BOOL, Scalar
 
@@ -57,6 +59,11 @@ def specialized(plan: Plan, truths: Truths) -> Plan:
     return _Specializing(truths).plan(plan)
 
 
+def simplified(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Return plans without what constants decide; what they share stays shared."""
+    return tuple(map(_Specializing({}).plan, plans))
+
+
 def _conditions(expression: BoundExpression) -> Iterator[str]:
     if isinstance(expression, QueryParameter) and expression.type.scalar is Scalar.BOOL:
         yield expression.name
@@ -67,17 +74,32 @@ def _conditions(expression: BoundExpression) -> Iterator[str]:
 class _Specializing:
     def __init__(self, truths: Truths) -> None:
         self._truths = truths
-        # Each plan is kept, so that no other one gets its identity.
+        # What was looked at is kept, so that nothing else gets its identity.
         self._plans: dict[int, tuple[Plan, Plan]] = {}
+        self._expressions: dict[int, tuple[BoundExpression, BoundExpression]] = {}
 
     def plan(self, plan: Plan) -> Plan:
         known = self._plans.get(id(plan))
         if known is None:
-            known = plan, _without_empty(mapped(plan, self.plan, self.expression))
+            changed = mapped(plan, self.plan, self.expression)
+            if isinstance(plan, ForEachGroup) and isinstance(changed, ForEachGroup):
+                # Its subplan starts from the rows of a group, even where it ends without rows.
+                changed = replace(changed, subplan=self._shaped(plan.subplan))
+            known = plan, _without_empty(changed)
             self._plans[id(plan)] = known
         return known[1]
 
+    def _shaped(self, plan: Plan) -> Plan:
+        return mapped(plan, self._shaped, self.expression)
+
     def expression(self, expression: BoundExpression) -> BoundExpression:
+        known = self._expressions.get(id(expression))
+        if known is None:
+            known = expression, self._simpler(expression)
+            self._expressions[id(expression)] = known
+        return known[1]
+
+    def _simpler(self, expression: BoundExpression) -> BoundExpression:
         match expression:
             case QueryParameter(name, type_, span) if type_.scalar is Scalar.BOOL and name in self._truths:
                 return Constant(self._truths[name], BOOL, span)
@@ -85,56 +107,14 @@ class _Specializing:
                 return replace(expression, plan=self.plan(plan))
             case InSubquery(operand, plan):
                 return replace(expression, operand=self.expression(operand), plan=self.plan(plan))
-            case Conversion(operand):
-                return replace(expression, operand=self.expression(operand))
-            case (
-                FunctionCall(arguments=arguments) | AggregateCall(arguments=arguments) | WindowCall(arguments=arguments)
-            ):
-                simpler = tuple(map(self.expression, arguments))
-                if all(new is old for new, old in zip(simpler, arguments, strict=True)):
-                    return expression
-                changed = replace(expression, arguments=simpler)
-                return _decided(changed) if isinstance(changed, FunctionCall) else changed
+            case Conversion(operand, type_):
+                return convert(self.expression(operand), type_)
+            case FunctionCall(arguments=arguments):
+                return decided(replace(expression, arguments=tuple(map(self.expression, arguments))))
+            case AggregateCall(arguments=arguments) | WindowCall(arguments=arguments):
+                return replace(expression, arguments=tuple(map(self.expression, arguments)))
             case _:
                 return expression
-
-
-def _decided(call: FunctionCall) -> BoundExpression:
-    """Return a call without the arguments that known conditions make idle."""
-    match call.function.name, call.arguments:
-        case ("and" | "or" as operator, (left, right)):
-            return _joined(call, operator == "or", left, right)
-        case "not", (Constant(value),):
-            return Constant(None if value is None else not value, BOOL, call.span)
-        case (("iff" | "iif" | "case"), arguments):
-            return _chosen(call, arguments)
-        case _:
-            return call
-
-
-def _joined(call: FunctionCall, decisive: bool, left: BoundExpression, right: BoundExpression) -> BoundExpression:
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Constant) and one.value is decisive:
-            return Constant(decisive, BOOL, call.span)
-        if isinstance(one, Constant) and one.value is (not decisive):
-            return other
-    return call
-
-
-def _chosen(call: FunctionCall, arguments: tuple[BoundExpression, ...]) -> BoundExpression:
-    kept: list[BoundExpression] = []
-    for condition, value in zip(arguments[:-1:2], arguments[1:-1:2], strict=True):
-        if not isinstance(condition, Constant):
-            kept += [condition, value]
-        elif condition.value is True:
-            last = value
-            break
-    else:
-        last = arguments[-1]
-    if not kept:
-        return convert(last, call.type)
-    # What is left of `case` has the shape of a call of it still, and so has `iff`, which keeps its only condition.
-    return replace(call, arguments=(*kept, last))
 
 
 def _without_empty(plan: Plan) -> Plan:
@@ -171,7 +151,7 @@ def _as_filter(predicate: BoundExpression) -> BoundExpression:
             return Constant(False, BOOL, predicate.span)
         case FunctionCall(function, _, (left, right)) if function.name in ("and", "or"):
             sides = _as_filter(left), _as_filter(right)
-            return _joined(replace(predicate, arguments=sides), function.name == "or", *sides)
+            return joined(replace(predicate, arguments=sides), function.name == "or", *sides)
         case _:
             return predicate
 

@@ -1,0 +1,74 @@
+"""Ends what takes too long: one thread watches all requests, since starting one costs as much as a small query."""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+
+class Deadline:
+    """When a request has to end; `expired` tells that it was ended."""
+
+    def __init__(self, at: float, end: Callable[[], None]) -> None:
+        self.at = at
+        self.end = end
+        self.expired = False
+        self.is_over = False
+
+
+class _Watch:
+    """The deadlines ahead; a request that is over is forgotten at its deadline at the latest."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ahead: list[tuple[float, int, Deadline]] = []
+        self._numbers = count()
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            heapq.heappush(self._ahead, (deadline.at, next(self._numbers), deadline))
+            if self._ahead[0][2] is deadline:
+                self._changed.notify()
+
+    def finish(self, deadline: Deadline) -> None:
+        # Under the lock, so that what ran in time is never ended afterwards.
+        with self._changed:
+            deadline.is_over = True
+            while self._ahead and self._ahead[0][2].is_over:
+                heapq.heappop(self._ahead)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                if not self._ahead:
+                    self._changed.wait()
+                    continue
+                at, _, deadline = self._ahead[0]
+                if deadline.is_over:
+                    heapq.heappop(self._ahead)
+                elif (left := at - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                else:
+                    heapq.heappop(self._ahead)
+                    deadline.expired = True
+                    deadline.end()
+
+
+_WATCH = _Watch()
+
+
+@contextmanager
+def deadline(seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
+    """Call `end` from another thread unless the block is left in time."""
+    watched = Deadline(time.monotonic() + seconds, end)
+    _WATCH.add(watched)
+    try:
+        yield watched
+    finally:
+        _WATCH.finish(watched)
