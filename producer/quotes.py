@@ -1,8 +1,10 @@
 """Polled quotes as trades: a quote is a trade whose size is the growth of the day's volume since the last one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
+from producer.market_time import MARKET_ZONE
 from producer.model import Trade
 
 
@@ -24,6 +26,28 @@ class _Last:
     volume: float
 
 
+def event_id_of(source: str, quote: Quote) -> str:
+    """Return the id of the trade that a quote becomes.
+
+    Time, volume and price identify the quote, so that a restarted producer makes the same id of it.
+    """
+    return f"{source}:{quote.symbol}:{quote.timestamp.timestamp():.6f}:{quote.day_volume:.0f}:{quote.price}"
+
+
+def quote_of(event_id: str) -> Quote | None:
+    """Return the quote that an id was made of, or None where it was made of something else."""
+    match event_id.split(":"):
+        case [_, symbol, seconds, volume, price]:
+            try:
+                timestamp = datetime.fromtimestamp(float(seconds), UTC)
+                trading_date = timestamp.astimezone(MARKET_ZONE).date()
+                return Quote(symbol, timestamp, trading_date, float(price), float(volume), "")
+            except ValueError:
+                return None
+        case _:
+            return None
+
+
 class QuoteTrades:
     """Turns the quotes of one source into trades.
 
@@ -35,6 +59,16 @@ class QuoteTrades:
     def __init__(self, source: str) -> None:
         self._source = source
         self._last: dict[str, _Last] = {}
+
+    def resume(self, quotes: Iterable[Quote]) -> None:
+        """Go on from quotes that became trades before, of an earlier run or of another producer.
+
+        What was traded since them then counts with the next quote. Quotes older than those known are passed over.
+        """
+        for quote in quotes:
+            last = self._last.get(quote.symbol)
+            if last is None or last.quote.timestamp < quote.timestamp:
+                self._last[quote.symbol] = _Last(quote, quote.day_volume)
 
     def trade(self, quote: Quote, received_at: datetime) -> Trade | None:
         """Return the trade that a quote stands for, or None where it tells nothing new."""
@@ -52,8 +86,7 @@ class QuoteTrades:
                 return None
         self._last[quote.symbol] = _Last(quote, volume)
         return Trade(
-            # Time, volume and price identify the quote, so that a restarted producer makes the same id of it.
-            event_id=f"{self._source}:{quote.symbol}:{quote.timestamp.timestamp():.6f}:{quote.day_volume:.0f}:{quote.price}",
+            event_id=event_id_of(self._source, quote),
             symbol=quote.symbol,
             timestamp=quote.timestamp,
             price=quote.price,
