@@ -50,6 +50,25 @@ class Via(StrEnum):
     EVENTHUBS = "eventhubs"
 
 
+class HistoryName(StrEnum):
+    """Whom `backfill` asks."""
+
+    AUTO = "auto"
+    TIINGO = "tiingo"
+    ALPACA = "alpaca"
+    YAHOO = "yahoo"
+    TWELVE_DATA = "twelve-data"
+    ALPHA_VANTAGE = "alpha-vantage"
+    SIMULATED = "simulated"
+
+
+class BackfillInterval(StrEnum):
+    """The bars that `backfill` fetches."""
+
+    DAY = "1d"
+    MINUTE = "1m"
+
+
 class LoadKind(StrEnum):
     """What the rows of a file are."""
 
@@ -331,6 +350,39 @@ def load(
         url=eventhouse,
         database=database,
         mix=mix,
+    )
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First trading date.")],
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last trading date; today without it.", show_default=False),
+    ] = None,
+    interval: Annotated[BackfillInterval, typer.Option(help="Bars of days or of minutes.")] = BackfillInterval.DAY,
+    source: Annotated[
+        HistoryName, typer.Option(help="auto: all providers that need no key, or have one in TICKHOUSE_<NAME>_KEY.")
+    ] = HistoryName.AUTO,
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    mix: Mix = False,
+) -> None:
+    """Fetch the bars of all five companies that are missing in a range, and reconcile what is there; resumes."""
+    from cli.backfill import BackfillOrder, run_backfill_command
+
+    run_backfill_command(
+        BackfillOrder(
+            source=source.value,
+            first=first.date(),
+            last=last.date() if last else None,
+            interval="daily" if interval is BackfillInterval.DAY else "intraday",
+            data=data,
+            url=eventhouse,
+            database=database,
+            mix=mix,
+        )
     )
 
 

@@ -1,0 +1,155 @@
+"""`tickhouse backfill`: the bars of a range that the Eventhouse lacks, and a reconciliation of what is there then."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA, open_eventhouse
+from cli.history_sources import history_source
+from cli.load import require_market
+from cli.sources import refuse_mixing
+from producer.backfill import BackfillPlan, BackfillProgress, Report, plan_backfill, run_backfill
+from producer.clock import SystemClock
+from producer.coverage import CoverageRequest, Gap
+from producer.market_time import AlwaysOpen, TradingDates, load_calendar
+from producer.settings import SYMBOLS
+from producer.source import HistorySource
+from producer.sources.files import BarKind
+from producer.sources.simulated_market import DAY_STARTS
+from producer.store import LandingStore
+
+# A table of findings is for reading; the rest is a query away.
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOrder:
+    """What `backfill` was asked for; both dates are trading dates and included."""
+
+    source: str
+    first: date
+    last: date | None
+    interval: BarKind
+    data: Path | None
+    url: str | None
+    database: str
+    mix: bool = False
+
+
+def run_backfill_command(order: BackfillOrder) -> None:
+    """Fill the range and print the reconciliation; exit code 1 where sessions are still missing."""
+    report = asyncio.run(_backfill(order, Console(stderr=True)))
+    print_report(report, Console())
+    if not report.is_complete:
+        raise typer.Exit(1)
+
+
+async def _backfill(order: BackfillOrder, console: Console) -> Report:
+    clock = SystemClock()
+    source = history_source(order.source)
+    simulated = order.source == "simulated"
+    dates: TradingDates = AlwaysOpen(DAY_STARTS) if simulated else load_calendar()
+    data = order.data or (SIMULATED_DATA if simulated else DEFAULT_DATA)
+    request = CoverageRequest(
+        SYMBOLS, order.interval, order.first, order.last or clock.now().date(), simulated=simulated
+    )
+    try:
+        eventhouse = await open_eventhouse(
+            url=order.url, data=None if order.url else data, database=order.database, create=True
+        )
+        try:
+            await require_market(eventhouse)
+            if not order.mix:
+                await refuse_mixing(eventhouse, simulated=simulated)
+            plan = await plan_backfill(eventhouse, request, dates, clock.now())
+            console.print(describe_plan(plan, source))
+            with _bars(console) as bars:
+                task = bars.add_task("", total=len(plan.ranges))
+
+                def show(progress: BackfillProgress) -> None:
+                    bars.update(task, completed=progress.done, description=str(progress.current))
+
+                return await run_backfill(
+                    eventhouse, LandingStore(eventhouse, clock), source, plan, dates, clock, on_progress=show
+                )
+        finally:
+            await eventhouse.close()
+    finally:
+        await source.close()
+
+
+def describe_plan(plan: BackfillPlan, source: HistorySource) -> str:
+    """Say what is missing and how many requests will fill it."""
+    if not plan.missing:
+        return "Nothing is missing."
+    return f"{plan.sessions:,} sessions are missing; {source.name} is asked for {len(plan.ranges):,} ranges."
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print what was written, what could not be had, and the findings as one table."""
+    findings = report.findings
+    rows = [
+        *(("not served", each.gap.symbol, _sessions(each.gap), each.reason) for each in report.failures),
+        *(("gap", gap.symbol, _sessions(gap), f"{gap.sessions:,} sessions") for gap in report.gaps),
+        *(
+            ("duplicates", each.symbol, "", f"{each.surplus:,} more statements of {each.bars:,} bars by {each.source}")
+            for each in findings.duplicates
+        ),
+        *(
+            (
+                "disagreement",
+                each.symbol,
+                f"{each.timestamp:%Y-%m-%d %H:%M}",
+                f"{each.column} {each.low:,.6g} ({each.low_source}), {each.high:,.6g} ({each.high_source})",
+            )
+            for each in findings.disagreements
+        ),
+        *(
+            (
+                "split, disputed" if each.is_disputed else "split",
+                each.symbol,
+                f"{each.ex_date}",
+                ", ".join(f"{ratio:g}:1 ({source})" for source, ratio in each.ratios),
+            )
+            for each in findings.splits
+        ),
+        *(
+            ("suspected split", each.symbol, f"{each.ex_date}", f"{each.ratio:.2f}:1 by a jump of {each.source}")
+            for each in findings.suspected_splits
+        ),
+    ]
+    console.print(f"{report.bars_written:,} bars were new.")
+    if rows:
+        console.print(_table(rows))
+    waits = [each.retry_after for each in report.failures if each.retry_after is not None]
+    if waits:
+        console.print(f"The same command goes on where this one ended, in {min(waits):,.0f} s at the earliest.")
+    elif report.is_complete:
+        console.print("No session is missing.")
+
+
+def _table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
+    table = Table("finding", "symbol", "when", "what")
+    for kind in dict.fromkeys(row[0] for row in rows):
+        found = [row for row in rows if row[0] == kind]
+        for row in found[:ROWS_SHOWN]:
+            table.add_row(*row)
+        if len(found) > ROWS_SHOWN:
+            table.add_row(kind, "", "", f"… and {len(found) - ROWS_SHOWN:,} more")
+    return table
+
+
+def _sessions(gap: Gap) -> str:
+    return f"{gap.first.date}" if gap.first == gap.last else f"{gap.first.date} to {gap.last.date}"
+
+
+def _bars(console: Console) -> Progress:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console, transient=True)
