@@ -57,3 +57,14 @@ def test_a_taken_port_and_other_partitions_are_refused_with_what_helps(tmp_path:
     refused = tickhouse("eventhubs", "--port", str(port), "--data", str(tmp_path), "--partitions", "3")
     assert refused.returncode == 1
     assert "has 4 partitions, not 3" in refused.stderr
+
+
+def test_a_command_in_a_group_takes_its_settings_from_a_table_of_its_own(tmp_path: Path) -> None:
+    settings = tmp_path / "tickhouse.toml"
+    settings.write_text('data = "nowhere"\n[producer.status]\ndata = "here"\n')
+    result = tickhouse("producer", "status", cwd=tmp_path)
+    assert "here/producer.json" in result.stderr
+    settings.write_text("[producer.status]\nspeed = 1\n")
+    assert "[producer.status] has no setting 'speed'" in tickhouse("producer", "status", cwd=tmp_path).stderr
+    settings.write_text("[producer]\nspeed = 1\n")
+    assert "[producer] has no setting 'speed'" in tickhouse("producer", "status", cwd=tmp_path).stderr
