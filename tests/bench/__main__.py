@@ -3,10 +3,16 @@
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import http, loading, queries
+from tests.bench import eventhubs, freshness, http, loading, queries
 from tests.bench.measure import Pair
 
-SUITES: dict[str, Callable[[], Iterable[Pair]]] = {"queries": queries.run, "loading": loading.run, "http": http.run}
+SUITES: dict[str, Callable[[], Iterable[Pair]]] = {
+    "queries": queries.run,
+    "loading": loading.run,
+    "http": http.run,
+    "eventhubs": eventhubs.run,
+    "freshness": freshness.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -1,0 +1,152 @@
+"""From a trade's production to its price over the API, beside the Azure client's own way from send to receive."""
+
+import asyncio
+import io
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from azure.eventhub import EventData
+from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, PartitionContext
+from rich.console import Console
+
+from cli.delivery import Delivery, direct, into_hub
+from cli.pipelines import pipeline_to
+from emulator.eventhubs.access import OPEN_KEY, POLICY
+from kql.client.remote import RemoteEventhouse
+from producer.model import Trade
+from tests.bench.measure import Pair
+from tests.end_to_end.platform import Platform, free_port, running
+
+ROUNDS = 200
+WARM_UP = 20
+LATEST = "/v1/prices/AAPL/latest"
+# What no measurement comes near to; longer means that the trade is lost.
+PATIENCE_SECONDS = 30.0
+
+
+class OneByOne:
+    """A source whose trades come when the measurement wants them."""
+
+    name = "simulated"
+
+    def __init__(self) -> None:
+        self._wanted: asyncio.Queue[Trade] = asyncio.Queue()
+
+    def produce(self, number: int) -> float:
+        """Let a trade happen now; return its price, which is like no other."""
+        now, price = datetime.now(UTC), 100 + number / 100
+        self._wanted.put_nowait(
+            Trade(f"freshness:{now.timestamp()}", "AAPL", now, price, 1.0, "SIM", self.name, now),
+        )
+        return price
+
+    async def trades(self) -> AsyncGenerator[Trade, None]:
+        """Iterate over what was asked for."""
+        while True:
+            yield await self._wanted.get()
+
+    async def close(self) -> None:
+        """Hold nothing open."""
+
+
+async def freshness(platform: Platform, delivery: Delivery, folder: Path) -> list[float]:
+    """Return the seconds from each trade to its price over the API, through the pipeline as the tool runs it."""
+    source, seconds = OneByOne(), []
+    pause = random.Random(1)  # noqa: S311 - pauses, not secrets
+    async with (
+        httpx.AsyncClient(base_url=platform.api, timeout=PATIENCE_SECONDS) as client,
+        pipeline_to(delivery, source, folder, Console(file=io.StringIO())) as pipeline,
+    ):
+        sending = asyncio.create_task(pipeline.run())
+        for number in range(ROUNDS + WARM_UP):
+            # At random, so that no timer on the way is met at the same phase each time.
+            await asyncio.sleep(pause.uniform(0.0, 0.05))
+            started = time.perf_counter()
+            price = source.produce(number)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await latest_price(client) != price:
+                    pass
+            if number >= WARM_UP:
+                seconds.append(time.perf_counter() - started)
+        sending.cancel()
+        await asyncio.wait({sending})
+    return seconds
+
+
+async def latest_price(client: httpx.AsyncClient) -> float | None:
+    """Ask the API for the price, past its cache."""
+    answer = await client.get(LATEST, headers={"Cache-Control": "no-cache"})
+    rows = answer.json().get("data")
+    return float(rows[0]["price"]) if rows else None
+
+
+async def floor(connection: str) -> list[float]:
+    """Return the seconds that single events take from the client's send to the client's receive."""
+    arrived: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def take(_: PartitionContext, events: list[EventData]) -> None:
+        for event in events:
+            arrived.put_nowait(event.body_as_str().encode())
+
+    pause = random.Random(1)  # noqa: S311 - pauses, not secrets
+    seconds: list[float] = []
+    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default")
+    async with EventHubProducerClient.from_connection_string(connection) as producer, consumer:
+        receiving = asyncio.create_task(consumer.receive_batch(take, starting_position="-1", max_wait_time=None))
+        for number in range(ROUNDS + WARM_UP):
+            await asyncio.sleep(pause.uniform(0.0, 0.05))
+            body = f'{{"event_id": "floor:{number}"}}'.encode()
+            started = time.perf_counter()
+            await producer.send_batch([EventData(body)], partition_key="AAPL")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await arrived.get() != body:
+                    pass
+            if number >= WARM_UP:
+                seconds.append(time.perf_counter() - started)
+        receiving.cancel()
+        await asyncio.wait({receiving})
+    return seconds
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the 99th of a hundred."""
+    return statistics.median(seconds), statistics.quantiles(seconds, n=100)[98]
+
+
+async def measure(platform: Platform, hub_port: int, folder: Path) -> Iterator[Pair]:
+    """Measure the floor and both ways on one running platform."""
+    connection = (
+        f"Endpoint=sb://127.0.0.1:{hub_port};SharedAccessKeyName={POLICY};SharedAccessKey={OPEN_KEY};"
+        "UseDevelopmentEmulator=true;EntityPath=trades"
+    )
+    eventhouse = RemoteEventhouse.connect(platform.wire, "Market")
+    try:
+        straight = percentiles(await freshness(platform, direct(eventhouse), folder / "direct"))
+        hub = percentiles(await freshness(platform, into_hub(connection), folder / "hub"))
+        reference = percentiles(await floor(connection))
+    finally:
+        await eventhouse.close()
+    return iter(
+        Pair(f"{way}, {share}", f"bare aio send to receive, {share}", ours, beside, "produced to visible over the API")
+        for way, figures in (("direct", straight), ("via Event Hubs", hub))
+        for share, ours, beside in zip(("p50", "p99"), figures, reference, strict=True)
+    )
+
+
+def run() -> Iterator[Pair]:
+    """Yield the medians and 99th percentiles of both ways."""
+    hub_port = free_port()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in ("direct", "hub"):
+            (folder / name).mkdir()
+        with running(
+            folder / "data", "--source", "none", "--via", "eventhubs", "--hub-port", str(hub_port)
+        ) as platform:
+            yield from asyncio.run(measure(platform, hub_port, folder))
