@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 ARGS ?=
+SECONDS ?= 600
+RATE ?= 5000
+SEED ?= 1
 
-.PHONY: up test lint fix bench lock clean
+.PHONY: up test lint fix bench soak lock clean
 
 up: $(STAMP)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
 	$(BIN)/tickhouse up $(ARGS)
@@ -25,6 +28,9 @@ fix: $(STAMP)  ## let ruff repair what it can
 
 bench: $(STAMP)  ## ratios against named references; takes minutes
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(STAMP)  ## the pipeline through an event hub, killed and stalled at random; SECONDS=60 for a short one
+	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.soak --seconds $(SECONDS) --rate $(RATE) --seed $(SEED) $(ARGS)
 
 lock: $(STAMP)  ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --extra dev \

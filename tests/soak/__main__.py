@@ -29,7 +29,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         verdict = run(soak, folder, say)
     outcome = "holds" if verdict.holds else "DOES NOT HOLD"
-    say(f"{outcome}; {verdict.sent / soak.seconds:,.0f} events per second of chaos\n{verdict.lines()}")
+    say(f"{outcome}; {verdict.sent / soak.seconds:,.0f} events sent per second of chaos\n{verdict.lines()}")
     return 0 if verdict.holds else 1
 
 
