@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from producer.clock import Clock
 from producer.lease import Lease
@@ -98,9 +99,9 @@ class StandbySource:
                 while True:
                     if not self._is_active():
                         await self._stand_by(coming)
-                    if self._is_active():
-                        while self._kept:
-                            yield self._kept.popleft()[1]
+                    self._forget()
+                    while self._kept and self._is_active():
+                        yield self._kept.popleft()[1]
                     trade = await coming
                     if trade is None:
                         return
@@ -117,7 +118,8 @@ class StandbySource:
         """Wait for the next trade or for the lease, whichever comes first."""
         turn = asyncio.ensure_future(self._taken_over.wait())
         try:
-            await asyncio.wait({coming, turn}, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {coming, turn}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             turn.cancel()
 
@@ -129,7 +131,10 @@ class StandbySource:
         return False
 
     def _keep(self, trade: Trade) -> None:
-        now = self._clock.monotonic()
-        self._kept.append((now, trade))
-        while self._kept and self._kept[0][0] < now - 3 * self._lease.seconds:
+        self._kept.append((self._clock.monotonic(), trade))
+        self._forget()
+
+    def _forget(self) -> None:
+        horizon = self._clock.monotonic() - 3 * self._lease.seconds
+        while self._kept and self._kept[0][0] < horizon:
             self._kept.popleft()
