@@ -13,7 +13,7 @@ from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine import catalog_store, failures, marks, storage
 from emulator.engine.catalog import Catalog, Database
 from emulator.engine.database import Entities
-from emulator.engine.execute import Compiler, execute, prepare_connection
+from emulator.engine.execute import Compiler, create_macros, execute
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
 from emulator.engine.ingestion.payload import mapping_kind, read_payload
@@ -22,6 +22,7 @@ from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
+from emulator.engine.udf import register
 from emulator.engine.view_upkeep import refresh_definition
 from emulator.engine.writer import Job, Writer, closed_fault
 from emulator.errors import EngineFault, EntityNotFound
@@ -48,6 +49,7 @@ class Core:
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
+        register(connection)
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
         writing.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
@@ -189,7 +191,7 @@ class Core:
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
-        prepare_connection(cursor)
+        create_macros(cursor)
         return cursor
 
 

@@ -21,6 +21,7 @@ from emulator.engine.parameters import bind_parameters
 from emulator.engine.prelude import BEGIN, Prelude, prepare_prelude
 from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
 from emulator.engine.results import fetch, truncation_fault
+from emulator.engine.statement import Statement
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
@@ -95,10 +96,18 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
 
 
 def prepare_connection(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection what compiled queries rely on; macros live as long as the connection."""
+    """Give a connection what compiled queries rely on, and its cursors the engine's functions."""
     register(connection)
-    for macro in MACROS:
-        connection.execute(macro.create_statement())
+    create_macros(connection)
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros of compiled queries, which live as long as the connection."""
+    for macro in _MACROS:
+        connection.execute(macro.parsed(connection))
+
+
+_MACROS = tuple(Statement(macro.create_statement()) for macro in MACROS)
 
 
 def execute(

@@ -7,7 +7,7 @@ import duckdb
 
 @dataclass(slots=True)
 class Statement:
-    """One SELECT; safe to share between threads and connections."""
+    """One statement; safe to share between threads and connections."""
 
     sql: str
     _parsed: duckdb.Statement | None = field(default=None, compare=False, repr=False)
