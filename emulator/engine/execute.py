@@ -18,14 +18,14 @@ from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.parameters import bind_parameters
-from emulator.engine.prelude import BEGIN, Prelude, prepare_prelude
+from emulator.engine.prelude import Prelude, prepare_prelude, snapshot
 from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
 from emulator.engine.results import fetch, truncation_fault
 from emulator.engine.statement import Statement
 from emulator.engine.udf import register
-from emulator.errors import KustoError
+from emulator.errors import KustoError, SemanticFault
 from emulator.functions.macros import MACROS
-from emulator.optimize.invariants import hoisted
+from emulator.optimize.invariants import Invariant, hoisted
 from emulator.optimize.specialize import simplified
 from emulator.result import ResultTable
 from emulator.syntax.parser import parse_query
@@ -42,13 +42,17 @@ class CompiledResult:
 
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
-    """A request text ready to run with any parameter values."""
+    """A request text ready to run with any parameter values.
+
+    `is_self_contained`: it names no stored function, whose expressions have their places in another text.
+    """
 
     text: str
     results: tuple[CompiledResult, ...]
     prelude: Prelude
     parameters: tuple[ParameterDeclaration, ...]
     options: dict[str, str]
+    is_self_contained: bool = False
 
 
 class Compiler:
@@ -92,7 +96,8 @@ def compile_query(text: str, entities: EntityProvider, storage: Storage) -> Comp
         prelude = prepare_prelude(smaller.steps, storage)
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
-    return CompiledQuery(text, results, prelude, bound.parameters, bound.options)
+    is_self_contained = not any(name in text for name in entities.function_names())
+    return CompiledQuery(text, results, prelude, bound.parameters, bound.options, is_self_contained)
 
 
 def prepare_connection(connection: duckdb.DuckDBPyConnection) -> None:
@@ -129,28 +134,24 @@ def execute(
     values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
     values[LIMIT] = None if limits.records is None else limits.records + 1
     is_several = bool(query.prelude.steps) or len(query.results) > 1
-    with _interrupted_after(cursor, limits.timeout), _snapshot(cursor) if is_several else nullcontext():
-        is_prepared = query.prelude.run(cursor, values)
-        tables: tuple[ResultTable, ...] = ()
-        for result in query.results:
-            statement = result.statements.of(values) if is_prepared else result.statements.general
-            arrow, exceeded = fetch(cursor, statement.statement, statement.arguments(values), statement.schema, limits)
-            tables += (ResultTable(statement.schema, arrow, result.name, dict(result.visualization)),)
-            if exceeded:
-                raise truncation_fault(exceeded, tables)
-        return tables
-
-
-@contextmanager
-def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let several statements see the same rows."""
-    cursor.execute(BEGIN)
+    failed: Invariant | None = None
     try:
-        yield
-    except BaseException:
-        cursor.rollback()
+        with _interrupted_after(cursor, limits.timeout), snapshot(cursor) if is_several else nullcontext():
+            failed = query.prelude.run(cursor, values)
+            tables: tuple[ResultTable, ...] = ()
+            for result in query.results:
+                statement = result.statements.general if failed else result.statements.of(values)
+                arguments = statement.arguments(values)
+                arrow, exceeded = fetch(cursor, statement.statement, arguments, statement.schema, limits)
+                tables += (ResultTable(statement.schema, arrow, result.name, dict(result.visualization)),)
+                if exceeded:
+                    raise truncation_fault(exceeded, tables)
+            return tables
+    except SemanticFault as fault:
+        if failed is not None and query.is_self_contained:
+            fault.span = failed.span
+            fault.with_source(query.text)
         raise
-    cursor.commit()
 
 
 @contextmanager

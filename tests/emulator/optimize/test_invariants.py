@@ -1,16 +1,22 @@
 """Values that a request needs once: computed once, on the snapshot of the rows, and exact in every type."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
 import pytest
 
+from emulator.binder.expression import Constant
 from emulator.context import ParameterValue
+from emulator.engine.execute import compile_query, execute
 from emulator.engine.prelude import Prelude
 from emulator.errors import LimitFault, SemanticFault
 from emulator.optimize import invariants
+from emulator.optimize.invariants import Invariant
+from emulator.text import NOWHERE
+from emulator.types import LONG
 from tests.emulator import test_cases as operators
 from tests.emulator.optimize.prices import Prices
 
@@ -67,6 +73,25 @@ def test_rows_are_the_same_however_little_is_computed_first(
         assert found == case.answer
 
 
+@pytest.mark.parametrize("case", operators.read_cases(), ids=str)
+def test_rows_are_the_same_where_nothing_can_be_computed_first(case: operators.Case) -> None:
+    class Failing(Prelude):
+        """Every value of the request is out of reach."""
+
+        def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Invariant | None:
+            return Invariant("$0", Constant(None, LONG, NOWHERE), NOWHERE)
+
+    if case.answer.startswith("-- fault --\n"):
+        return
+    tables = operators.load_tables(case.path)
+    query = compile_query(case.query, tables, tables)
+    ordered = "-- rows in order --" in case.answer
+    (general,) = execute(replace(query, prelude=Failing((), tables)), tables.connection, now=operators.NOW)
+    (found,) = execute(query, tables.connection, now=operators.NOW)
+    one, other = list(map(repr, general.rows())), list(map(repr, found.rows()))
+    assert one == other if ordered else sorted(one) == sorted(other)
+
+
 def test_a_value_is_computed_once(prices: Prices) -> None:
     text = "let r = toscalar(print rand()); Days | extend a = r, b = r | summarize dcount(a), countif(a == b)"
     assert prices.rows(text) == [(1, 10)]
@@ -101,10 +126,10 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
     class Interrupted(Prelude):
         """Another connection commits a row as soon as the values are known."""
 
-        def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> bool:
-            is_computed = Prelude(self.steps).run(cursor, values)
+        def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Invariant | None:
+            failed = Prelude(self.steps, self.storage).run(cursor, values)
             writer.execute('INSERT INTO "Growing" SELECT * FROM "Days" LIMIT 1')
-            return is_computed
+            return failed
 
     class Growing(Prices):
         def table_names(self) -> tuple[str, ...]:
@@ -115,7 +140,7 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
     query = growing.compiled(
         "let n = toscalar(Growing | count); Growing | summarize Rows = count(), Known = take_any(n)"
     )
-    between = type(query)(query.text, query.results, Interrupted(query.prelude.steps), query.parameters, query.options)
+    between = replace(query, prelude=Interrupted(query.prelude.steps, growing))
     assert growing.rows(between) == [(10, 10)]
     assert growing.rows(query) == [(11, 11)]
 
@@ -123,8 +148,9 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
 def test_a_value_that_cannot_be_computed_fails_only_where_it_is_read(prices: Prices) -> None:
     let = "let most = toscalar(print n = 9223372036854775807); let beyond = most + 1;"
     assert prices.rows(f"{let} Days | where Size > 100 | extend n = Size + beyond") == []
-    with pytest.raises(SemanticFault, match="cannot be computed"):
+    with pytest.raises(SemanticFault, match="cannot be computed") as raised:
         prices.rows(f"{let} Days | where Size > 1 | extend n = Size + beyond")
+    assert let[raised.value.span.start : raised.value.span.end] == "most + 1"
     assert prices.rows("Days | count") == [(10,)]
 
 
