@@ -204,9 +204,10 @@ async def test_differences_are_counted_once_across_a_takeover(tmp_path: Path, ev
         lease = FileLease(tmp_path / "lease", name, clock, 10.0)
         return source, StandbySource(source, lease, clock, StandbySettings(is_warm=False), on_takeover=take_over)
 
-    (_, first), (waiting, second) = cold("a"), cold("b")
+    (polling, first), (waiting, second) = cold("a"), cold("b")
     active = Producer(first)
-    await move_until(clock, lambda: first.role == "active", 0.0)
+    # The database is asked where things stand, and takes its time.
+    await move_until(clock, lambda: polling.polls == 1, 0.0)
     standby = Producer(second)
     await step(clock, 65)
     assert waiting.polls == 0, "the provider is asked by one producer only"
