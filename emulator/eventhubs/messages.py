@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from emulator.eventhubs.amqp_types import CodecError, Described, Symbol, ULong, Value
 from emulator.eventhubs.codec import decode, encode, encoded_map, map_entries, skip
@@ -15,6 +16,7 @@ from emulator.eventhubs.segment import Record
 
 BATCH_FORMAT = 0x80013700
 MAX_PARTITION_KEY = 128
+_SMALL_ANNOTATIONS = 256
 
 _HEADER, _DELIVERY, _MESSAGE, _PROPERTIES, _APPLICATION, _DATA = 0x70, 0x71, 0x72, 0x73, 0x74, 0x75
 _VALUE, _FOOTER = 0x77, 0x78
@@ -26,7 +28,8 @@ _OFFSET = encode(Symbol("x-opt-offset"))
 _TIME = encode(Symbol("x-opt-enqueued-time")) + b"\x83"
 _KEY = encode(Symbol(PARTITION_KEY))
 _OURS = frozenset({"x-opt-sequence-number", "x-opt-offset", "x-opt-enqueued-time", PARTITION_KEY})
-_ANNOTATIONS_SECTION = b"\x00\x53\x72"
+_SMALL_DESCRIPTOR = b"\x00\x53"
+_ANNOTATIONS_SECTION = _SMALL_DESCRIPTOR + b"\x72"
 _LONG = struct.Struct(">q")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,10 +54,12 @@ class Message:
 
     def stored(self, sequence: int, offset: int, time: int) -> bytes:
         """Return the message with its place in the partition."""
-        place = _SEQUENCE + _LONG.pack(sequence) + _OFFSET + encode(str(offset)) + _TIME + _LONG.pack(time)
+        text = b"%d" % offset
+        offset_text = bytes((0xA1, len(text))) + text
+        place = _SEQUENCE + _LONG.pack(sequence) + _OFFSET + offset_text + _TIME + _LONG.pack(time)
         count = 6 + self.count
         if self.partition_key is not None:
-            place += _KEY + encode(self.partition_key)
+            place += _encoded_key(self.partition_key)
             count += 2
         return self.header + _ANNOTATIONS_SECTION + encoded_map(place + self.annotations, count) + self.rest
 
@@ -77,7 +82,7 @@ def parse_messages(data: bytes, message_format: int) -> list[Message]:
         return [_parse(data)]
     outer = _parse(data)
     messages: list[Message] = []
-    for code, start, _ in _sections(data):
+    for code, start, _, _ in _sections(data):
         if code == _DATA:
             inner, _ = decode(data, start)
             if not isinstance(inner, bytes):
@@ -94,10 +99,10 @@ def read_event(record: Record) -> Event:
     body: list[bytes] = []
     key: str | None = None
     properties: dict[str, Value] = {}
-    for code, start, _ in _sections(record.payload):
+    for code, start, _, _ in _sections(record.payload):
         match code:
             case 0x72:
-                key = _parse_annotations(record.payload, start)[2]
+                key = _partition_key(record.payload, start)
             case 0x74:
                 properties = _map(record.payload, start)
             case 0x75 | 0x77:
@@ -112,7 +117,7 @@ def read_event(record: Record) -> Event:
 
 def with_delivery_annotations(payload: bytes, annotations: dict[Value, Value]) -> bytes:
     """Return a stored message with delivery annotations, whose place is between header and message annotations."""
-    start = next(begin for code, _, begin in _sections(payload) if code == _MESSAGE)
+    start = next(begin for code, _, begin, _ in _sections(payload) if code == _MESSAGE)
     section = encode(Described(ULong(_DELIVERY), annotations))
     return payload[:start] + section + payload[start:]
 
@@ -133,7 +138,7 @@ def parse_request(data: bytes) -> Request:
     reply_to: str | None = None
     properties: Mapping[str, Value] = {}
     body: Value = None
-    for code, start, _ in _sections(data):
+    for code, start, _, _ in _sections(data):
         match code:
             case 0x73:
                 fields, _ = decode(data, start)
@@ -161,35 +166,51 @@ def encode_response(correlation_id: Value, properties: dict[Value, Value], body:
 def _parse(data: bytes) -> Message:
     header, annotations, count, key = b"", b"", 0, None
     rest: list[bytes] = []
-    for code, start, begin in _sections(data):
+    for code, start, begin, end in _sections(data):
         if code == _HEADER:
-            header = data[begin : skip(data, start)]
+            header = data[begin:end]
         elif code == _MESSAGE:
-            annotations, count, key = _parse_annotations(data, start)
+            annotations, count, key = _parse_annotations(data[start:end])
         elif code != _DELIVERY:
             # Sections stand in the order of their codes: all that follows is passed on as it is.
-            rest.append(data[begin : skip(data, start)])
+            rest.append(data[begin:end])
     if key is not None and len(key) > MAX_PARTITION_KEY:
         raise CodecError(f"the partition key has {len(key)} characters, at most {MAX_PARTITION_KEY} are allowed")
     return Message(header, annotations, count, b"".join(rest), key)
 
 
-def _sections(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Give the code of each section, where its value begins, and where the section itself does."""
+def _sections(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Give the code of each section, where its value begins, where the section itself does, and where it ends."""
     position = 0
     while position < len(data):
         begin = position
-        if data[position] != 0:
-            raise CodecError(f"byte {position} of a message begins no section")
-        descriptor, position = decode(data, position + 1)
-        if not isinstance(descriptor, int) or descriptor not in _SECTIONS:
-            raise CodecError(f"a message has no section {descriptor!r}")
-        yield int(descriptor), position, begin
-        position = skip(data, position)
+        if data[position : position + 2] == _SMALL_DESCRIPTOR and position + 2 < len(data):
+            code, position = data[position + 2], position + 3
+        else:
+            code, position = _descriptor(data, position)
+        if code not in _SECTIONS:
+            raise CodecError(f"a message has no section {code:#x}")
+        end = skip(data, position)
+        yield code, position, begin, end
+        position = end
 
 
-def _parse_annotations(data: bytes, start: int) -> tuple[bytes, int, str | None]:
-    position, end, _ = map_entries(data, start)
+def _descriptor(data: bytes, position: int) -> tuple[int, int]:
+    if data[position] != 0:
+        raise CodecError(f"byte {position} of a message begins no section")
+    descriptor, position = decode(data, position + 1)
+    if not isinstance(descriptor, int):
+        raise CodecError(f"a message has no section {descriptor!r}")
+    return int(descriptor), position
+
+
+def _parse_annotations(data: bytes) -> tuple[bytes, int, str | None]:
+    # A producer's messages differ little in what they are annotated with.
+    return _parse_small_annotations(data) if len(data) <= _SMALL_ANNOTATIONS else _parse_any_annotations(data)
+
+
+def _parse_any_annotations(data: bytes) -> tuple[bytes, int, str | None]:
+    position, end, _ = map_entries(data, 0)
     others: list[bytes] = []
     partition_key: str | None = None
     while position < end:
@@ -203,6 +224,25 @@ def _parse_annotations(data: bytes, start: int) -> tuple[bytes, int, str | None]
         if name not in _OURS:
             others.append(data[begin:position])
     return b"".join(others), 2 * len(others), partition_key
+
+
+_parse_small_annotations = lru_cache(maxsize=1024)(_parse_any_annotations)
+
+
+def _partition_key(data: bytes, start: int) -> str | None:
+    position, end, _ = map_entries(data, start)
+    while position < end:
+        value = skip(data, position)
+        if data[position:value] == _KEY:
+            key, _ = decode(data, value)
+            return key if isinstance(key, str) else None
+        position = skip(data, value)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _encoded_key(partition_key: str) -> bytes:
+    return _KEY + encode(partition_key)
 
 
 def _map(data: bytes, start: int) -> dict[str, Value]:
