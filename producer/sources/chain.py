@@ -117,7 +117,7 @@ class TradeChain:
         policy: RetryPolicy | None = None,
         random: Random | None = None,
     ) -> None:
-        self.name = "+".join(source.name for source in sources)
+        self.name = "+".join(dict.fromkeys(source.name for source in sources))
         self._sources = tuple(sources)
         self._clock = clock
         self._policy = policy or RetryPolicy(attempts=None, base_seconds=5.0, cap_seconds=300.0)
