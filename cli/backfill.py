@@ -97,7 +97,10 @@ def print_report(report: Report, console: Console) -> None:
     findings = report.findings
     rows = [
         *(("not served", each.gap.symbol, _sessions(each.gap), each.reason) for each in report.failures),
-        *(("gap", gap.symbol, _sessions(gap), f"{gap.sessions:,} sessions") for gap in report.gaps),
+        *(
+            ("gap", gap.symbol, _sessions(gap), f"{gap.sessions:,} session{'' if gap.sessions == 1 else 's'}")
+            for gap in report.gaps
+        ),
         *(
             ("duplicates", each.symbol, "", f"{each.surplus:,} more statements of {each.bars:,} bars by {each.source}")
             for each in findings.duplicates

@@ -283,6 +283,14 @@ def producer_run(
         bool,
         typer.Option(envvar="TICKHOUSE_WRITE_AHEAD", help="Every batch goes to the spool on disk before it is sent."),
     ] = False,
+    lease: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TICKHOUSE_LEASE",
+            help="File that producers on the same symbols share: one is active, the others stand by.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Stream live trades from a source into an Eventhouse or an event hub until Ctrl-C, which drains."""
     from cli.producer import ProducerSettings, run_producer
@@ -297,6 +305,7 @@ def producer_run(
             trades_per_second=trades_per_second,
             mix=mix,
             write_ahead=write_ahead,
+            lease=lease,
         )
     )
 

@@ -32,6 +32,7 @@ async def pipeline_to(
     *,
     write_ahead: bool = False,
     watch: Callable[[Sink], Sink] | None = None,
+    role: Callable[[], str] = lambda: "active",
 ) -> AsyncIterator[Pipeline]:
     """Open a pipeline and report on it for the duration. `watch` may stand between pipeline and sink."""
     clock = SystemClock()
@@ -43,5 +44,6 @@ async def pipeline_to(
         with Spool(data / SPOOL_FOLDER) as spool:
             through = watch(sink) if watch else sink
             pipeline = Pipeline(source, through, clock, settings, spool=spool, dead_letters=dead_letters)
-            async with reported(StatusMeter(pipeline, clock, spool), data, delivery.name, console, delivery.landing):
+            meter = StatusMeter(pipeline, clock, spool)
+            async with reported(meter, data, delivery.name, console, role=role, landing=delivery.landing):
                 yield pipeline

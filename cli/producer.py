@@ -1,6 +1,8 @@
 """`tickhouse producer run`: a source into an Eventhouse or an event hub, until the source ends or a signal comes."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +18,10 @@ from cli.load import require_market
 from cli.pipelines import pipeline_to
 from cli.servers import until_signal_or_end
 from cli.sources import Source, choose_source, default_data, refuse_mixing
+from producer.clock import SystemClock
+from producer.lease import FileLease
 from producer.sources.simulated import SimulatedSource
+from producer.sources.standby import StandbySettings, StandbySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class ProducerSettings:
     trades_per_second: float
     mix: bool = False
     write_ahead: bool = False
+    lease: Path | None = None
 
 
 def run_producer(settings: ProducerSettings) -> None:
@@ -53,8 +59,20 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         data.mkdir(parents=True, exist_ok=True)
         async with _delivery(settings, connection if via == "eventhubs" else None, source) as delivery:
             console.print(f"[bold]{source.name}[/] → [bold]{delivery.name}[/]  Ctrl-C ends it.")
-            async with pipeline_to(delivery, source, data, console, write_ahead=settings.write_ahead) as pipeline:
-                await until_signal_or_end(pipeline.run())
+            turns = _taking_turns(source, settings.lease) if settings.lease else None
+            async with pipeline_to(
+                delivery,
+                turns or source,
+                data,
+                console,
+                write_ahead=settings.write_ahead,
+                role=(lambda: turns.role) if turns else (lambda: "active"),
+            ) as pipeline:
+                try:
+                    await until_signal_or_end(pipeline.run())
+                finally:
+                    if turns:
+                        await turns.close()
         counters = pipeline.counters
         console.print(
             f"Ended: {counters.received + counters.recovered:,} trades received, {counters.sent:,} sent,"
@@ -62,6 +80,14 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         )
     finally:
         await source.close()
+
+
+def _taking_turns(source: Source, lease: Path) -> StandbySource:
+    """Let a source produce only while it holds the lease; polled quotes are differences, which only one may count."""
+    clock = SystemClock()
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    is_warm = isinstance(source, SimulatedSource)
+    return StandbySource(source, FileLease(lease, holder, clock), clock, StandbySettings(is_warm=is_warm))
 
 
 @asynccontextmanager

@@ -13,8 +13,7 @@ from rich.markup import escape
 
 from cli.errors import CliError
 from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
-from producer.clock import SystemClock
-from producer.status import Status, StatusMeter, read_status, report_status
+from producer.status import Status, StatusMeter, read_status, write_status
 
 STATUS_FILE = "producer.json"
 STATUS_SECONDS = 1.0
@@ -24,13 +23,19 @@ STALE_SECONDS = 15.0
 
 @asynccontextmanager
 async def reported(
-    meter: StatusMeter, data: Path, sink: str, console: Console, landing: Callable[[], str] | None = None
+    meter: StatusMeter,
+    data: Path,
+    sink: str,
+    console: Console,
+    *,
+    role: Callable[[], str],
+    landing: Callable[[], str] | None = None,
 ) -> AsyncIterator[None]:
     """Keep the status file up to date for the duration, and a line on a terminal.
 
-    `landing` says how the way behind the sink does.
+    `role` says whether the producer is active or stands by, `landing` how the way behind the sink does.
     """
-    tasks = [asyncio.create_task(report_status(meter, data / STATUS_FILE, SystemClock(), STATUS_SECONDS))]
+    tasks = [asyncio.create_task(_keep(meter, data / STATUS_FILE, role))]
     if console.is_terminal:
         tasks.append(asyncio.create_task(_show(meter, sink, console, landing)))
     try:
@@ -39,6 +44,15 @@ async def reported(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+async def _keep(meter: StatusMeter, path: Path, role: Callable[[], str]) -> None:
+    try:
+        while True:
+            write_status(path, meter.look(role()))
+            await asyncio.sleep(STATUS_SECONDS)
+    finally:
+        write_status(path, meter.look("ended"))
 
 
 async def _show(meter: StatusMeter, sink: str, console: Console, landing: Callable[[], str] | None) -> None:

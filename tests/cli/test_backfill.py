@@ -5,6 +5,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from cli.backfill import print_report
@@ -24,6 +25,7 @@ def days_by_symbol(data: Path) -> dict[str, int]:
     return {row["Symbol"]: row["Days"] for row in rows}
 
 
+@pytest.mark.slow
 def test_a_backfill_fetches_what_is_missing_and_no_more(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     first = tickhouse("backfill", "--from", "2024-11-04", "--to", "2024-11-06", *NOVEMBER, *data)
@@ -74,7 +76,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
     for expected in (
         "4 bars were new.",
         "quota is used up",
-        "1 sessions",
+        "1 session ",
         "3 more statements of 2 bars by yahoo",
         "Close 100 (yahoo), 101.5 (tiingo)",
         "split, disputed",
