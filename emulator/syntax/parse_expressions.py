@@ -29,7 +29,7 @@ from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span
 from emulator.types import Scalar
 
-_OR, _AND, EQUALITY_POWER, _RELATION, _SUM, _PRODUCT, STRING_POWER = range(1, 8)
+_OR, _AND, EQUALITY_POWER, _RELATION, SUM_POWER, _PRODUCT, STRING_POWER = range(1, 8)
 
 _WORDS = ("contains", "startswith", "endswith", "has", "hasprefix", "hassuffix")
 _STRING_OPERATORS = tuple(f"{word}{case}" for word in _WORDS for case in ("", "_cs"))
@@ -39,7 +39,7 @@ POWERS: dict[str, int] = {
     **dict.fromkeys(("==", "!=", "<>"), EQUALITY_POWER),
     **dict.fromkeys(("in", "!in", "in~", "!in~", "has_any", "has_all", "between", "!between"), EQUALITY_POWER),
     **dict.fromkeys(("<", "<=", ">", ">="), _RELATION),
-    **dict.fromkeys(("+", "-"), _SUM),
+    **dict.fromkeys(("+", "-"), SUM_POWER),
     **dict.fromkeys(("*", "/", "%"), _PRODUCT),
     **dict.fromkeys(("=~", "!~", ":", "matches", "like", "notlike", "likecs", "notlikecs"), STRING_POWER),
     **dict.fromkeys(("notcontains", "containscs", "notcontainscs"), STRING_POWER),
@@ -307,9 +307,9 @@ def _list_elements(cursor: Cursor) -> tuple[Expression, ...]:
 def _between(cursor: Cursor, operand: Expression, *, negated: bool) -> Expression:
     cursor.expect("(", hint="the form is `x between (low .. high)`")
     cursor.enter()
-    low = parse_expression(cursor, _SUM)
+    low = parse_expression(cursor, SUM_POWER)
     cursor.expect("..", hint="the form is `x between (low .. high)`")
-    high = parse_expression(cursor, _SUM)
+    high = parse_expression(cursor, SUM_POWER)
     cursor.expect(")")
     cursor.leave()
     return Between(operand, low, high, negated, cursor.span_from(operand.span.start))

@@ -24,7 +24,7 @@ from emulator.syntax.expressions import (
 )
 from emulator.syntax.keywords import CALLABLE, QUOTED
 from emulator.syntax.operators import Pipeline
-from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POWER, UNCHAINED
+from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POWER, SUM_POWER, UNCHAINED
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 
 _PLAIN_NAME = re.compile(r"\$?[^\W\d]\w*", re.ASCII)
@@ -74,7 +74,7 @@ class ExpressionPrinter(ABC):
                 return f"{self.expression(operand, EQUALITY_POWER + 1)} {operator} ({text})", EQUALITY_POWER
             case Between(operand, low, high, negated):
                 operator = "!between" if negated else "between"
-                bounds = f"{self.expression(low, EQUALITY_POWER + 1)} .. {self.expression(high, EQUALITY_POWER + 1)}"
+                bounds = f"{self.expression(low, SUM_POWER)} .. {self.expression(high, SUM_POWER)}"
                 return f"{self.expression(operand, EQUALITY_POWER + 1)} {operator} ({bounds})", EQUALITY_POWER
             case Unary(operator, operand):
                 return f"{operator}{self.expression(operand, _LITERAL_POWER)}", _SIGN_POWER

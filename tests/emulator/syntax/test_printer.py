@@ -50,7 +50,7 @@ def test_generated_expressions_survive_printing(expression: Expression) -> None:
     assert without_places(parse_expression(print_expression(expression))) == without_places(expression)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pipelines())
 def test_generated_pipelines_survive_printing(pipeline: Pipeline) -> None:
     (parsed,) = parse_query(print_pipeline(pipeline)).statements
