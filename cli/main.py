@@ -57,8 +57,8 @@ class HistoryName(StrEnum):
     TIINGO = "tiingo"
     ALPACA = "alpaca"
     YAHOO = "yahoo"
-    TWELVE_DATA = "twelve-data"
-    ALPHA_VANTAGE = "alpha-vantage"
+    TWELVE_DATA = "twelvedata"
+    ALPHA_VANTAGE = "alphavantage"
     SIMULATED = "simulated"
 
 
