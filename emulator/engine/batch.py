@@ -5,8 +5,10 @@ as on a real Eventhouse.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import duckdb
+import pyarrow as pa
 
 from emulator.engine import storage
 from emulator.engine.catalog import Table
@@ -37,36 +39,43 @@ class Batch:
         self._database = database
         self._lost = lost
 
-    def add(self, table: Table, rows_query: str, **values: object) -> int:
+    def add(self, table: Table, rows_query: str, values: Mapping[str, datetime]) -> int:
         """Add the rows of a query, by position in the table's types, and all that follows; return how many they are."""
-        count = storage.stage(self._connection, table.relation, table.schema, rows_query, **values)
-        if count:
-            self._spread(table, frozenset())
+        count = storage.stage(self._transaction.statements, table.relation, table.schema, rows_query, values)
+        self._spread(table, count, frozenset())
         return count
 
-    def _spread(self, table: Table, chain: frozenset[str]) -> None:
-        time = self._transaction.time
-        storage.append_batch(self._connection, table.relation, table.schema, time)
+    def add_rows(self, table: Table, rows: pa.Table) -> None:
+        """Add rows with the physical columns of the table, and all that follows."""
+        count = storage.stage_rows(self._transaction.statements, table.relation, table.schema, rows)
+        self._spread(table, count, frozenset())
+
+    def _spread(self, table: Table, count: int, chain: frozenset[str]) -> None:
+        if not count:
+            return
+        time, statements = self._transaction.time, self._transaction.statements
+        storage.append_batch(statements, table.relation, table.schema, time, count)
         steps = self._pipelines.steps(self._transaction.database(self._database), table.name)
         for view in steps.views:
-            apply_batch(self._connection, view, time)
+            apply_batch(statements, view, time, count)
         for step in steps.policies:
-            if step.target.name not in chain and step.target.name != table.name and self._run(step, table):
-                self._spread(step.target, chain | {table.name})
+            if step.target.name not in chain and step.target.name != table.name:
+                self._spread(step.target, self._run(step, table, count), chain | {table.name})
 
-    def _run(self, step: PolicyStep, source: Table) -> bool:
+    def _run(self, step: PolicyStep, source: Table, count: int) -> int:
         key = (step.target.name, step.policy.query)
         if key in self._lost:
-            return False
+            return 0
         if isinstance(step.compiled, KustoError):
             if step.policy.is_transactional:
                 raise self._fault(step, step.compiled) from step.compiled
             record_failure(self._connection, self._failure(step, source, step.compiled))
-            return False
-        values = {"now": self._transaction.time} if step.compiled.uses_now else {}
-        target = step.target
+            return 0
+        compiled, target, statements = step.compiled, step.target, self._transaction.statements
+        values = {"now": self._transaction.time} if compiled.uses_now else {}
+        limit = count if compiled.reads <= {storage.batch_name(source.relation)} else None
         try:
-            return storage.stage(self._connection, target.relation, target.schema, step.compiled.sql, **values) > 0
+            return storage.stage(statements, target.relation, target.schema, compiled.sql, values, limit)
         except duckdb.Error as error:
             if step.policy.is_transactional:
                 raise self._fault(step, error) from error

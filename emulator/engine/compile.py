@@ -7,6 +7,7 @@ from emulator.binder.entities import EntityProvider
 from emulator.binder.plan import Plan
 from emulator.emit.context import Storage
 from emulator.emit.relations import emit_query
+from emulator.engine.storage import Reads
 from emulator.errors import SemanticFault
 from emulator.sql.render import render
 from emulator.syntax.parser import parse_query
@@ -16,11 +17,15 @@ from emulator.types import Schema
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A query as SQL text with the columns of `schema` by position; `$now` is its only parameter, if any."""
+    """A query as SQL text with the columns of `schema` by position; `$now` is its only parameter, if any.
+
+    `reads` are the identities of the relations it reads.
+    """
 
     sql: str
     schema: Schema
     uses_now: bool
+    reads: frozenset[str]
 
 
 def bind_rows(text: str, entities: EntityProvider) -> Plan:
@@ -45,5 +50,6 @@ def compile_rows(text: str, entities: EntityProvider, storage: Storage) -> Compi
 
 def compile_plan(plan: Plan, storage: Storage) -> Compiled:
     """Compile a bound tabular expression, with columns as tables store them."""
-    emitted = emit_query(plan, storage)
-    return Compiled(render(emitted.query), emitted.schema, emitted.uses_now)
+    reads = Reads(storage)
+    emitted = emit_query(plan, reads)
+    return Compiled(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))

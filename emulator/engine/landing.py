@@ -10,9 +10,6 @@ from emulator.engine.pipelines import Pipelines
 from emulator.engine.transaction import Transaction, find_table
 from emulator.engine.writer import Apply, Job, Lost
 from emulator.errors import KustoError
-from emulator.sql.render import identifier
-
-_LANDING = "$landing"
 
 
 class TableChanged(KustoError):
@@ -38,10 +35,7 @@ def _land(transaction: Transaction, batch: Batch, database: str, name: str, jobs
     table = find_table(transaction.database(database), name)
     if any(job.schema != table.schema for job in jobs):
         raise TableChanged(f"Table '{name}' was altered during the ingestion.", "TH_TableChanged")
-    transaction.connection.register(_LANDING, pa.concat_tables(job.rows for job in jobs))
-    # On a failure DuckDB forgets the name itself, with the transaction.
-    batch.add(table, f"SELECT * FROM {identifier(_LANDING)}")  # noqa: S608 - the name is ours
-    transaction.connection.unregister(_LANDING)
+    batch.add_rows(table, jobs[0].rows if len(jobs) == 1 else pa.concat_tables(job.rows for job in jobs))
 
 
 def _destination(job: Job) -> tuple[str, str]:

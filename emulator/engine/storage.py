@@ -5,16 +5,19 @@ Relations have names of their own (`t12`), so that renaming an entity moves no d
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
+import pyarrow as pa
 
 from emulator.binder.plan import Stored
+from emulator.emit.context import Storage
 from emulator.emit.names import physical_names
 from emulator.emit.scalar_types import duckdb_type
 from emulator.engine.catalog import INGESTION_TIME
+from emulator.engine.statements import Statements
 from emulator.sql.ast import ColumnRef, From, Item, Query, Select, SubqueryRef, TableRef
 from emulator.sql.build import lit, op
 from emulator.sql.render import identifier, render
@@ -24,6 +27,19 @@ from emulator.types import KqlType, Schema
 def batch_name(relation: str) -> str:
     """Return the temporary relation that holds the rows a transaction adds to a relation."""
     return f"$batch_{relation}"
+
+
+@dataclass(slots=True)
+class Reads:
+    """A storage that notes which relations a query reads."""
+
+    storage: Storage
+    identities: set[str] = field(default_factory=set)
+
+    def relation(self, stored: Stored, alias: str) -> From:
+        """Return what the storage returns."""
+        self.identities.add(stored.identity)
+        return self.storage.relation(stored, alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +108,58 @@ def clear_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     connection.execute(f"DELETE FROM {identifier(relation)}")
 
 
-def stage(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema, query: str, **values: object) -> int:
-    """Keep the rows of a query, by position, as the batch of a relation; return how many they are."""
-    names = physical_names(schema)
-    columns = ", ".join(
-        f"CAST({identifier(name)} AS {duckdb_type(column.type)}) AS {identifier(name)}"
-        for name, column in zip(names, schema, strict=True)
-    )
-    statement = (
-        f"CREATE OR REPLACE TEMP TABLE {identifier(batch_name(relation))} AS SELECT {columns}"
-        f" FROM ({query}) AS q({', '.join(map(identifier, names))})"
-    )
-    return _count(connection.execute(statement, values or None))
+def stage(
+    statements: Statements,
+    relation: str,
+    schema: Schema,
+    query: str,
+    values: Mapping[str, datetime],
+    rows: int | None = None,
+) -> int:
+    """Keep the rows of a query, by position, as the batch of a relation; return how many they are.
 
-
-def append_batch(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema, time: datetime) -> None:
-    """Append the batch of a table to it."""
+    `rows` is what the query reads at most, None for any number.
+    """
+    _prepare_batch(statements, relation, schema)
     names = ", ".join(map(identifier, physical_names(schema)))
-    connection.execute(
+    return statements.run(f"{_into_batch(relation, schema)} FROM ({query}) AS q({names})", values, rows)
+
+
+def stage_rows(statements: Statements, relation: str, schema: Schema, landed_rows: pa.Table) -> int:
+    """Keep Arrow rows with the physical columns of a relation as its batch; return how many they are."""
+    _prepare_batch(statements, relation, schema)
+    # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
+    statements.connection.execute(f"{_into_batch(relation, schema)} FROM landed_rows")
+    return int(landed_rows.num_rows)
+
+
+def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:
+    """Append the batch of a table, which has so many rows, to it."""
+    names = ", ".join(map(identifier, physical_names(schema)))
+    statements.run(
         f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
         f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {identifier(batch_name(relation))}",
         {"time": time},
+        rows,
     )
 
 
-def drop_batches(connection: duckdb.DuckDBPyConnection, relations: Iterable[str]) -> None:
-    """Forget the batches of relations."""
-    for relation in relations:
-        connection.execute(f"DROP TABLE IF EXISTS temp.{identifier(batch_name(relation))}")
+def _prepare_batch(statements: Statements, relation: str, schema: Schema) -> None:
+    name = batch_name(relation)
+    columns = ", ".join(
+        f"{identifier(column)} {duckdb_type(each.type)}"
+        for column, each in zip(physical_names(schema), schema, strict=True)
+    )
+    statements.define(name, f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns})")
+    statements.empty(name)
+
+
+def _into_batch(relation: str, schema: Schema) -> str:
+    columns = ", ".join(
+        f"CAST({identifier(name)} AS {duckdb_type(column.type)})"
+        for name, column in zip(physical_names(schema), schema, strict=True)
+    )
+    return f"INSERT INTO {identifier(batch_name(relation))} SELECT {columns}"
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, relation: str, query: Query) -> None:
@@ -146,10 +186,6 @@ def last_ingestion(connection: duckdb.DuckDBPyConnection, relation: str) -> date
     rows = connection.execute(f"SELECT max({identifier(INGESTION_TIME)}) FROM {identifier(relation)}").fetchall()
     time: datetime | None = rows[0][0]
     return time
-
-
-def _count(result: duckdb.DuckDBPyConnection) -> int:
-    return sum(int(row[0]) for row in result.fetchall())
 
 
 def _null(type_: KqlType) -> str:

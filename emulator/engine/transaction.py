@@ -7,19 +7,25 @@ import duckdb
 
 from emulator.engine import storage
 from emulator.engine.catalog import Catalog, Database, Table, View
+from emulator.engine.statements import Statements
 from emulator.errors import EntityNotFound
 
 
 class Transaction:
-    """The working copy of the catalog and the connection with the open DuckDB transaction.
+    """The working copy of the catalog and the statements of the connection with the open DuckDB transaction.
 
     `time` is the ingestion time of all rows it adds, later than that of every row before.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, time: datetime) -> None:
-        self.connection = connection
+    def __init__(self, statements: Statements, catalog: Catalog, time: datetime) -> None:
+        self.statements = statements
         self.catalog = catalog
         self.time = time
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection with the open DuckDB transaction."""
+        return self.statements.connection
 
     def database(self, name: str) -> Database:
         """Return a database as it is in this transaction, or raise EntityNotFound."""

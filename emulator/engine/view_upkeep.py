@@ -1,7 +1,7 @@
 """How materialized views follow their source: every batch is aggregated and merged into the groups it touches."""
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
@@ -12,7 +12,8 @@ from emulator.engine import storage
 from emulator.engine.catalog import INGESTION_TIME, Database, Table, View
 from emulator.engine.compile import bind_rows
 from emulator.engine.database import Entities
-from emulator.engine.storage import DuckStorage, batch_name
+from emulator.engine.statements import Statements
+from emulator.engine.storage import DuckStorage, Reads, batch_name
 from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
 from emulator.errors import EntityNotFound, KustoError
 from emulator.sql.render import expression, identifier, render
@@ -20,11 +21,21 @@ from emulator.sql.render import expression, identifier, render
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows."""
+    """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows.
+
+    `definition` makes the temporary table that `contribute` fills from the batch, `discard` removes from it what the
+    view has already, and `store` brings the rest into the view. `is_local` tells that `contribute` reads nothing but
+    the batch, `is_append` that `store` reads nothing but the temporary table.
+    """
 
     view: View
-    statements: tuple[str, ...]
-    uses_now: bool
+    definition: str
+    contribute: str
+    store: tuple[str, ...]
+    discard: str = ""
+    is_local: bool = False
+    is_append: bool = False
+    shown: str = ""
     dependents: tuple["Upkeep", ...] = ()
 
 
@@ -47,28 +58,53 @@ def bind_shape(database: Database, view: View, relation: str | None = None) -> S
 
 def compile_upkeep(database: Database, view: View) -> Upkeep:
     """Compile a view's upkeep and that of the views over it."""
-    shape = bind_shape(database, view, batch_name(source_of(database, view).relation))
-    return _upkeep(database, view, shape, contribution(shape, DuckStorage()))
+    batch = batch_name(source_of(database, view).relation)
+    shape = bind_shape(database, view, batch)
+    reads = Reads(DuckStorage())
+    upkeep = _upkeep(database, view, shape, contribution(shape, reads))
+    return replace(upkeep, is_local=reads.identities <= {batch})
 
 
 def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -> Upkeep:
     dependents = tuple(compile_upkeep(database, each) for each in database.views_on(view.name) if each.is_enabled)
+    rows = render(added.query)
+    if not shape.is_mergeable:
+        rows = f"SELECT {', '.join(map(identifier, (*added.keys, GROUP_KEY)))} FROM ({rows}) AS x"
+    new = identifier(_new(view))
+    upkeep = Upkeep(
+        view,
+        definition=f"CREATE OR REPLACE TEMP TABLE {new} AS SELECT * FROM ({rows}) AS x LIMIT 0",
+        contribute=f"INSERT INTO {new} SELECT * FROM ({rows}) AS x",
+        store=(),
+        dependents=dependents,
+    )
     if shape.is_deduplication:
-        statements = _insert_new(view, shape, added, stage=bool(dependents))
-    elif shape.is_mergeable:
-        statements = (_merge(view, added),)
-    else:
-        statements = _recompute(view, added, _touched(database, view))
-    return Upkeep(view, statements, added.uses_now, dependents)
+        batch = identifier(batch_name(view.relation))
+        shown = f"CREATE OR REPLACE TEMP VIEW {batch} AS {render(finished(shape, _new(view)))}" if dependents else ""
+        store = (_append(view, added, new),)
+        return replace(upkeep, discard=_discard(view, added), store=store, is_append=True, shown=shown)
+    if shape.is_mergeable:
+        return replace(upkeep, store=(_merge(view, added),))
+    return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
 
 
-def apply_batch(connection: duckdb.DuckDBPyConnection, upkeep: Upkeep, time: datetime) -> None:
-    """Bring a view, and those over it, up to date with the batch of its source."""
-    for statement in upkeep.statements:
-        values = {"time": time} if "$time" in statement else None
-        connection.execute(statement, values)
+def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
+    """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
+    new = _new(upkeep.view)
+    statements.define(new, upkeep.definition)
+    statements.empty(new)
+    count = statements.run(upkeep.contribute, {}, rows if upkeep.is_local else None)
+    if count and upkeep.discard:
+        count -= statements.run(upkeep.discard, {})
+    if not count:
+        return
+    for statement in upkeep.store:
+        values = {"time": time} if "$time" in statement else {}
+        statements.run(statement, values, count if upkeep.is_append else None)
+    if upkeep.dependents:
+        statements.define(batch_name(upkeep.view.relation), upkeep.shown)
     for dependent in upkeep.dependents:
-        apply_batch(connection, dependent, time)
+        apply_batch(statements, dependent, time, count)
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -97,13 +133,11 @@ def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
-def catch_up(
-    connection: duckdb.DuckDBPyConnection, database: Database, view: View, after: datetime, time: datetime
-) -> None:
+def catch_up(statements: Statements, database: Database, view: View, after: datetime, time: datetime) -> None:
     """Add what the source received after an ingestion time to a view that was not kept up to date."""
     shape = bind_shape(database, view)
     added = contribution(shape, _since(database, view, after))
-    apply_batch(connection, _upkeep(database, view, shape, added), time)
+    apply_batch(statements, _upkeep(database, view, shape, added), time)
 
 
 def _since(database: Database, view: View, after: datetime | None) -> DuckStorage:
@@ -134,35 +168,29 @@ def _merge(view: View, added: Contribution) -> str:
     columns = ", ".join(map(identifier, added.columns))
     values = ", ".join(f"x.{identifier(name)}" for name in added.columns)
     return (
-        f"MERGE INTO {identifier(view.parts)} AS t USING ({render(added.query)}) AS x ON {_same_group(added)}"
+        f"MERGE INTO {identifier(view.parts)} AS t USING {identifier(_new(view))} AS x ON {_same_group(added)}"
         f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}"
         f" WHEN NOT MATCHED THEN INSERT ({columns}, {time}) VALUES ({values}, CAST($time AS TIMESTAMP))"
     )
 
 
-def _insert_new(view: View, shape: Shape, added: Contribution, *, stage: bool) -> tuple[str, ...]:
+def _discard(view: View, added: Contribution) -> str:
     key, new = identifier(GROUP_KEY), identifier(_new(view))
-    columns = ", ".join(map(identifier, added.columns))
     known = f"SELECT * FROM {identifier(view.parts)} WHERE {key} IN (SELECT {key} FROM {new})"
-    statements = [
-        f"CREATE OR REPLACE TEMP TABLE {new} AS {render(added.query)}",
-        f"DELETE FROM {new} AS x WHERE EXISTS (SELECT 1 FROM ({known}) AS t WHERE {_same_group(added)})",
+    return f"DELETE FROM {new} AS x WHERE EXISTS (SELECT 1 FROM ({known}) AS t WHERE {_same_group(added)})"
+
+
+def _append(view: View, added: Contribution, rows: str) -> str:
+    columns = ", ".join(map(identifier, added.columns))
+    return (
         f"INSERT INTO {identifier(view.parts)} ({columns}, {identifier(INGESTION_TIME)})"
-        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM {new}",
-    ]
-    if stage:
-        rows = render(finished(shape, _new(view)))
-        statements.append(f"CREATE OR REPLACE TEMP TABLE {identifier(batch_name(view.relation))} AS {rows}")
-    return tuple(statements)
+        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM {rows}"
+    )
 
 
 def _recompute(view: View, touched: Contribution, everything: Contribution) -> tuple[str, ...]:
     groups = identifier(_new(view))
-    keys = ", ".join(map(identifier, (*touched.keys, GROUP_KEY)))
-    columns = ", ".join(map(identifier, everything.columns))
     return (
-        f"CREATE OR REPLACE TEMP TABLE {groups} AS SELECT {keys} FROM ({render(touched.query)}) AS x",
         f"DELETE FROM {identifier(view.parts)} AS t USING {groups} AS x WHERE {_same_group(touched)}",
-        f"INSERT INTO {identifier(view.parts)} ({columns}, {identifier(INGESTION_TIME)})"
-        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM ({render(everything.query)}) AS t",
+        _append(view, everything, f"({render(everything.query)}) AS t"),
     )

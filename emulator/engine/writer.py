@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -14,6 +15,7 @@ from emulator.engine import catalog_store
 from emulator.engine.catalog import Catalog
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
+from emulator.engine.statements import Statements
 from emulator.engine.transaction import Transaction
 from emulator.errors import KustoError
 from emulator.types import Schema
@@ -53,6 +55,7 @@ class Writer:
         self.last_time = last_time
         self._apply = apply
         self._connection = connection
+        self._statements = Statements(connection)
         self._turn = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._is_closed = False
@@ -135,8 +138,9 @@ class Writer:
         before = self.catalog
         self._connection.begin()
         try:
-            transaction = Transaction(self._connection, before, time)
+            transaction = Transaction(self._statements, before, time)
             result = action(transaction)
+            self._statements.end_batch()
             after = transaction.catalog
             if after is not before:
                 after = _next_version(after, before)
@@ -148,15 +152,16 @@ class Writer:
                 raise kusto_fault(error) from error
             raise
         self.last_time = time
-        self.catalog = after
+        if after is not before:
+            self.catalog = after
+            self._statements.forget()
         return result
 
     def _roll_back(self) -> None:
-        try:
+        # A failed commit has rolled back already.
+        with suppress(duckdb.TransactionException):
             self._connection.rollback()
-        except duckdb.TransactionException:
-            # A failed commit has rolled back already.
-            return
+        self._statements.forget()
 
 
 def closed_fault() -> KustoError:

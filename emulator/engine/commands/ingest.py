@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from datetime import datetime
 from time import monotonic
 
 from emulator.engine.batch import Batch
@@ -60,7 +61,7 @@ def ingest_from_query(
         case _:
             pass
     rows_query = compiled.sql
-    values: dict[str, object] = {"now": transaction.time} if compiled.uses_now else {}
+    values: dict[str, datetime] = {"now": transaction.time} if compiled.uses_now else {}
     if table is None:
         table = create_table(transaction, database, name, compiled.schema, command.properties)
     else:
@@ -70,7 +71,7 @@ def ingest_from_query(
         transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
         _clear_with_targets(transaction, database, table, frozenset())
         rows_query, values = 'SELECT * FROM "$replacement"', {}
-    count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, **values)
+    count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, values)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
 
 

@@ -201,7 +201,7 @@ def switch_view(transaction: Transaction, database: str, name: str, *, enabled: 
             transaction.put(snapshot.with_view(changed))
         if view.position is not None:
             view_upkeep.catch_up(
-                transaction.connection, transaction.database(database), changed, view.position, transaction.time
+                transaction.statements, transaction.database(database), changed, view.position, transaction.time
             )
     else:
         changed = replace(view, is_enabled=False, position=transaction.time)

@@ -1,0 +1,99 @@
+"""The statements of the writing connection: parsed once, and planned once where every batch can share the plan.
+
+Making a plan costs more than running it on a small batch. DuckDB keeps the plan of a statement that was prepared
+without its optimizer, so small batches run with such plans; large ones, and statements that search history, are
+planned for what they find.
+"""
+# ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter or `lit`
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import duckdb
+
+from emulator.sql.build import lit
+from emulator.sql.render import expression, identifier
+
+# Above this the optimizer earns what it costs.
+_SMALL = 4_096
+_CAPACITY = 2_048
+
+
+class Statements:
+    """What one connection has parsed, prepared and staged; the rows staged in a transaction go with its end."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._parsed: dict[str, duckdb.Statement] = {}
+        self._prepared: dict[str, str] = {}
+        self._defined: dict[str, str] = {}
+        self._filled: set[str] = set()
+        self._number = 0
+
+    def define(self, name: str, statement: str) -> None:
+        """Make a temporary relation by a `CREATE OR REPLACE`, unless this connection has it already."""
+        if self._defined.get(name) != statement:
+            # A prepared statement would from now on be planned at every run, since the catalog has moved on.
+            self._release()
+            self.connection.execute(statement)
+            self._defined[name] = statement
+
+    def empty(self, name: str) -> None:
+        """Remove what the transaction has staged in a temporary table, and count it as staged in from now on."""
+        if name in self._filled:
+            self.connection.execute(f"DELETE FROM {identifier(name)}")
+        self._filled.add(name)
+
+    def run(self, sql: str, values: Mapping[str, datetime], rows: int | None = None) -> int:
+        """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
+        if rows is None or rows > _SMALL:
+            result = self.connection.execute(self._statement(sql), dict(values) or None)
+        else:
+            arguments = ", ".join(
+                f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}" for name, value in values.items()
+            )
+            name = identifier(self._prepare(sql))
+            result = self.connection.execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+        return sum(int(row[0]) for row in result.fetchall())
+
+    def end_batch(self) -> None:
+        """Remove all staged rows; rows that come and go within one transaction leave no trace in a table."""
+        for name in self._filled:
+            self.connection.execute(f"DELETE FROM {identifier(name)}")
+        self._filled.clear()
+
+    def forget(self) -> None:
+        """Start anew after a rollback or a change of the catalog, which may have taken relations along."""
+        self._release()
+        self._parsed.clear()
+        self._defined.clear()
+        self._filled.clear()
+
+    def _statement(self, sql: str) -> duckdb.Statement:
+        found = self._parsed.get(sql)
+        if found is None:
+            if len(self._parsed) >= _CAPACITY:
+                self._parsed.clear()
+            (found,) = self.connection.extract_statements(sql)
+            self._parsed[sql] = found
+        return found
+
+    def _prepare(self, sql: str) -> str:
+        found = self._prepared.get(sql)
+        if found is None:
+            if len(self._prepared) >= _CAPACITY:
+                self._release()
+            self._number += 1
+            found = f"$write{self._number}"
+            self.connection.execute("SET SESSION enable_optimizer = false")
+            try:
+                self.connection.execute(f"PREPARE {identifier(found)} AS {sql}")
+            finally:
+                self.connection.execute("SET SESSION enable_optimizer = true")
+            self._prepared[sql] = found
+        return found
+
+    def _release(self) -> None:
+        for name in self._prepared.values():
+            self.connection.execute(f"DEALLOCATE {identifier(name)}")
+        self._prepared.clear()
