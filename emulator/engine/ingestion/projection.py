@@ -1,12 +1,14 @@
 """One SELECT over a registered Arrow table: how every format turns its fields into the columns of a table."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
 
 from emulator.emit.names import physical_names
 from emulator.engine.ingestion.mapping import FieldMapping, Transform
+from emulator.engine.statement import Statement
 from emulator.sql.ast import From, Item, Select, Sql, TableRef
 from emulator.sql.build import call, lit
 from emulator.sql.render import render
@@ -21,11 +23,18 @@ def project(
     """Compute the physical columns of a table, one expression each; `source` reads the fields as `INPUT`."""
     names = physical_names(schema)
     items = tuple(Item(sql, name) for name, sql in zip(names, columns, strict=True))
+    statement = _statement(render(Select(items, source))).parsed(cursor)
     cursor.register(INPUT.parts[0], fields)
     try:
-        return cursor.sql(render(Select(items, source))).to_arrow_table()
+        # Copying the rows costs less than planning the statement twice, as DuckDB does for a relation.
+        return cursor.execute(statement).to_arrow_table()
     finally:
         cursor.unregister(INPUT.parts[0])
+
+
+@lru_cache(maxsize=256)
+def _statement(sql: str) -> Statement:
+    return Statement(sql)
 
 
 def column_fields(schema: Schema, mapping: Sequence[FieldMapping]) -> tuple[tuple[Column, FieldMapping | None], ...]:
