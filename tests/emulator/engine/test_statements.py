@@ -1,0 +1,106 @@
+"""Kept plans and staged rows: batches of any size, after failures and alterations, with nothing left behind."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from emulator import Eventhouse
+from emulator.engine.statements import Statements
+from emulator.errors import KustoError
+
+TIME = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as everywhere in the engine
+
+
+@pytest.fixture
+def eventhouse() -> Iterator[Eventhouse]:
+    opened = Eventhouse.open(None)
+    for command in (
+        ".create table Raw (Id: long, Name: string)",
+        ".create table Even (Id: long, Label: string)",
+        ".alter table Even policy update "
+        '@\'[{"Source": "Raw", "IsTransactional": true, "Query": "Raw | where Id % 2 == 0 | project Id, Name"}]\'',
+        ".create materialized-view Unique on table Raw { Raw | summarize take_any(*) by Id }",
+        ".create materialized-view Names on materialized-view Unique { Unique | summarize count(), max(Id) by Name }",
+    ):
+        opened.command(command)
+    yield opened
+    opened.close()
+
+
+def ingest(eventhouse: Eventhouse, ids: range) -> None:
+    lines = "\n".join(json.dumps({"Id": each, "Name": f"n{each % 3}"}) for each in ids)
+    eventhouse.ingest("Raw", lines.encode(), format="json")
+
+
+def rows(eventhouse: Eventhouse, query: str) -> list[tuple[object, ...]]:
+    return list(eventhouse.query(query)[0].rows())
+
+
+def test_small_and_large_batches_in_turn_add_up(eventhouse: Eventhouse) -> None:
+    for ids in (range(10), range(5, 6_000), range(5_990, 6_010), range(20)):
+        ingest(eventhouse, ids)
+    expected = "range Id from 0 to 6009 step 1 | summarize count(), max(Id) by Name = strcat('n', Id % 3)"
+    assert rows(eventhouse, "Names | sort by Name asc") == rows(eventhouse, f"{expected} | sort by Name asc")
+    assert rows(eventhouse, "Even | count") == rows(eventhouse, "Raw | where Id % 2 == 0 | count")
+
+
+def test_batches_go_on_after_one_that_failed(eventhouse: Eventhouse) -> None:
+    ingest(eventhouse, range(4))
+    eventhouse.command(".alter-merge table Even (Extra: long)")
+    for _ in range(2):
+        with pytest.raises(KustoError, match="Even"):
+            ingest(eventhouse, range(4, 6))
+    eventhouse.command(".alter table Even policy update '[]'")
+    ingest(eventhouse, range(6, 8))
+    assert rows(eventhouse, "Raw | summarize count(), max(Id)") == [(6, 7)]
+    assert rows(eventhouse, "Names | summarize sum(count_)") == [(6,)]
+
+
+def test_a_new_column_reaches_the_batches_that_follow(eventhouse: Eventhouse) -> None:
+    ingest(eventhouse, range(2))
+    eventhouse.command(".alter-merge table Raw (Added: string)")
+    eventhouse.ingest("Raw", b'{"Id": 9, "Name": "n", "Added": "a"}', format="json")
+    assert rows(eventhouse, "Raw | where Id == 9 | project Added") == [("a",)]
+
+
+def test_a_kept_plan_sees_rows_that_came_later() -> None:
+    statements = Statements(duckdb.connect())
+    statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER, t TIMESTAMP)")
+    copy = "INSERT INTO target SELECT a, $time FROM source WHERE a > 10"
+    assert statements.run(copy, {"time": TIME}, rows=1) == 0
+    statements.connection.execute("INSERT INTO source VALUES (11), (12), (3)")
+    assert statements.run(copy, {"time": TIME}, rows=3) == 2
+    statements.connection.execute("CREATE INDEX found ON source (a)")
+    assert statements.run(copy, {"time": TIME}, rows=None) == 2
+    assert statements.connection.execute("SELECT count(*), max(t) FROM target").fetchall() == [(4, TIME)]
+
+
+def test_staged_rows_leave_no_trace() -> None:
+    statements = Statements(duckdb.connect())
+    connection = statements.connection
+    for _ in range(3):
+        connection.begin()
+        statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+        for _ in range(2):
+            statements.empty("staged")
+            assert statements.run("INSERT INTO staged SELECT * FROM range(3000)", {}, rows=3_000) == 3_000
+        statements.end_batch()
+        connection.commit()
+    assert connection.execute("SELECT count(*) FROM staged").fetchall() == [(0,)]
+    assert connection.execute("SELECT count(*) FROM pragma_storage_info('staged')").fetchall() == [(0,)]
+
+
+def test_a_rollback_takes_staged_relations_along() -> None:
+    statements = Statements(duckdb.connect())
+    fill = "INSERT INTO staged SELECT 1"
+    for _ in range(2):
+        statements.connection.begin()
+        statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+        statements.empty("staged")
+        assert statements.run(fill, {}, rows=1) == 1
+        statements.connection.rollback()
+        statements.forget()
+    assert statements.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall() == [(0,)]
