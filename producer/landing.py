@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 
 import pyarrow as pa
 
-from producer.model import ActionKind, Bar, CorporateAction, Record, Trade
+from producer.model import ActionKind, Adjustment, Bar, CorporateAction, Record, Trade
 
 _ARROW: dict[object, pa.DataType] = {
     str: pa.string(),
@@ -19,6 +19,7 @@ _ARROW: dict[object, pa.DataType] = {
     datetime: pa.timestamp("us"),
     date: pa.timestamp("us"),
     ActionKind: pa.string(),
+    Adjustment: pa.string(),
 }
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 import orjson
 
 ActionKind = Literal["split", "dividend"]
+Adjustment = Literal["raw", "restored"]
+"""How a provider's prices became raw: they were, or its split-adjusted ones were multiplied back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Bar:
     received_at: datetime
     vwap: float | None = None
     trade_count: int | None = None
+    venue: str = ""
+    adjustment: Adjustment = "raw"
 
 
 @dataclass(frozen=True, slots=True)

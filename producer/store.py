@@ -23,6 +23,9 @@ from producer.landing import Landing
 from producer.retry import RetryPolicy, with_retries
 from producer.sinks.eventhouse import eventhouse_error
 
+# How a statement came here; the same statement by another way says nothing new.
+_PROVENANCE = ("ReceivedAt", "Venue", "Adjustment")
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -102,7 +105,7 @@ def compared_columns(landing: Landing) -> list[str]:
     """Return the columns that tell whether a row says something new."""
     if not landing.restated:
         return list(landing.key)
-    return [name for name in landing.schema.names if name != "ReceivedAt"]
+    return [name for name in landing.schema.names if name not in _PROVENANCE]
 
 
 def stored_query(landing: Landing) -> str:

@@ -25,6 +25,7 @@ SOURCE = "alpaca"
 
 _NOT_YET_FREE = timedelta(minutes=16)
 _BARS_PER_PAGE = 10_000
+_CONSOLIDATED = "SIP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def _bar(row: object, symbol: str, received_at: datetime) -> Bar:
         received_at,
         vwap=float(number(facts, "vw")) if "vw" in facts else None,
         trade_count=whole(facts["n"]) if "n" in facts else None,
+        venue=_CONSOLIDATED,
     )
 
 

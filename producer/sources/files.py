@@ -112,6 +112,8 @@ def read_bars(path: Path, kind: BarKind, options: FileOptions, received_at: date
             "TradeCount": columns.whole_numbers(count) if count is not None else pa.nulls(rows, pa.int64()),
             "Source": _constant(source, rows),
             "ReceivedAt": _constant(received_at.astimezone(UTC).replace(tzinfo=None), rows, INSTANT),
+            "Venue": _constant("", rows),
+            "Adjustment": _constant("restored" if options.adjustment == "split" else "raw", rows),
         }
     )
     table = table.select(DAILY_BARS.schema.names).cast(DAILY_BARS.schema)

@@ -46,6 +46,8 @@ def test_a_recorded_page_is_bars_with_vwap_and_count() -> None:
         received_at,
         173.703516,
         732412,
+        "SIP",
+        "raw",
     )
     assert found.next_token
 

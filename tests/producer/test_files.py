@@ -109,6 +109,8 @@ def test_what_a_file_knows_of_its_bars_is_kept() -> None:
         "ReceivedAt": START.replace(tzinfo=None),
         "Vwap": 256.098,
         "TradeCount": 5,
+        "Venue": "",
+        "Adjustment": "raw",
     }
 
 

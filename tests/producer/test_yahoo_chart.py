@@ -24,7 +24,7 @@ def test_a_day_is_a_bar_at_its_trading_date() -> None:
     assert bar.timestamp == datetime(2025, 2, 18, tzinfo=UTC)
     assert (bar.open, bar.high, bar.low, bar.close) == (244.15, 245.18, 241.84, 244.47), "single precision is rounded"
     assert bar.volume == 48769700
-    assert (bar.source, bar.received_at) == ("yahoo", NOW)
+    assert (bar.source, bar.adjustment, bar.received_at) == ("yahoo", "restored", NOW)
 
 
 def test_the_last_daily_row_is_known_by_its_date_not_by_its_time() -> None:
