@@ -18,6 +18,10 @@ class Deadline:
         self.is_over = False
 
 
+def _nothing() -> None:
+    """End nothing."""
+
+
 class _Watch:
     """The deadlines ahead; a request that is over is forgotten at its deadline at the latest."""
 
@@ -40,6 +44,8 @@ class _Watch:
         # Under the lock, so that what ran in time is never ended afterwards.
         with self._changed:
             deadline.is_over = True
+            # The watching thread may keep the deadline until the process ends, but not what it would have ended.
+            deadline.end = _nothing
             while self._ahead and self._ahead[0][2].is_over:
                 heapq.heappop(self._ahead)
 

@@ -72,6 +72,11 @@ def test_a_fault_is_shown_at_its_place(data: Path) -> None:
     assert "^" in result.stderr
 
 
+def test_nothing_but_rows_is_printed(data: Path) -> None:
+    result = tickhouse("query", "range x from 1 to 3 step 1 | summarize sum(x)", "--data", str(data), "-f", "csv")
+    assert (result.stdout, result.stderr) == ("sum_x\n6\n", "")
+
+
 def test_commands_run_too(data: Path) -> None:
     result = tickhouse("query", ".show databases | project DatabaseName", "--data", str(data), "-f", "csv")
     assert "Market" in result.stdout.splitlines()
