@@ -87,7 +87,9 @@ def test_a_mapping_renames_parquet_columns(eventhouse: Eventhouse) -> None:
     assert found == [(1, "x", "2026-01-02T03:04:05.6789010Z")]
 
 
-@pytest.mark.parametrize("data", [b"", b"PAR1 and then nothing", parquet({"A": pa.array([1])})[:-9]])
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1 and then nothing", parquet({"A": pa.array([1])})[:-9]], ids=["empty", "text", "cut"]
+)
 def test_a_damaged_parquet_file_is_refused(eventhouse: Eventhouse, data: bytes) -> None:
     with pytest.raises(IngestionFault, match="not a readable Parquet file"):
         eventhouse.ingest("T", data, format="parquet")
@@ -129,6 +131,8 @@ def test_compression_is_seen_in_the_bytes(eventhouse: Eventhouse, data: bytes) -
         (zipped(LINE, LINE), "holds 2 files"),
         (b"\xff\xfe", "not UTF-8"),
     ],
+    # Compressed bytes carry the time of day, which has no place in the name of a test.
+    ids=["gz", "zip", "two files", "bytes"],
 )
 def test_a_damaged_payload_is_refused(eventhouse: Eventhouse, data: bytes, problem: str) -> None:
     with pytest.raises(IngestionFault, match=problem):
