@@ -6,7 +6,7 @@ planned for what they find.
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter or `lit`
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import duckdb
@@ -30,13 +30,16 @@ class Statements:
         self._filled: set[str] = set()
         self._number = 0
 
-    def define(self, name: str, statement: str) -> None:
-        """Make a temporary relation by a `CREATE OR REPLACE`, unless this connection has it already."""
-        if self._defined.get(name) != statement:
+    def define(self, name: str, definition: str, create: Callable[[], str] | None = None) -> None:
+        """Make a temporary relation, unless this connection has it already with this definition.
+
+        The definition is a `CREATE OR REPLACE`, or whatever `create` makes one from.
+        """
+        if self._defined.get(name) != definition:
             # A prepared statement would from now on be planned at every run, since the catalog has moved on.
             self._release()
-            self.connection.execute(statement)
-            self._defined[name] = statement
+            self.connection.execute(definition if create is None else create())
+            self._defined[name] = definition
 
     def empty(self, name: str) -> None:
         """Remove what the transaction has staged in a temporary table, and count it as staged in from now on."""

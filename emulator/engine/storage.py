@@ -162,6 +162,26 @@ def _into_batch(relation: str, schema: Schema) -> str:
     return f"INSERT INTO {identifier(batch_name(relation))} SELECT {columns}"
 
 
+def define_staged(statements: Statements, name: str, query: str) -> None:
+    """Make an empty temporary table with the columns of a query, or empty the one that is there."""
+
+    def create() -> str:
+        return f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns_of(statements.connection, query)})"
+
+    statements.define(name, query, create)
+    statements.empty(name)
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Return the columns of a query as `CREATE TABLE` takes them.
+
+    `CREATE TABLE … AS` a query without rows would lose rows: DuckDB 2.0 skips what the same transaction adds to such
+    a table when it adds whole row groups.
+    """
+    rows = connection.execute(f"DESCRIBE {query}").fetchall()
+    return ", ".join(f"{identifier(name)} {type_}" for name, type_, *_ in rows)
+
+
 def create_view(connection: duckdb.DuckDBPyConnection, relation: str, query: Query) -> None:
     """Make or replace the DuckDB view that finishes a materialized view's columns."""
     connection.execute(f"CREATE OR REPLACE VIEW {identifier(relation)} AS {render(query)}")

@@ -23,13 +23,13 @@ from emulator.sql.render import expression, identifier, render
 class Upkeep:
     """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows.
 
-    `definition` makes the temporary table that `contribute` fills from the batch, `discard` removes from it what the
-    view has already, and `store` brings the rest into the view. `is_local` tells that `contribute` reads nothing but
-    the batch, `is_append` that `store` reads nothing but the temporary table.
+    `added` are the rows that the batch adds, which `contribute` puts into a temporary table; `discard` removes from it
+    what the view has already, and `store` brings the rest into the view. `is_local` tells that `contribute` reads
+    nothing but the batch, `is_append` that `store` reads nothing but the temporary table.
     """
 
     view: View
-    definition: str
+    added: str
     contribute: str
     store: tuple[str, ...]
     discard: str = ""
@@ -73,7 +73,7 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
     new = identifier(_new(view))
     upkeep = Upkeep(
         view,
-        definition=f"CREATE OR REPLACE TEMP TABLE {new} AS SELECT * FROM ({rows}) AS x LIMIT 0",
+        added=rows,
         contribute=f"INSERT INTO {new} SELECT * FROM ({rows}) AS x",
         store=(),
         dependents=dependents,
@@ -90,9 +90,7 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
 
 def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
-    new = _new(upkeep.view)
-    statements.define(new, upkeep.definition)
-    statements.empty(new)
+    storage.define_staged(statements, _new(upkeep.view), upkeep.added)
     count = statements.run(upkeep.contribute, {}, rows if upkeep.is_local else None)
     if count and upkeep.discard:
         count -= statements.run(upkeep.discard, {})
@@ -112,11 +110,9 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
     shape = bind_shape(database, view)
     added = contribution(shape, _since(database, view, view.since))
     columns = ", ".join(map(identifier, added.columns))
-    connection.execute(
-        f"CREATE TABLE {identifier(view.parts)} AS SELECT {columns}, CAST($time AS TIMESTAMP)"
-        f" AS {identifier(INGESTION_TIME)} FROM ({render(added.query)}) AS x",
-        {"time": time},
-    )
+    layout = storage.columns_of(connection, f"SELECT {columns} FROM ({render(added.query)}) AS x")
+    connection.execute(f"CREATE TABLE {identifier(view.parts)} ({layout}, {identifier(INGESTION_TIME)} TIMESTAMP)")
+    connection.execute(_append(view, added, f"({render(added.query)}) AS x"), {"time": time})
     connection.execute(
         f"CREATE INDEX {identifier(view.parts + '$index')} ON {identifier(view.parts)} ({identifier(GROUP_KEY)})"
     )

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
 from emulator.engine.statements import Statements
 from emulator.errors import KustoError
+from tests.emulator.engine.payloads import parquet
 
 TIME = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as everywhere in the engine
 
@@ -45,6 +47,25 @@ def test_small_and_large_batches_in_turn_add_up(eventhouse: Eventhouse) -> None:
     expected = "range Id from 0 to 6009 step 1 | summarize count(), max(Id) by Name = strcat('n', Id % 3)"
     assert rows(eventhouse, "Names | sort by Name asc") == rows(eventhouse, f"{expected} | sort by Name asc")
     assert rows(eventhouse, "Even | count") == rows(eventhouse, "Raw | where Id % 2 == 0 | count")
+
+
+def test_the_first_batch_may_be_of_any_size(eventhouse: Eventhouse) -> None:
+    # DuckDB keeps rows in groups of 122,880.
+    columns = {"Id": pa.array(range(130_000), pa.int64()), "Name": pa.array(["n"] * 130_000)}
+    eventhouse.ingest("Raw", parquet(columns), format="parquet")
+    assert rows(eventhouse, "Unique | summarize count(), max(Id)") == [(130_000, 129_999)]
+    assert rows(eventhouse, "Names") == [("n", 130_000, 129_999)]
+
+
+def test_an_altered_view_keeps_groups_that_its_source_has_lost(eventhouse: Eventhouse) -> None:
+    columns = {"Id": pa.array(range(130_000), pa.int64()), "Name": pa.array(["n"] * 130_000)}
+    eventhouse.command(".create materialized-view Counts on table Raw { Raw | summarize count() by Id }")
+    eventhouse.ingest("Raw", parquet(columns), format="parquet")
+    eventhouse.command(".clear table Raw data")
+    eventhouse.command(".alter materialized-view Counts on table Raw { Raw | summarize count(), max(Name) by Id }")
+    assert rows(eventhouse, "Counts | summarize count(), sum(count_), countif(max_Name == '')") == [(130_000,) * 3]
+    eventhouse.command(".set Copy <| Counts")
+    assert rows(eventhouse, "Copy | count") == [(130_000,)]
 
 
 def test_batches_go_on_after_one_that_failed(eventhouse: Eventhouse) -> None:
