@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import sleep
 from typing import Self
 
 import duckdb
@@ -123,8 +124,10 @@ class Core:
                     return execute(compiled, cursor, properties)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on.
-                if attempt == _ATTEMPTS or self.catalog.databases.get(snapshot.name) is snapshot:
+                # A commit shows its tables a moment before its catalog, so an unmoved catalog gets one more look.
+                if attempt >= _ATTEMPTS or (attempt > 1 and self.catalog.databases.get(snapshot.name) is snapshot):
                     raise
+                sleep(0.005)
             attempt += 1
 
     def ingest(
