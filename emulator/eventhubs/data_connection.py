@@ -54,14 +54,14 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a batch is full: by events, by bytes, or so many seconds after its first event was seen.
+    """When a batch is full, by events or bytes; one that is not full is stored at once all the same.
 
+    What arrives while a batch is being stored makes the next one, so that batches grow with what there is to do.
     After a failure the wait doubles from `first_pause` to `last_pause`, in seconds.
     """
 
     events: int = 10_000
     size: int = 4 << 20
-    age: float = 0.02
     first_pause: float = 0.1
     last_pause: float = 30.0
 
@@ -216,20 +216,17 @@ class DataConnection:
         return position
 
     async def _next_batch(self, partition: Partition, position: int) -> list[Event]:
-        if not await self._arrives(partition, position, None):
+        if not await self._arrives(partition, position):
             return []
-        limits = self._limits
-        if partition.end < position + limits.events:
-            await self._arrives(partition, position + limits.events - 1, limits.age)
-        return partition.read(position, limits.events, limits.size)
+        return partition.read(position, self._limits.events, self._limits.size)
 
-    async def _arrives(self, partition: Partition, sequence: int, seconds: float | None) -> bool:
-        """Wait for an event, at most so long and never past the stop; say whether it is there."""
+    async def _arrives(self, partition: Partition, sequence: int) -> bool:
+        """Wait for an event, never past the stop; say whether it is there."""
         if partition.end > sequence:
             return True
         waiting = {asyncio.ensure_future(partition.wait_for(sequence)), asyncio.ensure_future(self._stopping.wait())}
         try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waiting:
                 each.cancel()

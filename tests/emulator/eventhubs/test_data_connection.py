@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -103,6 +104,29 @@ class Flaky:
         return self._eventhouse.mark(name)
 
 
+class Slow(Flaky):
+    """An Eventhouse that stores nothing before it may."""
+
+    def __init__(self, eventhouse: Eventhouse) -> None:
+        super().__init__(eventhouse, [])
+        self.storing = threading.Event()
+        self.may_end = threading.Event()
+
+    def ingest(
+        self,
+        table: str,
+        data: bytes,
+        *,
+        format: str,
+        mapping: str | None = None,
+        database: str | None = None,
+        marks: Mapping[str, int] | None = None,
+    ) -> int:
+        self.storing.set()
+        assert self.may_end.wait(20)
+        return super().ingest(table, data, format=format, mapping=mapping, database=database, marks=marks)
+
+
 async def test_events_of_all_partitions_land_as_they_come(hub: Hub, eventhouse: Eventhouse) -> None:
     await fill(hub, *map(record, range(25)), partition=0)
     async with connected(hub, eventhouse) as connection:
@@ -139,7 +163,7 @@ async def test_failures_neither_lose_nor_repeat(hub: Hub, eventhouse: Eventhouse
     assert ids(eventhouse) == list(range(50))
 
 
-async def test_a_batch_ends_by_events_bytes_or_age(hub: Hub, eventhouse: Eventhouse) -> None:
+async def test_a_batch_ends_by_events_or_bytes(hub: Hub, eventhouse: Eventhouse) -> None:
     await fill(hub, *map(record, range(25)))
     by_events = Flaky(eventhouse, [])
     async with connected(hub, by_events) as connection:
@@ -149,14 +173,18 @@ async def test_a_batch_ends_by_events_bytes_or_age(hub: Hub, eventhouse: Eventho
     async with connected(hub, by_bytes, limits=Limits(events=100, size=1000), name="bytes") as connection:
         await asyncio.wait_for(connection.drained(), 20)
     assert len(by_bytes.batches) > 2
-    by_age = Flaky(eventhouse, [])
-    async with connected(hub, by_age, limits=Limits(events=1000, age=60), name="age") as connection:
-        waiting = asyncio.create_task(connection.drained())
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        await fill(hub, *map(record, range(25, 1000)))
-        await asyncio.wait_for(waiting, 20)
-    assert by_age.batches == [1000]
+
+
+async def test_what_arrives_while_a_batch_is_stored_makes_the_next_one(hub: Hub, eventhouse: Eventhouse) -> None:
+    await fill(hub, record(0))
+    slow = Slow(eventhouse)
+    async with connected(hub, slow, limits=Limits(events=1000)) as connection:
+        await asyncio.wait_for(asyncio.to_thread(slow.storing.wait), 20)
+        for number in range(1, 30):
+            await fill(hub, record(number))
+        slow.may_end.set()
+        await asyncio.wait_for(connection.drained(), 20)
+    assert slow.batches == [1, 29]
 
 
 async def test_what_is_no_record_goes_to_the_dead_letters_and_the_rest_lands(
