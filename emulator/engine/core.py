@@ -137,9 +137,9 @@ class Core:
         data: bytes,
         format_: str,
         mapping: str | None,
-        positions: Mapping[str, int] | None = None,
+        stretches: Mapping[str, marks.Stretch] | None = None,
     ) -> int:
-        """Store a payload; return its rows when they are durable and visible. `positions` are marks to move with it."""
+        """Store a payload; return its rows when they are durable and visible. `stretches` are marks to move with it."""
         attempt = 1
         while True:
             snapshot = self.database(database)
@@ -148,7 +148,7 @@ class Core:
             with self.cursor() as cursor:
                 rows = read_payload(cursor, data, format_, target.schema, fields)
             try:
-                self.writer.add(Job(snapshot.name, table, target.schema, rows, positions or {}))
+                self.writer.add(Job(snapshot.name, table, target.schema, rows, stretches or {}))
             except TableChanged:
                 if attempt == _ATTEMPTS:
                     raise

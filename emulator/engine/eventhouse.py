@@ -9,6 +9,7 @@ from emulator.engine.catalog import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
 from emulator.engine.database import Entities
+from emulator.engine.marks import Stretch
 from emulator.result import ResultTable
 from emulator.syntax.parse_command import is_command
 
@@ -61,13 +62,13 @@ class Eventhouse:
         format: str,
         mapping: str | None = None,
         database: str | None = None,
-        marks: Mapping[str, int] | None = None,
+        marks: Mapping[str, Stretch] | None = None,
     ) -> int:
         """Store a payload by streaming ingestion and return the rows it had.
 
         On return they are durable and visible, with what update policies and materialized views make of them; on an
-        error nothing of the payload is stored. `marks` are positions of the payload's sources that become durable
-        together with its rows; one that is stored already raises StaleMark.
+        error nothing of the payload is stored. `marks` say what the payload holds of its sources, and become durable
+        together with its rows; one that does not go on where the last one ended raises StaleMark.
         """
         return self._core.ingest(database or self._default, table, data, format, mapping, marks)
 

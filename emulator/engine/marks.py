@@ -1,14 +1,23 @@
 """High-water marks: how far a source has been read, kept in the transaction of the rows that were read from it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import duckdb
 
-from emulator.errors import IngestionFault
+from emulator.errors import IngestionFault, KustoError
 
 
 class StaleMark(IngestionFault):
-    """The rows up to this mark are stored already; read on from the mark that is kept."""
+    """The mark is not where the rows begin: they are stored already, or rows before them are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a payload holds of a source: read on from `since`, the mark as it was (None for none), up to `until`."""
+
+    since: int | None
+    until: int
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
@@ -22,13 +31,24 @@ def mark(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-def advance(connection: duckdb.DuckDBPyConnection, marks: Mapping[str, int]) -> None:
-    """Move marks forward; raise StaleMark for one that is there already, so that no rows are stored twice."""
-    for name, position in marks.items():
+def advance(connection: duckdb.DuckDBPyConnection, stretches: Mapping[str, Stretch]) -> None:
+    """Move marks forward.
+
+    Raises StaleMark for one that is not where its stretch begins. So of two attempts to store the same events only one
+    succeeds, in whichever order and cut they come.
+    """
+    for name, stretch in stretches.items():
+        if stretch.until <= (stretch.since or 0):
+            raise KustoError(f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}.", "TH_Mark")
         kept = mark(connection, name)
+        if kept != stretch.since:
+            at = "not stored yet" if kept is None else f"stored up to {kept}"
+            raise StaleMark(
+                f"The source '{name}' is {at}, so that nothing goes on from {stretch.since}.",
+                "TH_StaleMark",
+                hint="read the mark, and go on from there",
+            )
         if kept is None:
-            connection.execute('INSERT INTO "$marks" VALUES (?, ?)', (name, position))
-        elif position <= kept:
-            raise StaleMark(f"The source '{name}' is stored up to {kept}, past {position}.", "TH_StaleMark")
+            connection.execute('INSERT INTO "$marks" VALUES (?, ?)', (name, stretch.until))
         else:
-            connection.execute('UPDATE "$marks" SET position = ? WHERE name = ?', (position, name))
+            connection.execute('UPDATE "$marks" SET position = ? WHERE name = ?', (stretch.until, name))

@@ -15,6 +15,7 @@ from emulator.engine import catalog_store
 from emulator.engine.catalog import Catalog
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
+from emulator.engine.marks import Stretch
 from emulator.engine.statements import Statements
 from emulator.engine.transaction import Transaction
 from emulator.errors import KustoError
@@ -27,13 +28,13 @@ _MAX_ROWS_PER_COMMIT = 250_000
 
 @dataclass(slots=True)
 class Job:
-    """Rows on their way into a table, in the columns of `schema`; `marks` say how far their sources are then read."""
+    """Rows on their way into a table, in the columns of `schema`; `marks` say what they are of their sources."""
 
     database: str
     table: str
     schema: Schema
     rows: pa.Table
-    marks: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, Stretch] = field(default_factory=dict)
     is_done: bool = False
     fault: Exception | None = field(default=None)
 

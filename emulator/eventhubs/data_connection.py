@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from emulator.engine.marks import Stretch
 from emulator.errors import KustoError
 from emulator.eventhubs.dead_letters import DeadLetters, dead_letter
 from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
@@ -35,7 +36,7 @@ class Table(Protocol):
         format: str,
         mapping: str | None = None,
         database: str | None = None,
-        marks: Mapping[str, int] | None = None,
+        marks: Mapping[str, Stretch] | None = None,
     ) -> int:
         """Store rows and marks in one transaction."""
 
@@ -121,6 +122,7 @@ class DataConnection:
         self._name = name
         self._limits = limits or Limits()
         self._progress = {partition.id: Progress(partition.id) for partition in hub.partitions}
+        self._kept: dict[str, int | None] = {}
         self._stopping = asyncio.Event()
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -206,6 +208,7 @@ class DataConnection:
 
     async def _stored_position(self, partition: Partition) -> int:
         position = await asyncio.to_thread(self._eventhouse.mark, self._mark(partition))
+        self._kept[partition.id] = position
         if position is None:
             return partition.begin
         if position > partition.end:
@@ -259,14 +262,17 @@ class DataConnection:
 
     def _ingest(self, partition: Partition, records: Sequence[Records]) -> int:
         destination = self._destination
-        return self._eventhouse.ingest(
+        stretch = Stretch(self._kept[partition.id], records[-1].event.sequence + 1)
+        stored = self._eventhouse.ingest(
             destination.table,
             b"\n".join(line for each in records for line in each.lines),
             format="json",
             mapping=destination.mapping,
             database=destination.database,
-            marks={self._mark(partition): records[-1].event.sequence + 1},
+            marks={self._mark(partition): stretch},
         )
+        self._kept[partition.id] = stretch.until
+        return stored
 
     def _mark(self, partition: Partition) -> str:
         # The identity keeps a hub that was made anew from being taken for the one that was read.

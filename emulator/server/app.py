@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from emulator.engine.mark_header import MARKS_PATH
 from emulator.server.auth import METADATA, AccessLayer
 from emulator.server.exchange import ExchangePolicy, Workers
 from emulator.server.ingest import IngestionEndpoint
 from emulator.server.listen import bind, server_for
 from emulator.server.management import ManagementEndpoint
+from emulator.server.marks import MarksEndpoint
 from emulator.server.query import QueryEndpoints
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def create_app(
     queries = QueryEndpoints(eventhouse, workers, policy)
     management = ManagementEndpoint(eventhouse, workers, policy)
     ingestion = IngestionEndpoint(eventhouse, workers, policy)
+    marks = MarksEndpoint(eventhouse, workers, policy)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -53,6 +56,7 @@ def create_app(
             Route("/v1/rest/query", queries.v1, methods=["GET", "POST"]),
             Route("/v1/rest/mgmt", management.run, methods=["POST"]),
             Route("/v1/rest/ingest/{database}/{table:path}", ingestion.run, methods=["POST"]),
+            Route(MARKS_PATH, marks.run, methods=["GET"]),
             Route("/v1/rest/auth/metadata", _metadata, methods=["GET"]),
             Route("/v1/rest/ping", _ping, methods=["GET"]),
             Route("/", _about, methods=["GET"]),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.engine.mark_header import MARKS_HEADER, read_marks
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
 from emulator.server.properties import COMMAND_TIMEOUT, named_database
@@ -40,14 +41,21 @@ class IngestionEndpoint:
             )
         if query.get("sourceKind", "").lower() == "uri":
             raise UnsupportedFault("Ingestion from a blob's address is not built here", code="TH0002")
+        marks = read_marks(exchange.request.headers.get(MARKS_HEADER))
         data = await exchange.body()
-        if not data:
+        # A source may have moved on without a record.
+        if not data and not marks:
             raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
         if data.startswith(b"PK\x03\x04"):
             raise UnsupportedFault("Zip archives are not read here", code="TH0003", hint="send gzip or plain data")
         rows = await self._workers.write(
             lambda: self._eventhouse.ingest(
-                table, data, format=stream_format, mapping=query.get("mappingName") or None, database=database
+                table,
+                data,
+                format=stream_format,
+                mapping=query.get("mappingName") or None,
+                database=database,
+                marks=marks,
             ),
             COMMAND_TIMEOUT,
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.marks import Stretch
 from emulator.eventhubs import EventHubs
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits
 from emulator.eventhubs.dead_letters import DeadLetter, DeadLetters
@@ -45,7 +46,7 @@ class FusedTable:
         format: str,
         mapping: str | None = None,
         database: str | None = None,
-        marks: Mapping[str, int] | None = None,
+        marks: Mapping[str, Stretch] | None = None,
     ) -> int:
         self._fuse.reach("before")
         count = self._eventhouse.ingest(table, data, format=format, mapping=mapping, database=database, marks=marks)

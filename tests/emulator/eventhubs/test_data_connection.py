@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.marks import StaleMark
-from emulator.errors import EngineFault
+from emulator.engine.marks import StaleMark, Stretch
+from emulator.errors import EngineFault, KustoError
 from emulator.eventhubs import EventHubs, Hub, Options
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits, Table
 from emulator.eventhubs.dead_letters import DeadLetters
@@ -89,7 +89,7 @@ class Flaky:
         format: str,
         mapping: str | None = None,
         database: str | None = None,
-        marks: Mapping[str, int] | None = None,
+        marks: Mapping[str, Stretch] | None = None,
     ) -> int:
         failure = self._failures.pop(0) if self._failures else ""
         if failure == "before":
@@ -120,7 +120,7 @@ class Slow(Flaky):
         format: str,
         mapping: str | None = None,
         database: str | None = None,
-        marks: Mapping[str, int] | None = None,
+        marks: Mapping[str, Stretch] | None = None,
     ) -> int:
         self.storing.set()
         assert self.may_end.wait(20)
@@ -259,7 +259,7 @@ async def test_a_table_that_is_not_there_is_waited_for_and_told(hub: Hub) -> Non
 async def test_a_log_shorter_than_the_table_knows_is_an_error_not_silence(hub: Hub, eventhouse: Eventhouse) -> None:
     await fill(hub, record(1))
     mark = f"test/trades/{hub.identity}/0"
-    eventhouse.ingest("T", b"", format="json", marks={mark: 5})
+    eventhouse.ingest("T", b"", format="json", marks={mark: Stretch(None, 5)})
     async with connected(hub, eventhouse) as connection:
         await failing(connection)
         assert "it is not the one that was read" in connection.progress()[0].failure
@@ -299,15 +299,19 @@ def test_marks_move_forward_with_their_rows_or_not_at_all(tmp_path: Path) -> Non
     eventhouse = Eventhouse.open(tmp_path)
     eventhouse.command(CREATE)
     assert eventhouse.mark("m") is None
-    eventhouse.ingest("T", record(1), format="json", marks={"m": 10})
-    for stale in (10, 3):
+    eventhouse.ingest("T", record(1), format="json", marks={"m": Stretch(None, 10)})
+    # What begins before the mark would store rows twice, what begins after it would leave some out.
+    for since in (None, 3, 11):
+        stretches = {"m": Stretch(since, 20), "other": Stretch(None, 1)}
         with pytest.raises(StaleMark, match="up to 10"):
-            eventhouse.ingest("T", record(2), format="json", marks={"m": stale, "other": 1})
+            eventhouse.ingest("T", record(2), format="json", marks=stretches)
+    with pytest.raises(KustoError, match="cannot move from 10 to 10"):
+        eventhouse.ingest("T", record(2), format="json", marks={"m": Stretch(10, 10)})
     assert (ids(eventhouse), eventhouse.mark("m"), eventhouse.mark("other")) == ([1], 10, None)
     eventhouse.close()
     eventhouse = Eventhouse.open(tmp_path)
     assert eventhouse.mark("m") == 10
-    eventhouse.ingest("T", record(3), format="json", marks={"m": 11})
+    eventhouse.ingest("T", record(3), format="json", marks={"m": Stretch(10, 11)})
     assert (ids(eventhouse), eventhouse.mark("m")) == ([1, 3], 11)
     eventhouse.close()
 
