@@ -41,6 +41,7 @@ class BackfillOrder:
     url: str | None
     database: str
     mix: bool = False
+    symbols: tuple[str, ...] = SYMBOLS
 
 
 def run_backfill_command(order: BackfillOrder) -> None:
@@ -53,12 +54,12 @@ def run_backfill_command(order: BackfillOrder) -> None:
 
 async def _backfill(order: BackfillOrder, console: Console) -> Report:
     clock = SystemClock()
-    source = history_source(order.source)
+    source = await history_source(order.source, order.symbols)
     simulated = order.source == "simulated"
     dates: TradingDates = AlwaysOpen(DAY_STARTS) if simulated else load_calendar()
     data = order.data or (SIMULATED_DATA if simulated else DEFAULT_DATA)
     request = CoverageRequest(
-        SYMBOLS, order.interval, order.first, order.last or clock.now().date(), simulated=simulated
+        order.symbols, order.interval, order.first, order.last or clock.now().date(), simulated=simulated
     )
     try:
         eventhouse = await open_eventhouse(

@@ -1,24 +1,30 @@
-"""Which provider of the past a backfill asks: the one that is named, or all that there are keys for, in turn."""
+"""Which provider of the past a backfill asks: those that are named, or all that there are keys for, in turn."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from cli.errors import CliError
-from cli.settings import is_offline
+from cli.sources import AUTO, check_names, surroundings
 from producer.clock import SystemClock
-from producer.providers import Surroundings, history_chain
-from producer.settings import SYMBOLS, NetworkSettings, ProviderKeys
+from producer.errors import Offline
+from producer.providers import HISTORY_PROVIDERS, history_chain
 from producer.source import HistorySource
-from producer.sources.simulated import SimulatedSource
+from producer.sources.simulated import SOURCE as SIMULATED
+from producer.sources.simulated import SimulatedSettings, SimulatedSource
 
 
-def history_source(name: str, environment: Mapping[str, str] = os.environ) -> HistorySource:
-    """Return the provider of that name; `auto` chains those that need no key or have one in the environment."""
-    clock = SystemClock()
-    if name == "simulated":
-        return SimulatedSource(clock)
-    network = NetworkSettings(offline=is_offline(environment))
-    if name == "auto" and network.offline:
-        raise CliError("TICKHOUSE_OFFLINE is set: no provider can be asked", hint="unset it, or --source simulated")
-    given = Surroundings(SYMBOLS, ProviderKeys.from_variables(environment), clock, network)
-    return history_chain(given, () if name == "auto" else (name,))
+async def history_source(names: str, symbols: Sequence[str]) -> HistorySource:
+    """Return the provider that a name stands for, or a chain of several with commas between them.
+
+    `auto` chains those that need no key or have one.
+    """
+    wanted = tuple(name.strip() for name in names.split(","))
+    check_names(wanted, alone=(AUTO, SIMULATED), chained=HISTORY_PROVIDERS)
+    if wanted == (SIMULATED,):
+        return SimulatedSource(SystemClock(), SimulatedSettings(symbols=tuple(symbols)))
+    try:
+        return history_chain(await surroundings(symbols), () if wanted == (AUTO,) else wanted)
+    except Offline as error:
+        raise CliError(
+            f"TICKHOUSE_OFFLINE is set: the network is switched off, {error.source} cannot be asked",
+            hint="unset it, or --source simulated",
+        ) from error

@@ -34,32 +34,11 @@ producer_app = typer.Typer(
 app.add_typer(producer_app)
 
 
-class SourceName(StrEnum):
-    """Where `up` takes prices from."""
-
-    AUTO = "auto"
-    YAHOO = "yahoo"
-    SIMULATED = "simulated"
-    NONE = "none"
-
-
 class Via(StrEnum):
     """The way of live trades into the Eventhouse."""
 
     DIRECT = "direct"
     EVENTHUBS = "eventhubs"
-
-
-class HistoryName(StrEnum):
-    """Whom `backfill` asks."""
-
-    AUTO = "auto"
-    TIINGO = "tiingo"
-    ALPACA = "alpaca"
-    YAHOO = "yahoo"
-    TWELVE_DATA = "twelvedata"
-    ALPHA_VANTAGE = "alphavantage"
-    SIMULATED = "simulated"
 
 
 class BackfillInterval(StrEnum):
@@ -127,6 +106,28 @@ DateOption = Annotated[
     datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], help="Trading date of a file with times only.", show_default=False),
 ]
+LiveSources = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        envvar="TICKHOUSE_SOURCE",
+        metavar="NAME[,NAME…]",
+        help=(
+            "auto: the live providers that answer, and the simulated market where none does. simulated, none, or in"
+            " order of preference yahoo-stream, yahoo, alpaca, finnhub, finnhub-quotes."
+        ),
+    ),
+]
+Symbols = Annotated[
+    str | None,
+    typer.Option(
+        "--symbols",
+        envvar="TICKHOUSE_SYMBOLS",
+        metavar="SYMBOL[,SYMBOL…]",
+        help="Only these of the five companies, by symbol or alias.",
+        show_default=False,
+    ),
+]
 Mix = Annotated[bool, typer.Option("--mix", help="Allow real and simulated prices in one database.")]
 EventhousePort = Annotated[
     int,
@@ -184,10 +185,8 @@ def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Optio
 
 @app.command()
 def up(
-    source: Annotated[
-        SourceName,
-        typer.Option(envvar="TICKHOUSE_SOURCE", help="auto tries Yahoo and falls back to the simulated market."),
-    ] = SourceName.AUTO,
+    source: LiveSources = "auto",
+    symbols: Symbols = None,
     data: Data = None,
     port: Port = 8000,
     eventhouse_port: EventhousePort = 8080,
@@ -205,11 +204,12 @@ def up(
 ) -> None:
     """Run Eventhouse, market database, producer and API on this machine until Ctrl-C."""
     from cli.hub import HubSettings
+    from cli.sources import chosen_symbols
     from cli.up import UpSettings, run_up
 
     run_up(
         UpSettings(
-            source=source.value,
+            source=source,
             data=data,
             port=port,
             eventhouse_port=eventhouse_port,
@@ -219,6 +219,7 @@ def up(
             mix=mix,
             hub=HubSettings(hub_port, data, hub, partitions, flag="--hub-port") if via is Via.EVENTHUBS else None,
             trades_per_second=trades_per_second,
+            symbols=chosen_symbols(symbols),
         )
     )
 
@@ -262,10 +263,8 @@ def eventhubs(
 
 @producer_app.command("run")
 def producer_run(
-    source: Annotated[
-        SourceName,
-        typer.Option(envvar="TICKHOUSE_SOURCE", help="auto tries Yahoo and falls back to the simulated market."),
-    ] = SourceName.AUTO,
+    source: LiveSources = "auto",
+    symbols: Symbols = None,
     via: Annotated[
         Via | None,
         typer.Option(
@@ -294,15 +293,17 @@ def producer_run(
 ) -> None:
     """Stream live trades from a source into an Eventhouse or an event hub until Ctrl-C, which drains."""
     from cli.producer import ProducerSettings, run_producer
+    from cli.sources import chosen_symbols
 
     run_producer(
         ProducerSettings(
-            source=source.value,
+            source=source,
             data=data,
             url=eventhouse,
             database=database,
             via=via.value if via else None,
             trades_per_second=trades_per_second,
+            symbols=chosen_symbols(symbols),
             mix=mix,
             write_ahead=write_ahead,
             lease=lease,
@@ -371,19 +372,28 @@ def backfill(
     ] = None,
     interval: Annotated[BackfillInterval, typer.Option(help="Bars of days or of minutes.")] = BackfillInterval.DAY,
     source: Annotated[
-        HistoryName, typer.Option(help="auto: all providers that need no key, or have one in TICKHOUSE_<NAME>_KEY.")
-    ] = HistoryName.AUTO,
+        str,
+        typer.Option(
+            metavar="NAME[,NAME…]",
+            help=(
+                "auto: all providers that need no key or have one. simulated, or in order of preference tiingo, alpaca,"
+                " yahoo, twelvedata, alphavantage."
+            ),
+        ),
+    ] = "auto",
+    symbols: Symbols = None,
     data: Data = None,
     eventhouse: Url = None,
     database: Database = "Market",
     mix: Mix = False,
 ) -> None:
-    """Fetch the bars of all five companies that are missing in a range, and reconcile what is there; resumes."""
+    """Fetch the bars of the five companies that are missing in a range, and reconcile what is there; resumes."""
     from cli.backfill import BackfillOrder, run_backfill_command
+    from cli.sources import chosen_symbols
 
     run_backfill_command(
         BackfillOrder(
-            source=source.value,
+            source=source,
             first=first.date(),
             last=last.date() if last else None,
             interval="daily" if interval is BackfillInterval.DAY else "intraday",
@@ -391,6 +401,7 @@ def backfill(
             url=eventhouse,
             database=database,
             mix=mix,
+            symbols=chosen_symbols(symbols),
         )
     )
 

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,10 +18,11 @@ from cli.hub import CONNECTION_VARIABLE, connection_in
 from cli.load import require_market
 from cli.pipelines import pipeline_to
 from cli.servers import until_signal_or_end
-from cli.sources import Source, choose_source, default_data, refuse_mixing
+from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
+from kql.client import Eventhouse
 from producer.clock import SystemClock
 from producer.lease import FileLease
-from producer.sources.simulated import SimulatedSource
+from producer.settings import SYMBOLS
 from producer.sources.standby import StandbySettings, StandbySource
 
 
@@ -37,6 +39,7 @@ class ProducerSettings:
     mix: bool = False
     write_ahead: bool = False
     lease: Path | None = None
+    symbols: tuple[str, ...] = SYMBOLS
 
 
 def run_producer(settings: ProducerSettings) -> None:
@@ -51,18 +54,23 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         raise CliError(
             "no event hub is known", hint=f"set {CONNECTION_VARIABLE} to the connection string of the namespace and hub"
         )
-    source = await choose_source(settings.source, console, settings.trades_per_second)
+    source = await choose_source(settings.source, console, settings.trades_per_second, settings.symbols)
     if source is None:
-        raise CliError("a producer needs a source", hint="give --source yahoo or --source simulated")
+        raise CliError("a producer needs a source", hint="give --source auto, simulated or live providers")
     try:
         data = settings.data or default_data(source)
         data.mkdir(parents=True, exist_ok=True)
-        async with _delivery(settings, connection if via == "eventhubs" else None, source) as delivery:
+        async with _delivery(settings, connection if via == "eventhubs" else None, source) as (delivery, eventhouse):
             console.print(f"[bold]{source.name}[/] → [bold]{delivery.name}[/]  Ctrl-C ends it.")
-            turns = _taking_turns(source, settings.lease) if settings.lease else None
+            if source.quotes is not None:
+                console.print(describe_counting(settings, eventhouse))
+            go_on = partial(_go_on, source, eventhouse)
+            turns = _taking_turns(source, settings.lease, go_on) if settings.lease else None
+            if turns is None:
+                await go_on()
             async with pipeline_to(
                 delivery,
-                turns or source,
+                turns or source.trades,
                 data,
                 console,
                 write_ahead=settings.write_ahead,
@@ -82,25 +90,53 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         await source.close()
 
 
-def _taking_turns(source: Source, lease: Path) -> StandbySource:
-    """Let a source produce only while it holds the lease; polled quotes are differences, which only one may count."""
+def describe_counting(settings: ProducerSettings, eventhouse: Eventhouse | None) -> str:
+    """Say what a source that counts differences of a day's volume needs to count each share once."""
+    needs = []
+    if settings.lease is None:
+        needs.append("a second producer of it needs --lease, or volumes count twice")
+    if eventhouse is None:
+        needs.append("with --eventhouse it would go on from the volumes on record")
+    return "Volumes are differences of the day's volume" + "".join(f"; {each}" for each in needs) + "."
+
+
+async def _go_on(source: LiveSource, eventhouse: Eventhouse | None) -> None:
+    if eventhouse is not None:
+        await source.go_on(eventhouse, SystemClock())
+
+
+def _taking_turns(source: LiveSource, lease: Path, go_on: Callable[[], Awaitable[None]]) -> StandbySource:
+    """Let a source produce only while it holds the lease.
+
+    Only the simulated market stands by warm: providers give one connection to a key, and only one producer may count
+    differences.
+    """
     clock = SystemClock()
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    is_warm = isinstance(source, SimulatedSource)
-    return StandbySource(source, FileLease(lease, holder, clock), clock, StandbySettings(is_warm=is_warm))
+    standby = StandbySettings(is_warm=source.is_simulated)
+    return StandbySource(source.trades, FileLease(lease, holder, clock), clock, standby, on_takeover=go_on)
 
 
 @asynccontextmanager
-async def _delivery(settings: ProducerSettings, connection: str | None, source: Source) -> AsyncIterator[Delivery]:
-    if connection is not None:
-        yield into_hub(connection)
+async def _delivery(
+    settings: ProducerSettings, connection: str | None, source: LiveSource
+) -> AsyncIterator[tuple[Delivery, Eventhouse | None]]:
+    """Open the way of the trades, and the Eventhouse that knows the trades before where one is to be asked."""
+    if connection is not None and settings.url is None:
+        yield into_hub(connection), None
         return
     data = None if settings.url is not None else settings.data or default_data(source)
     eventhouse = await open_eventhouse(url=settings.url, data=data, database=settings.database, create=True)
     try:
         await require_market(eventhouse)
         if not settings.mix:
-            await refuse_mixing(eventhouse, simulated=isinstance(source, SimulatedSource))
-        yield direct(eventhouse, "eventhouse" if settings.url is None else f"eventhouse at {settings.url}")
+            await refuse_mixing(eventhouse, simulated=source.is_simulated)
+        if connection is not None:
+            yield into_hub(connection), eventhouse
+        else:
+            yield (
+                direct(eventhouse, "eventhouse" if settings.url is None else f"eventhouse at {settings.url}"),
+                eventhouse,
+            )
     finally:
         await eventhouse.close()

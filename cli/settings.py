@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.errors import CliError
+from producer.settings import is_loopback as is_loopback
 
 SETTINGS_FILE = "tickhouse.toml"
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,6 @@ def _check_table(
 def is_offline(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether `TICKHOUSE_OFFLINE` keeps this process off every address but loopback."""
     return environment.get("TICKHOUSE_OFFLINE", "").lower() not in ("", "0", "false", "no")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL points at this machine's loopback interface."""
-    host = urlsplit(url).hostname or ""
-    return host in LOOPBACK_NAMES or host.startswith("127.")
 
 
 def require_reachable(url: str) -> str:

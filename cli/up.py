@@ -1,6 +1,7 @@
 """`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +16,16 @@ from cli.eventhouses import served, served_at
 from cli.hub import HubSettings
 from cli.pipelines import pipeline_to
 from cli.servers import listen, running, server, until_signal_or_end
-from cli.sources import Source, choose_source, default_data, refuse_mixing
+from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import create_app as create_wire
 from emulator.server.listen import url_of
 from kql.deploy import deploy
 from kql.registry import load_registry
 from producer.backfill import BackfillSettings, backfill
-from producer.clock import SystemClock
+from producer.clock import Clock, SystemClock
 from producer.settings import SYMBOLS
-from producer.sources.simulated import SimulatedSource
+from producer.source import HistorySource
 from producer.store import LandingStore, Progress
 
 
@@ -42,6 +43,7 @@ class UpSettings:
     mix: bool = False
     hub: HubSettings | None = None
     trades_per_second: float = 5.0
+    symbols: tuple[str, ...] = SYMBOLS
 
 
 def run_up(settings: UpSettings) -> None:
@@ -55,7 +57,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
         closing(listen(settings.host, settings.port, "--port and --api-key", key=settings.api_key)) as api_socket,
         closing(listen("127.0.0.1", settings.eventhouse_port, "--eventhouse-port", key=None)) as wire_socket,
     ):
-        source = await choose_source(settings.source, console, settings.trades_per_second)
+        source = await choose_source(settings.source, console, settings.trades_per_second, settings.symbols)
         data = settings.data or default_data(source)
         if (url := served_at(data)) is not None:
             raise CliError(f"data folder '{data}' is served already at {url}", hint="end that process, or give --data")
@@ -66,7 +68,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
             eventhouse = EmbeddedEventhouse(engine, settings.database)
             deployment = await deploy(eventhouse)
             if source is not None and not settings.mix:
-                await refuse_mixing(eventhouse, simulated=isinstance(source, SimulatedSource))
+                await refuse_mixing(eventhouse, simulated=source.is_simulated)
             stack.enter_context(served(data, url_of(wire_socket)))
             app = create_app(load_registry(), eventhouse, api_key=settings.api_key)
             api_server, wire_server = server(app), server(create_wire(engine))
@@ -88,24 +90,31 @@ async def _up(settings: UpSettings, console: Console) -> None:
 
 
 async def produce(
-    source: Source, eventhouse: EmbeddedEventhouse, delivery: Delivery, data: Path, console: Console
+    source: LiveSource, eventhouse: EmbeddedEventhouse, delivery: Delivery, data: Path, console: Console
 ) -> None:
     """Fetch the past that the database lacks, then stream live trades until cancelled."""
     clock = SystemClock()
-    store = LandingStore(eventhouse, clock)
     try:
-        with console.status("Fetching history …") as status:
-
-            def show(progress: Progress) -> None:
-                status.update(f"Fetching history … {progress.table}: {progress.done:,} of {progress.total:,}")
-
-            report = await backfill(store, source, SYMBOLS, clock, BackfillSettings(), show)
-        console.print(
-            f"History: {report.daily_written:,} daily and {report.intraday_written:,} one-minute bars were new."
-        )
-        for failure in report.failures:
-            console.print(f"[yellow]No history:[/] {failure}")
-        async with pipeline_to(delivery, source, data, console) as pipeline:
+        if source.history is None:
+            console.print(f"History: {source.name} tells none; `tickhouse backfill` asks the providers that do.")
+        else:
+            await _fetch_history(source.history, source.symbols, LandingStore(eventhouse, clock), clock, console)
+        await source.go_on(eventhouse, clock)
+        async with pipeline_to(delivery, source.trades, data, console) as pipeline:
             await pipeline.run()
     finally:
         await source.close()
+
+
+async def _fetch_history(
+    history: HistorySource, symbols: Sequence[str], store: LandingStore, clock: Clock, console: Console
+) -> None:
+    with console.status("Fetching history …") as status:
+
+        def show(progress: Progress) -> None:
+            status.update(f"Fetching history … {progress.table}: {progress.done:,} of {progress.total:,}")
+
+        report = await backfill(store, history, symbols, clock, BackfillSettings(), show)
+    console.print(f"History: {report.daily_written:,} daily and {report.intraday_written:,} one-minute bars were new.")
+    for failure in report.failures:
+        console.print(f"[yellow]No history:[/] {failure}")

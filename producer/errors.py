@@ -45,6 +45,10 @@ class NotEntitled(ProducerError):
     """The account, or the lack of one, does not cover the request."""
 
 
+class NoKey(NotEntitled):
+    """No key of the provider is set, so that it was not asked."""
+
+
 class UnknownSymbol(ProducerError):
     """The provider does not know the symbol."""
 

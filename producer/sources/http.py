@@ -63,7 +63,7 @@ class HttpApi:
         pace: Pace,
         random: Random | None = None,
     ) -> None:
-        network.require_network(endpoint.source)
+        network.require_network(endpoint.source, endpoint.base_url)
         self._endpoint = endpoint
         self._classify = classify
         self._clock = clock

@@ -98,7 +98,7 @@ class StreamingSource:
         calendar: MarketCalendar | None = None,
         on_unreadable: OnUnreadable | None = None,
     ) -> None:
-        network.require_network(dialect.source)
+        network.require_network(dialect.source, dialect.url)
         self.name = dialect.source
         self._dialect = dialect
         self._clock = clock

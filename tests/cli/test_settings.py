@@ -42,6 +42,8 @@ def test_a_missing_file_holds_no_settings(tmp_path: Path) -> None:
         ("http://127.9.0.1", True),
         ("https://x.kusto.windows.net", False),
         ("http://10.0.0.1", False),
+        ("http://127.0.0.1.example.com", False),
+        ("", False),
     ],
 )
 def test_loopback_is_told_from_the_network(url: str, expected: bool) -> None:

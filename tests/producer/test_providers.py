@@ -4,7 +4,8 @@ import pytest
 
 from producer.errors import BadData, NotEntitled, Offline
 from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings, history_chain, live_chain
-from producer.settings import SYMBOLS, NetworkSettings, ProviderKeys
+from producer.secret import Secret
+from producer.settings import SYMBOLS, NetworkSettings, ProviderKeys, ProviderUrls
 from tests.producer.clock import ManualClock
 
 ALL = ProviderKeys.from_variables(
@@ -51,6 +52,38 @@ def test_a_name_without_key_or_meaning_is_an_error() -> None:
     with pytest.raises(BadData, match="no provider is named stooq\nhint: known are tiingo, alpaca"):
         history_chain(given(ALL), ["stooq"])
     assert "stooq" not in LIVE_PROVIDERS
+
+
+async def test_offline_a_provider_on_this_machine_is_asked() -> None:
+    urls = ProviderUrls(tiingo_url="http://127.0.0.1:1")
+    keys = ProviderKeys(tiingo_key=Secret("key"))
+    surroundings = Surroundings(SYMBOLS, keys, ManualClock(), NetworkSettings(offline=True), urls)
+    chain = history_chain(surroundings)
+    assert [source.name for source in chain._sources] == ["tiingo"], "the others are elsewhere"
+    await chain.close()
+
+
+def test_addresses_come_from_variables() -> None:
+    urls = ProviderUrls.from_variables(
+        {"TICKHOUSE_ALPACA_STREAM_URL": "wss://stream.data.sandbox.alpaca.markets/v2/iex", "TICKHOUSE_YAHOO_URL": ""}
+    )
+    assert urls == ProviderUrls(alpaca_stream_url="wss://stream.data.sandbox.alpaca.markets/v2/iex")
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("TIINGO_URL", "http://gateway.example.com"),
+        ("TIINGO_URL", "wss://gateway.example.com"),
+        ("FINNHUB_STREAM_URL", "ws://gateway.example.com"),
+        ("FINNHUB_STREAM_URL", "https://gateway.example.com"),
+        ("YAHOO_URL", "https://"),
+        ("YAHOO_URL", "gateway"),
+    ],
+)
+def test_keys_do_not_travel_unencrypted(name: str, url: str) -> None:
+    with pytest.raises(BadData, match=f"TICKHOUSE_{name} is no address of the kind"):
+        ProviderUrls.from_variables({f"TICKHOUSE_{name}": url})
 
 
 def test_offline_there_is_no_chain() -> None:
