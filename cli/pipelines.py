@@ -8,7 +8,6 @@ from rich.console import Console
 
 from cli.delivery import Delivery
 from cli.producer_status import reported
-from producer.batching import BatchLimits
 from producer.clock import SystemClock
 from producer.dead_letters import DeadLetters
 from producer.delivery import DeliverySettings
@@ -19,8 +18,6 @@ from producer.status import StatusMeter
 
 SPOOL_FOLDER = "spool"
 DEAD_LETTERS_FILE = "producer-dead-letters.jsonl"
-# A quiet market is told trade by trade; in a busy one the time that a batch takes to go out fills the next.
-BATCH_AGE_SECONDS = 0.02
 
 
 @asynccontextmanager
@@ -37,9 +34,7 @@ async def pipeline_to(
     """Open a pipeline and report on it for the duration. `watch` may stand between pipeline and sink."""
     clock = SystemClock()
     dead_letters = DeadLetters(data / DEAD_LETTERS_FILE, clock)
-    settings = PipelineSettings(
-        limits=BatchLimits(age_seconds=BATCH_AGE_SECONDS), delivery=DeliverySettings(write_ahead=write_ahead)
-    )
+    settings = PipelineSettings(delivery=DeliverySettings(write_ahead=write_ahead))
     async with delivery.sink() as sink:
         with Spool(data / SPOOL_FOLDER) as spool:
             through = watch(sink) if watch else sink

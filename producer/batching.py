@@ -10,12 +10,14 @@ from producer.model import Trade
 class BatchLimits:
     """A batch is sealed by whichever limit it reaches first.
 
-    One megabyte stays well below the four that a streaming ingestion request may carry.
+    With an age of zero no trade waits for others: a batch is what came while the one before it was sent. A sink that is
+    paid by the request may want more in a batch. One megabyte stays well below the four that a streaming ingestion
+    request may carry.
     """
 
     count: int = 500
     size_bytes: int = 1_000_000
-    age_seconds: float = 0.2
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Batcher:
         """The first trade of the open batch."""
         return self._trades[0] if self._trades else None
 
+    @property
+    def room(self) -> int:
+        """How many more trades the open batch takes by count."""
+        return self._limits.count - len(self._trades)
+
     def is_due(self, now: float) -> bool:
-        """Whether the open batch has reached its count or its age."""
-        return bool(self._trades) and (len(self._trades) >= self._limits.count or now >= self._deadline)
+        """Whether the open batch has reached its age."""
+        return bool(self._trades) and now >= self._deadline
 
     def seal(self) -> Batch:
         """Return the open batch and start the next."""

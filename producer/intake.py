@@ -45,9 +45,9 @@ class Intake:
         self._writable.set()
         return trade
 
-    async def wait(self) -> None:
-        """Wait until there is a trade or the queue is closed."""
-        if not self._trades and not self._closed:
+    async def wait(self, count: int = 1) -> None:
+        """Wait until so many trades are here, or the queue is full or closed."""
+        while len(self._trades) < min(count, self._capacity) and not self._closed:
             self._readable.clear()
             await self._readable.wait()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -140,18 +141,24 @@ class Pipeline:
     async def _write(self) -> None:
         try:
             while not self._intake.exhausted:
-                while (trade := self._intake.pop()) is not None:
-                    if full := self._add(trade):
-                        await self._delivery.deliver(full)
-                    if self._batcher.is_due(self._clock.monotonic()):
-                        await self._delivery.deliver(self._batcher.seal())
+                for batch in self._full_batches():
+                    await self._delivery.deliver(batch)
                 if self._batcher.is_due(self._clock.monotonic()):
                     await self._delivery.deliver(self._batcher.seal())
-                await self._wait(self._batcher.deadline)
+                else:
+                    await self._wait(self._batcher.deadline)
             if self._batcher.deadline is not None:
                 await self._delivery.deliver(self._batcher.seal())
         finally:
             self._delivery.finish()
+
+    def _full_batches(self) -> Iterator[Batch]:
+        """Batch what is in the queue; the last batch stays open."""
+        while (trade := self._intake.pop()) is not None:
+            if full := self._add(trade):
+                yield full
+            if self._batcher.room <= 0:
+                yield self._batcher.seal()
 
     def _add(self, trade: Trade) -> Batch | None:
         """Check a trade and batch it; return the batch that it was too much for."""
@@ -164,10 +171,10 @@ class Pipeline:
         return self._batcher.add(trade, payload, self._clock.monotonic())
 
     async def _wait(self, deadline: float | None) -> None:
-        """Wait for a trade, but not past the deadline of the open batch."""
+        """Wait for a trade, or for what fills the open batch, but not past its deadline."""
         if deadline is None:
             return await self._intake.wait()
-        arrival = asyncio.create_task(self._intake.wait())
+        arrival = asyncio.create_task(self._intake.wait(self._batcher.room))
         timer = asyncio.create_task(self._clock.sleep(deadline - self._clock.monotonic()))
         try:
             await asyncio.wait({arrival, timer}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,12 +200,7 @@ class Pipeline:
 
     def _rest(self) -> list[Batch]:
         """What is in the queue and in the open batch, as batches."""
-        batches = []
-        while (trade := self._intake.pop()) is not None:
-            if full := self._add(trade):
-                batches.append(full)
-            if self._batcher.is_due(self._clock.monotonic()):
-                batches.append(self._batcher.seal())
+        batches = list(self._full_batches())
         if self._batcher.deadline is not None:
             batches.append(self._batcher.seal())
         return batches
