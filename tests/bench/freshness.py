@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from cli.pipelines import pipeline_to
 from emulator.eventhubs.access import OPEN_KEY, POLICY
 from kql.client.remote import RemoteEventhouse
 from producer.model import Trade
+from producer.source import Sink
 from tests.bench.measure import Pair
 from tests.end_to_end.platform import Platform, free_port, running
 
@@ -28,6 +30,38 @@ WARM_UP = 20
 LATEST = "/v1/prices/AAPL/latest"
 # What no measurement comes near to; longer means that the trade is lost.
 PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Stages:
+    """Seconds per trade: on the way to the sink, in the sink, and from there to the answer that shows it; and per poll."""
+
+    waiting: list[float] = field(default_factory=list)
+    sending: list[float] = field(default_factory=list)
+    showing: list[float] = field(default_factory=list)
+    polling: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the medians."""
+        names = ("waiting", "sending", "showing", "polling")
+        return ", ".join(f"{name} {1_000 * statistics.median(getattr(self, name)):.1f}" for name in names) + " ms"
+
+
+class WatchedSink:
+    """Notes when the sink was given its last batch, and when it had delivered it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.given = self.delivered = 0.0
+
+    async def send(self, trades: Sequence[Trade], payloads: Sequence[bytes]) -> None:
+        """Send a batch."""
+        self.given = time.perf_counter()
+        await self._sink.send(trades, payloads)
+        self.delivered = time.perf_counter()
+
+    async def close(self) -> None:
+        """Leave the sink to its owner."""
 
 
 class OneByOne:
@@ -55,13 +89,19 @@ class OneByOne:
         """Hold nothing open."""
 
 
-async def freshness(platform: Platform, delivery: Delivery, folder: Path) -> list[float]:
+async def freshness(platform: Platform, delivery: Delivery, folder: Path) -> tuple[list[float], Stages]:
     """Return the seconds from each trade to its price over the API, through the pipeline as the tool runs it."""
-    source, seconds = OneByOne(), []
+    source, seconds, stages = OneByOne(), list[float](), Stages()
+    watched: list[WatchedSink] = []
+
+    def watch(sink: Sink) -> Sink:
+        watched.append(WatchedSink(sink))
+        return watched[0]
+
     pause = random.Random(1)  # noqa: S311 - pauses, not secrets
     async with (
         httpx.AsyncClient(base_url=platform.api, timeout=PATIENCE_SECONDS) as client,
-        pipeline_to(delivery, source, folder, Console(file=io.StringIO())) as pipeline,
+        pipeline_to(delivery, source, folder, Console(file=io.StringIO()), watch=watch) as pipeline,
     ):
         sending = asyncio.create_task(pipeline.run())
         for number in range(ROUNDS + WARM_UP):
@@ -70,13 +110,19 @@ async def freshness(platform: Platform, delivery: Delivery, folder: Path) -> lis
             started = time.perf_counter()
             price = source.produce(number)
             async with asyncio.timeout(PATIENCE_SECONDS):
+                asked = time.perf_counter()
                 while await latest_price(client) != price:
-                    pass
+                    asked = time.perf_counter()
             if number >= WARM_UP:
-                seconds.append(time.perf_counter() - started)
+                seen = time.perf_counter()
+                seconds.append(seen - started)
+                stages.waiting.append(watched[0].given - started)
+                stages.sending.append(watched[0].delivered - watched[0].given)
+                stages.showing.append(seen - watched[0].delivered)
+                stages.polling.append(seen - asked)
         sending.cancel()
         await asyncio.wait({sending})
-    return seconds
+    return seconds, stages
 
 
 async def latest_price(client: httpx.AsyncClient) -> float | None:
@@ -127,15 +173,15 @@ async def measure(platform: Platform, hub_port: int, folder: Path) -> Iterator[P
     )
     eventhouse = RemoteEventhouse.connect(platform.wire, "Market")
     try:
-        straight = percentiles(await freshness(platform, direct(eventhouse), folder / "direct"))
-        hub = percentiles(await freshness(platform, into_hub(connection), folder / "hub"))
+        straight = await freshness(platform, direct(eventhouse), folder / "direct")
+        hub = await freshness(platform, into_hub(connection), folder / "hub")
         reference = percentiles(await floor(connection))
     finally:
         await eventhouse.close()
     return iter(
-        Pair(f"{way}, {share}", f"bare aio send to receive, {share}", ours, beside, "produced to visible over the API")
-        for way, figures in (("direct", straight), ("via Event Hubs", hub))
-        for share, ours, beside in zip(("p50", "p99"), figures, reference, strict=True)
+        Pair(f"{way}, {share}", f"bare aio send to receive, {share}", ours, beside, str(stages))
+        for way, (seconds, stages) in (("direct", straight), ("via Event Hubs", hub))
+        for share, ours, beside in zip(("p50", "p99"), percentiles(seconds), reference, strict=True)
     )
 
 
