@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import TypeVar
 
-from producer.batching import Batch
+from producer.batching import Batch, BatchLimits
 from producer.clock import Clock
 from producer.counters import Counters
 from producer.errors import ProducerError
@@ -40,7 +40,10 @@ class DeliverySettings:
 
 
 class Delivery:
-    """Hands batches to one sink; `deliver` is called by one task at a time."""
+    """Hands batches to one sink; `deliver` is called by one task at a time.
+
+    Batches from the spool are joined up to `limits`: many small ones may have come while the sink was slow.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Delivery:
         counters: Counters,
         random: Random,
         spool: Spool | None = None,
+        limits: BatchLimits | None = None,
     ) -> None:
         self._sink = sink
         self._clock = clock
@@ -57,6 +61,7 @@ class Delivery:
         self._counters = counters
         self._random = random
         self._spool = spool
+        self._limits = limits or BatchLimits()
         self._limiter = RateLimiter(settings.send_interval_seconds, clock)
         self._files = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -148,7 +153,7 @@ class Delivery:
 
     async def _peek(self, spool: Spool) -> Spooled | None:
         async with self._files:
-            return await _to_the_end(spool.peek)
+            return await _to_the_end(partial(spool.peek, self._limits.count, self._limits.size_bytes))
 
     async def _send(self, trades: Sequence[Trade], payloads: Sequence[bytes], policy: RetryPolicy) -> None:
         async def attempt() -> None:

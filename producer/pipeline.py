@@ -73,7 +73,7 @@ class Pipeline:
         self._intake = Intake(settings.queue_capacity)
         self._batcher = Batcher(settings.limits)
         self._dead_letters = dead_letters or DeadLetters(None, clock)
-        self._delivery = Delivery(sink, clock, settings.delivery, self.counters, self._random, spool)
+        self._delivery = Delivery(sink, clock, settings.delivery, self.counters, self._random, spool, settings.limits)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -40,9 +40,11 @@ class SpoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A batch in the spool: its JSON objects, and the number by which it is committed."""
+    """Batches in the spool, joined: the numbers of the first and the last, where they end, and their JSON objects."""
 
-    sequence: int
+    first: int
+    last: int
+    end: int
     payloads: Sequence[bytes]
 
 
@@ -53,12 +55,22 @@ class _Entry:
     size: int
     count: int
 
+    @property
+    def end(self) -> int:
+        return self.offset + self.size
+
 
 @dataclass(slots=True)
 class _Segment:
+    """A file; from `front` on it holds what is not committed. What lies where is only in the file."""
+
     path: Path
     size: int = 0
-    entries: deque[_Entry] = field(default_factory=deque)
+    front: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.front >= self.size
 
 
 class Spool:
@@ -70,13 +82,10 @@ class Spool:
         self._settings = settings or SpoolSettings()
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
+        self.batches = self.trades = self.size_bytes = 0
         committed = self._read_cursor()
+        self._next = committed + 1
         self._segments = deque(self._recovered(committed))
-        entries = [entry for segment in self._segments for entry in segment.entries]
-        self._next = max([committed, *(entry.sequence for entry in entries)]) + 1
-        self.batches = len(entries)
-        self.trades = sum(entry.count for entry in entries)
-        self.size_bytes = sum(entry.size for entry in entries)
         self._tail: BinaryIO | None = None
 
     def __enter__(self) -> "Spool":
@@ -110,37 +119,45 @@ class Spool:
             self._close_tail()
             os.truncate(segment.path, segment.size)
             raise SpoolFull(f"the disk takes no more: {error}", source=str(self._folder)) from error
-        segment.entries.append(_Entry(self._next, segment.size, size, len(payloads)))
+        self._count_in(_Entry(self._next, segment.size, size, len(payloads)))
         segment.size += size
-        self._next += 1
-        self.batches += 1
-        self.trades += len(payloads)
-        self.size_bytes += size
 
-    def peek(self) -> Spooled | None:
-        """Return the oldest batch that is not committed, or None where there is none."""
-        for segment in self._segments:
-            if segment.entries:
-                entry = segment.entries[0]
-                with segment.path.open("rb") as file:
-                    file.seek(entry.offset + _HEADER.size)
-                    body = file.read(entry.size - _HEADER.size)
-                return Spooled(entry.sequence, body.split(b"\n"))
-        return None
+    def peek(self, count: int = 1, size_bytes: int = 1) -> Spooled | None:
+        """Return the oldest batch that is not committed, or None where there is none.
+
+        Batches behind it are joined to it while all have at most so many trades and bytes.
+        """
+        segment = self._oldest()
+        if segment is None:
+            return None
+        with segment.path.open("rb") as file:
+            first, body = _read(file, segment.front)
+            payloads = body.split(b"\n")
+            last, size = first, len(body)
+            while last.end < segment.size:
+                entry, body = _read(file, last.end)
+                size += len(body) + 1
+                if len(payloads) + entry.count > count or size > size_bytes:
+                    break
+                payloads += body.split(b"\n")
+                last = entry
+        return Spooled(first.sequence, last.sequence, last.end, payloads)
 
     def commit(self, spooled: Spooled) -> None:
-        """Forget the oldest batch: it is delivered."""
-        segment = next(segment for segment in self._segments if segment.entries)
-        entry = segment.entries[0]
-        if entry.sequence != spooled.sequence:
-            raise ValueError(f"the oldest batch is {entry.sequence}, not {spooled.sequence}")
-        self._write_cursor(entry.sequence)
-        segment.entries.popleft()
-        self.batches -= 1
-        self.trades -= entry.count
-        self.size_bytes -= entry.size
-        while len(self._segments) > 1 and not self._segments[0].entries:
-            self._segments.popleft().path.unlink()
+        """Forget the oldest batches: they are delivered."""
+        segment = self._oldest()
+        oldest = self._next
+        if segment is not None:
+            with segment.path.open("rb") as file:
+                oldest = _read(file, segment.front)[0].sequence
+        if segment is None or oldest != spooled.first:
+            raise ValueError(f"the oldest batch is {oldest}, not {spooled.first}")
+        self._write_cursor(spooled.last)
+        self.batches -= spooled.last - spooled.first + 1
+        self.trades -= len(spooled.payloads)
+        self.size_bytes -= spooled.end - segment.front
+        segment.front = spooled.end
+        self._delete_delivered()
 
     def close(self) -> None:
         """Close the files and let another process open the folder."""
@@ -151,12 +168,24 @@ class Spool:
         if not self._segments or self._segments[-1].size >= self._settings.segment_bytes:
             self._close_tail()
             self._segments.append(_Segment(self._folder / f"{self._next:020}{_SUFFIX}"))
-            while len(self._segments) > 1 and not self._segments[0].entries:
-                self._segments.popleft().path.unlink()
+            self._delete_delivered()
         if self._tail is None:
             self._tail = self._segments[-1].path.open("ab")
             _sync_folder(self._folder)
         return self._tail
+
+    def _oldest(self) -> _Segment | None:
+        return next((segment for segment in self._segments if not segment.is_done), None)
+
+    def _delete_delivered(self) -> None:
+        while len(self._segments) > 1 and self._segments[0].is_done:
+            self._segments.popleft().path.unlink()
+
+    def _count_in(self, entry: _Entry) -> None:
+        self._next = entry.sequence + 1
+        self.batches += 1
+        self.trades += entry.count
+        self.size_bytes += entry.size
 
     def _close_tail(self) -> None:
         if self._tail is not None:
@@ -168,9 +197,11 @@ class Spool:
         for path in paths:
             segment = _Segment(path)
             for entry in _records(path):
-                segment.size = entry.offset + entry.size
+                segment.size = entry.end
                 if entry.sequence > committed:
-                    segment.entries.append(entry)
+                    self._count_in(entry)
+                else:
+                    segment.front = entry.end
             if left := path.stat().st_size - segment.size:
                 if path != paths[-1] or not _is_torn(path, segment.size):
                     # More than an append cut short: the disk has failed, and what is there is kept.
@@ -178,10 +209,10 @@ class Spool:
                     aside.write_bytes(path.read_bytes()[segment.size :])
                     logger.error("%d unreadable bytes of %s were put aside in %s", left, path.name, aside.name)
                 os.truncate(path, segment.size)
-            if segment.entries:
-                yield segment
-            else:
+            if segment.is_done:
                 path.unlink()
+            else:
+                yield segment
 
     def _read_cursor(self) -> int:
         try:
@@ -208,6 +239,13 @@ def _records(path: Path) -> Iterator[_Entry]:
                 return
             yield _Entry(sequence, offset, _HEADER.size + length, count)
             offset += _HEADER.size + length
+
+
+def _read(file: BinaryIO, offset: int) -> tuple[_Entry, bytes]:
+    """Read the record at an offset, which was whole when it was written or found."""
+    file.seek(offset)
+    length, _, sequence, count = _HEADER.unpack(file.read(_HEADER.size))
+    return _Entry(sequence, offset, _HEADER.size + length, count), file.read(length)
 
 
 def _is_torn(path: Path, offset: int) -> bool:

@@ -183,6 +183,20 @@ async def test_written_ahead_every_batch_is_on_disk_before_it_is_sent(tmp_path: 
         assert sink.events == ids(range(2))
 
 
+async def test_many_small_batches_of_the_spool_go_out_as_few(tmp_path: Path) -> None:
+    clock, sink = ManualClock(), ListSink()
+    with Spool(tmp_path) as spool:
+        for number in range(25):
+            spool.append([encode_trade(make_trade(number))])
+        settings = PipelineSettings(limits=BatchLimits(count=10))
+        pipeline = Pipeline(ScriptedSource(clock, []), sink, clock, settings, seeded(1), spool=spool)
+        counters = await clock.finish(pipeline.run())
+        assert spool.is_empty
+    assert [len(batch) for batch in sink.batches] == [10, 10, 5]
+    assert sink.events == ids(range(25))
+    assert (counters.sent, counters.spooled, counters.unsent) == (25, 0, 0)
+
+
 PRODUCING = """
 import asyncio, sys
 from datetime import datetime, UTC

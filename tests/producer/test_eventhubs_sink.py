@@ -197,7 +197,7 @@ async def test_a_hub_that_goes_away_and_comes_back_gets_everything_in_order(tmp_
         sink = EventHubSink(settings(served, client_retries=0))
         retry = RetryPolicy(attempts=None, base_seconds=0.05, cap_seconds=0.2)
         stubborn = PipelineSettings(
-            limits=BatchLimits(count=20, age_seconds=0.01),
+            limits=BatchLimits(count=20),
             delivery=DeliverySettings(retry=retry, direct_attempts=1),
             queue_capacity=20,
         )

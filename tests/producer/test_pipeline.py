@@ -54,6 +54,41 @@ async def test_a_batch_is_sealed_by_age(clock: ManualClock) -> None:
     await clock.finish(_ended(run))
 
 
+async def test_a_lone_trade_is_sent_without_any_time_going_by(clock: ManualClock) -> None:
+    sink = ListSink()
+    run = asyncio.create_task(build(clock, [make_trade(0), 60.0, make_trade(1)], sink).run())
+    await settle()
+    assert sink.batches == [["e000"]]
+    assert clock.slept == [60.0], "nobody but the source waits"
+    await clock.finish(_ended(run))
+    assert sink.batches == [["e000"], ["e001"]]
+
+
+async def test_what_comes_while_a_batch_is_sent_is_the_next_batch(clock: ManualClock) -> None:
+    sink = ListSink()
+    sink.gate = asyncio.Event()
+    script: Script = [make_trade(0), 1.0, *map(make_trade, range(1, 4)), 1.0, *map(make_trade, range(4, 10)), 60.0]
+    run = asyncio.create_task(build(clock, script, sink, limits=BatchLimits(count=8)).run())
+    await clock.advance(3.0)
+    assert sink.batches == []
+    sink.gate.set()
+    await settle()
+    assert [len(batch) for batch in sink.batches] == [1, 8, 1]
+    assert sink.events == [f"e{number:03}" for number in range(10)]
+    await clock.finish(_ended(run))
+
+
+async def test_a_batch_that_waits_for_its_age_starts_one_timer_for_all_of_it(clock: ManualClock) -> None:
+    sink = ListSink()
+    script = [part for number in range(20) for part in (make_trade(number), 0.001)]
+    pipeline = build(clock, [*script, 60.0], sink, limits=BatchLimits(count=20, age_seconds=0.5))
+    run = asyncio.create_task(pipeline.run())
+    await clock.advance(0.1)
+    assert [len(batch) for batch in sink.batches] == [20], "a full batch does not wait for its age"
+    assert len([seconds for seconds in clock.slept if 0.4 < seconds <= 0.5]) == 1
+    await clock.finish(_ended(run))
+
+
 async def _ended(task: "asyncio.Task[Counters]") -> None:
     await asyncio.wait({task})
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,6 +166,59 @@ def test_only_the_oldest_batch_can_be_committed(tmp_path: Path) -> None:
         spool.append(batch(1))
         with pytest.raises(ValueError, match="the oldest batch is 2, not 1"):
             spool.commit(oldest)
+
+
+def test_small_batches_are_handed_out_joined_within_limits(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        for number in range(7):
+            spool.append(batch(number))
+        joined = spool.peek(count=6, size_bytes=1_000)
+        assert joined
+        assert joined.payloads == [*batch(0), *batch(1), *batch(2)]
+        spool.commit(joined)
+        assert (spool.batches, spool.trades) == (4, 8)
+        size = len(b"\n".join([*batch(3), *batch(4)]))
+        by_size = spool.peek(count=100, size_bytes=size)
+        assert by_size
+        assert by_size.payloads == [*batch(3), *batch(4)]
+        too_small = spool.peek(count=1, size_bytes=size - 1)
+        assert too_small
+        assert too_small.payloads == batch(3), "one batch is handed out whatever its size"
+        spool.append(batch(7))
+        spool.commit(by_size)
+        with pytest.raises(ValueError, match="the oldest batch is 6, not 4"):
+            spool.commit(by_size)
+    with Spool(tmp_path) as spool:
+        assert list(taken(spool)) == [batch(5), batch(6), batch(7)]
+
+
+def test_joined_batches_end_with_their_segment(tmp_path: Path) -> None:
+    with Spool(tmp_path, SMALL) as spool:
+        for number in range(10):
+            spool.append(batch(number))
+        found = []
+        while joined := spool.peek(count=1_000, size_bytes=10_000):
+            found.append(list(joined.payloads))
+            spool.commit(joined)
+    assert [payload for payloads in found for payload in payloads] == [
+        payload for number in range(10) for payload in batch(number)
+    ]
+    assert 1 < len(found) < 10
+
+
+def test_what_is_on_disk_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    with Spool(tmp_path) as spool:
+        spool.append(batch(0))
+        tracemalloc.start()
+        try:
+            for number in range(5_000):
+                spool.append(batch(number % 10))
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert spool.batches == 5_001
+    assert kept < 20_000, "less than four bytes for each batch"
 
 
 APPENDING = """
