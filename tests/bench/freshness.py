@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Stages:
-    """Seconds per trade: on the way to the sink, in the sink, and from there to the answer that shows it; and per poll."""
+    """Seconds of each trade: to the sink, in it, and from there to the answer that shows it; and of that answer."""
 
     waiting: list[float] = field(default_factory=list)
     sending: list[float] = field(default_factory=list)
