@@ -14,14 +14,16 @@ from producer.errors import BadData, NoData, NotEntitled, ProducerError, RateLim
 from producer.market_time import MARKET_ZONE, MarketCalendar, load_calendar
 from producer.model import Bar, History, Trade
 from producer.rate_limit import Quota
+from producer.retry import RetryPolicy
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
 from producer.sources.bars import closed_days, five_numbers, history_of, label_of, whole_minutes
 from producer.sources.facts import json_object, mapping, number, read_answer, rfc3339, sequence, whole
-from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
+from producer.sources.http import Endpoint, HttpApi, Pace, is_page, refusal_by_status
 
 SOURCE = "alpaca"
+KEYS_HINT = "check TICKHOUSE_ALPACA_KEY and TICKHOUSE_ALPACA_SECRET"
 
 _NOT_YET_FREE = timedelta(minutes=16)
 _BARS_PER_PAGE = 10_000
@@ -33,7 +35,13 @@ class AlpacaSettings:
     """Where to ask and how often; a free account has 200 requests a minute."""
 
     base_url: str = "https://data.alpaca.markets"
-    pace: Pace = field(default_factory=lambda: Pace(quotas=(Quota(200, 60.0),)))
+    pace: Pace = field(
+        default_factory=lambda: Pace(
+            quotas=(Quota(200, 60.0),),
+            # A page that has to wait is worth waiting for: the pages before it are kept.
+            retry=RetryPolicy(attempts=3, base_seconds=1.0, patience_seconds=61.0),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,13 @@ def classify(status: int, text: str, wait: float | None = None) -> ProducerError
     message = str(body["message"]) if body and "message" in body else ""
     lowered = message.lower()
     if "too many requests" in lowered:
-        return RateLimited(message, source=SOURCE, retry_after=wait)
+        return RateLimited(message, source=SOURCE, hint="an account has 200 requests a minute", retry_after=wait)
     if "subscription does not permit" in lowered:
         return NotEntitled(message, source=SOURCE, hint="a free account sees the tape a quarter of an hour later")
     if "invalid symbol" in lowered:
         return UnknownSymbol(message, source=SOURCE)
+    if status in (401, 403) and not is_page(text):
+        return NotEntitled(f"HTTP {status}: {message}", source=SOURCE, hint=KEYS_HINT)
     if refusal := refusal_by_status(SOURCE, status, message or text, wait):
         return refusal
     if body is None or "bars" not in body:

@@ -12,7 +12,7 @@ from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Tr
 from producer.market_time import MARKET_ZONE
 from producer.model import Trade
 from producer.secret import Secret
-from producer.sources.alpaca import SOURCE
+from producer.sources.alpaca import KEYS_HINT, SOURCE
 from producer.sources.facts import Json, mapping, number, read_answer, rfc3339, text_of, whole
 from producer.sources.streaming import Heard
 
@@ -78,11 +78,12 @@ def error_of(facts: Json) -> ProducerError:
     code, message = whole(facts["code"]), f"{facts['code']}: {facts.get('msg', '')}"
     match code:
         case 401 | 402:
-            return NotEntitled(message, source=SOURCE, hint="set TICKHOUSE_ALPACA_KEY and TICKHOUSE_ALPACA_SECRET")
+            return NotEntitled(message, source=SOURCE, hint=KEYS_HINT)
         case 405 | 409:
             return NotEntitled(message, source=SOURCE, hint="a free account has 30 symbols of the IEX feed")
         case 406:
-            return RateLimited(message, source=SOURCE, retry_after=_CONNECTION_LIMIT_SECONDS)
+            hint = "an account has one connection: end the other producer, or let both share a lease"
+            return RateLimited(message, source=SOURCE, hint=hint, retry_after=_CONNECTION_LIMIT_SECONDS)
         case 403 | 404 | 407 | 500:
             return Transient(message, source=SOURCE)
         case _:

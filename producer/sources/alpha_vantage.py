@@ -26,6 +26,8 @@ SOURCE = "alphavantage"
 BarLabel = Literal["start", "end"]
 
 _MINUTE = timedelta(minutes=1)
+_KEY_HINT = "check TICKHOUSE_ALPHA_VANTAGE_KEY"
+_LIMIT_HINT = "a free key has 25 requests a day, one per second"
 _DAILY, _MINUTES = "Time Series (Daily)", "Time Series (1min)"
 _ANSWERS = (_DAILY, _MINUTES, "Global Quote")
 
@@ -49,10 +51,11 @@ def classify(status: int, text: str, wait: float | None = None) -> ProducerError
         return refusal or BadData(f"an answer that is not JSON: {text[:80]!r}", source=SOURCE)
     if "Error Message" in body:
         message = str(body["Error Message"])
-        kind = NotEntitled if "apikey" in message.lower() else UnknownSymbol
-        return kind(message, source=SOURCE)
+        if "apikey" in message.lower():
+            return NotEntitled(message, source=SOURCE, hint=_KEY_HINT)
+        return UnknownSymbol(message, source=SOURCE)
     if "Note" in body:
-        return RateLimited(str(body["Note"]), source=SOURCE, retry_after=wait or 60.0)
+        return RateLimited(str(body["Note"]), source=SOURCE, hint=_LIMIT_HINT, retry_after=wait or 60.0)
     if "Information" in body:
         return _information(str(body["Information"]), wait)
     if refusal := refusal_by_status(SOURCE, status, text, wait):
@@ -66,11 +69,12 @@ def classify(status: int, text: str, wait: float | None = None) -> ProducerError
 
 def _information(message: str, wait: float | None) -> ProducerError:
     lowered = message.lower()
-    if "premium feature" in lowered or "premium endpoint" in lowered or "demo" in lowered:
-        return NotEntitled(message, source=SOURCE)
-    if "per second" in lowered:
-        return RateLimited(message, source=SOURCE, retry_after=wait or 1.5)
-    return RateLimited(message, source=SOURCE, retry_after=wait or 3600.0)
+    if "demo" in lowered:
+        return NotEntitled(message, source=SOURCE, hint=_KEY_HINT)
+    if "premium feature" in lowered or "premium endpoint" in lowered:
+        return NotEntitled(message, source=SOURCE, hint="a free key has the last hundred days")
+    pause = 1.5 if "per second" in lowered else 3600.0
+    return RateLimited(message, source=SOURCE, hint=_LIMIT_HINT, retry_after=wait or pause)
 
 
 def parse_daily(text: str, symbol: str, received_at: datetime) -> tuple[Bar, ...]:

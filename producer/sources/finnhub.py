@@ -22,6 +22,7 @@ from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 from producer.sources.polling import Polling, polled_trades
 
 SOURCE = "finnhub"
+KEY_HINT = "check TICKHOUSE_FINNHUB_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ def classify(status: int, text: str, wait: float | None = None) -> ProducerError
     """Return the error that an answer is, or None where it is a quote."""
     lowered = text.lower()
     if "please sign up" in lowered or "invalid api key" in lowered:
-        return NotEntitled(text.strip()[:200], source=SOURCE, hint="set TICKHOUSE_FINNHUB_KEY")
+        return NotEntitled(text.strip()[:200], source=SOURCE, hint=KEY_HINT)
     if "api limit reached" in lowered:
-        return RateLimited(text.strip()[:200], source=SOURCE, retry_after=wait or 60.0)
+        hint = "a free key has 60 requests a minute"
+        return RateLimited(text.strip()[:200], source=SOURCE, hint=hint, retry_after=wait or 60.0)
     if "don't have access" in lowered:
-        return NotEntitled(text.strip()[:200], source=SOURCE)
+        return NotEntitled(text.strip()[:200], source=SOURCE, hint="a free key has last prices and trades, no past")
     if refusal := refusal_by_status(SOURCE, status, text, wait):
         return refusal
     body = json_object(text)

@@ -10,7 +10,7 @@ from producer.errors import NotEntitled, ProducerError, RateLimited, Transient
 from producer.model import Trade
 from producer.secret import Secret
 from producer.sources.facts import Json, epoch_ms, mapping, number, read_answer, sequence, text_of, whole
-from producer.sources.finnhub import SOURCE
+from producer.sources.finnhub import KEY_HINT, SOURCE
 from producer.sources.streaming import Heard
 
 URL = "wss://ws.finnhub.io"
@@ -85,5 +85,5 @@ def error_of(message: str) -> ProducerError:
     if "limit" in lowered or "too many" in lowered:
         return RateLimited(message, source=SOURCE, retry_after=60.0)
     if "api key" in lowered or "token" in lowered or "access" in lowered:
-        return NotEntitled(message, source=SOURCE, hint="set TICKHOUSE_FINNHUB_KEY")
+        return NotEntitled(message, source=SOURCE, hint=KEY_HINT)
     return Transient(message, source=SOURCE)

@@ -23,6 +23,7 @@ from producer.settings import NetworkSettings
 Classify = Callable[[int, str, float | None], ProducerError | None]
 
 _SHOWN_CHARACTERS = 120
+_BLOCKED_HINT = "open the address in a browser of this machine to see why, or ask another provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +152,24 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 
 def refusal_by_status(source: str, status: int, text: str, wait: float | None) -> ProducerError | None:
-    """Return the error that a status alone stands for, or None below 400; for what a body does not tell better."""
+    """Return the error that a status stands for, or None where it is a success; for what a body does not tell better.
+
+    A page is no data under any status, nor is being sent to another address, where a consent is asked for.
+    """
     shown = " ".join(text.split())[:_SHOWN_CHARACTERS]
     message = f"HTTP {status}: {shown}"
-    if status < 400:
-        return None
+    if 300 <= status < 400:
+        return Blocked(f"sent elsewhere instead of data (HTTP {status})", source=source, hint=_BLOCKED_HINT)
     if status == 429:
         return RateLimited(message, source=source, retry_after=wait)
     if status >= 500:
         return Transient(message, source=source, retry_after=wait)
     if is_page(text):
-        return Blocked(f"a page instead of data (HTTP {status})", source=source)
+        return Blocked(f"a page instead of data (HTTP {status})", source=source, hint=_BLOCKED_HINT)
+    if status < 400:
+        return None
     if status in (401, 402, 403):
-        return NotEntitled(message, source=source)
+        return NotEntitled(message, source=source, hint=f"check the key of {source} and what its plan covers")
     if status == 404:
         return UnknownSymbol(message, source=source)
     return BadData(message, source=source)

@@ -65,11 +65,12 @@ def classify(status: int, text: str, wait: float | None = None) -> ProducerError
     if status == 429 or "run over your" in lowered:
         # What is counted by the hour is free again within it; a day or a month is asked for rarely.
         pause = 900.0 if "hourly" in lowered else _HOUR
-        return RateLimited(message[:200], source=SOURCE, retry_after=wait or pause)
+        hint = "a free account has 50 requests an hour, 1,000 a day and 500 symbols a month"
+        return RateLimited(message[:200], source=SOURCE, hint=hint, retry_after=wait or pause)
     if lowered.startswith("error") and "not found" in lowered:
         return UnknownSymbol(message, source=SOURCE)
     if "token" in lowered and ("invalid" in lowered or "supply" in lowered):
-        return NotEntitled(message[:200], source=SOURCE)
+        return NotEntitled(message[:200], source=SOURCE, hint="check TICKHOUSE_TIINGO_KEY")
     if refusal := refusal_by_status(SOURCE, status, message, wait):
         return refusal
     if not text.lstrip().startswith("["):

@@ -60,11 +60,14 @@ def _stated_error(body: Json, wait: float | None) -> ProducerError:
     code = body.get("code")
     if code == 429:
         pause = 60.0 if "minute" in lowered else 3600.0
-        return RateLimited(message, source=SOURCE, retry_after=wait or pause)
+        hint = "a free key has 8 requests a minute and 800 a day"
+        return RateLimited(message, source=SOURCE, hint=hint, retry_after=wait or pause)
     if "no data is available" in lowered:
         return NoData(message, source=SOURCE)
-    if code in (401, 403):
-        return NotEntitled(message, source=SOURCE)
+    if code == 401:
+        return NotEntitled(message, source=SOURCE, hint="check TICKHOUSE_TWELVE_DATA_KEY")
+    if code == 403:
+        return NotEntitled(message, source=SOURCE, hint="the plan of the key does not cover this")
     if code == 404 or "symbol" in lowered:
         return UnknownSymbol(message, source=SOURCE)
     if isinstance(code, int) and code >= 500:

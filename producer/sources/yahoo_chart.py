@@ -16,6 +16,7 @@ from producer.market_time import MarketCalendar
 from producer.model import ActionKind, Bar, CorporateAction
 from producer.quotes import Quote
 from producer.sources.facts import Json, epoch, json_object, mapping, number, read_answer, sequence, text_of, whole
+from producer.sources.http import is_page, refusal_by_status
 
 SOURCE = "yahoo"
 
@@ -23,6 +24,10 @@ SOURCE = "yahoo"
 _EXTRA_DIGITS = 2
 _DIVIDEND_DIGITS = 6
 _MINUTE = timedelta(minutes=1)
+_LIMIT_HINT = (
+    "requests count by address, and those of data centers are often refused; a provider with a key does better"
+)
+_WINDOW_HINT = "minutes are kept for about thirty days and told a week at a time"
 _EVENTS: tuple[tuple[str, ActionKind], ...] = (("splits", "split"), ("dividends", "dividend"))
 
 
@@ -79,7 +84,7 @@ def classify(status: int, text: str, retry_after: float | None = None) -> Produc
     if error is not None:
         return error
     if status == 429:
-        return RateLimited("too many requests", source=SOURCE, retry_after=retry_after)
+        return RateLimited("too many requests", source=SOURCE, hint=_LIMIT_HINT, retry_after=retry_after)
     if status >= 500:
         return Transient(f"HTTP {status}", source=SOURCE, retry_after=retry_after)
     if status >= 400 or not isinstance(body.get("chart"), dict):
@@ -90,14 +95,15 @@ def classify(status: int, text: str, retry_after: float | None = None) -> Produc
 def _text_error(status: int, text: str, retry_after: float | None) -> ProducerError:
     lowered = text.lower()
     if status in (429, 999) or "too many requests" in lowered:
-        return RateLimited("too many requests", source=SOURCE, retry_after=retry_after)
+        return RateLimited("too many requests", source=SOURCE, hint=_LIMIT_HINT, retry_after=retry_after)
     if "data not available for starttime" in lowered:
-        return NoData(text.strip()[:200], source=SOURCE)
+        return NoData(text.strip()[:200], source=SOURCE, hint=_WINDOW_HINT)
     if status >= 500 or "will be right back" in lowered:
         return Transient(f"HTTP {status}", source=SOURCE, retry_after=retry_after)
-    if status in (401, 403) or "<html" in lowered or "<!doctype" in lowered:
-        return Blocked(f"a page instead of data (HTTP {status})", source=SOURCE)
-    return BadData(f"HTTP {status} with a body that is not JSON: {text[:80]!r}", source=SOURCE)
+    if status in (401, 403) and not is_page(text):
+        return Blocked(f"turned away (HTTP {status})", source=SOURCE, hint=_LIMIT_HINT)
+    refusal = refusal_by_status(SOURCE, status, text, retry_after)
+    return refusal or BadData(f"HTTP {status} with a body that is not JSON: {text[:80]!r}", source=SOURCE)
 
 
 def _api_error(body: Json) -> ProducerError | None:
@@ -112,11 +118,11 @@ def _named_error(code: str, description: str) -> ProducerError:
     message = f"{code}: {description}"
     lowered = message.lower()
     if "too many requests" in lowered:
-        return RateLimited(message, source=SOURCE)
+        return RateLimited(message, source=SOURCE, hint=_LIMIT_HINT)
     if "unauthorized" in lowered or "unable to access" in lowered:
-        return NotEntitled(message, source=SOURCE)
+        return NotEntitled(message, source=SOURCE, hint="Yahoo keeps this from programs")
     if "data not available" in lowered or "data doesn't exist" in lowered:
-        return NoData(message, source=SOURCE)
+        return NoData(message, source=SOURCE, hint=_WINDOW_HINT)
     if "not found" in lowered:
         return UnknownSymbol(message, source=SOURCE)
     if "internal" in lowered or "unavailable" in lowered:

@@ -7,7 +7,7 @@ import orjson
 import pytest
 import respx
 
-from producer.errors import BadData, Blocked, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.errors import BadData, NoData
 from producer.model import Bar
 from producer.secret import Secret
 from producer.settings import NetworkSettings
@@ -112,32 +112,6 @@ async def test_a_range_without_bars_is_no_data(friday: ManualClock, provider: re
     provider.get(URL).mock(return_value=page([]))
     with pytest.raises(NoData):
         await source(friday).daily("AAPL", *FEBRUARY)
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "kind"),
-    [
-        (429, '{"message": "too many requests."}', RateLimited),
-        (200, '{"message": "too many requests."}', RateLimited),
-        (403, '{"message": "forbidden."}', NotEntitled),
-        (401, "", NotEntitled),
-        (400, '{"code": 40010001, "message": "invalid symbol: AA PL"}', UnknownSymbol),
-        (422, '{"message": "invalid timeframe"}', BadData),
-        (500, '{"message": "internal server error"}', Transient),
-        (403, "<html><body>blocked</body></html>", Blocked),
-        (200, "<html><body>welcome</body></html>", BadData),
-    ],
-)
-def test_errors_are_told_apart(status: int, text: str, kind: type[ProducerError]) -> None:
-    assert type(classify(status, text)) is kind
-
-
-def test_the_recorded_refusal_of_the_recent_tape() -> None:
-    text = orjson.dumps(orjson.loads(payload("alpaca_ws_frames.json"))["rest_403"]).decode()
-    for status in (403, 200):
-        refusal = classify(status, text)
-        assert type(refusal) is NotEntitled
-        assert "a quarter of an hour later" in str(refusal)
 
 
 def test_a_page_of_bars_is_no_error() -> None:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 import respx
 
-from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.errors import BadData, RateLimited
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.sources.alpha_vantage import AlphaVantageHistory, BarLabel, classify, parse_daily, parse_minutes
@@ -64,36 +64,6 @@ async def test_minutes_are_asked_for_by_month_and_unadjusted(friday: ManualClock
     assert [each["month"] for each in asked] == ["2026-10", "2026-11"]
     assert {each["adjusted"] for each in asked} == {"false"}
     assert 1.1 in [round(seconds, 3) for seconds in friday.slept], "one request a second"
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "wait"),
-    [
-        ("burst_1_per_second", RateLimited, 1.5),
-        ("daily_25", RateLimited, 3600.0),
-        ("premium_param", NotEntitled, None),
-        ("old_note_2018", RateLimited, 60.0),
-        ("bad_symbol", UnknownSymbol, None),
-        ("empty_quote", UnknownSymbol, None),
-    ],
-)
-def test_recorded_refusals_are_told_apart(name: str, kind: type[ProducerError], wait: float | None) -> None:
-    refusal = classify(200, orjson.dumps(orjson.loads(payload(ERRORS))[name]).decode())
-    assert type(refusal) is kind
-    assert refusal.retry_after == wait
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "kind"),
-    [
-        (200, '{"Error Message": "the parameter apikey is invalid or missing."}', NotEntitled),
-        (200, "timestamp,open", BadData),
-        (200, "{}", BadData),
-        (503, "<html>", Transient),
-    ],
-)
-def test_other_refusals_are_told_apart(status: int, text: str, kind: type[ProducerError]) -> None:
-    assert type(classify(status, text)) is kind
 
 
 async def test_the_key_is_not_shown_in_the_refusal_that_quotes_it(

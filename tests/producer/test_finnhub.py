@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 
 import httpx
 import orjson
-import pytest
 import respx
 
-from producer.errors import BadData, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
 from producer.model import Trade
 from producer.secret import Secret
 from producer.settings import NetworkSettings
@@ -48,35 +46,6 @@ async def test_new_prices_are_trades_without_size(provider: respx.MockRouter) ->
     request = route.calls.last.request
     assert request.headers["X-Finnhub-Token"] == "key"
     assert "key" not in str(request.url)
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "kind"),
-    [
-        ("unknown_symbol_200", 200, UnknownSymbol),
-        ("candle_free_403", 403, NotEntitled),
-        ("candle_free_403", 200, NotEntitled),
-        ("no_data_200", 200, NoData),
-        ("429_text", 429, RateLimited),
-        ("429_text", 200, RateLimited),
-        ("429_no_token_text", 429, NotEntitled),
-    ],
-)
-def test_recorded_refusals_are_told_apart(name: str, status: int, kind: type[ProducerError]) -> None:
-    stated = orjson.loads(payload("finnhub_errors.json"))[name]
-    assert type(classify(status, stated if isinstance(stated, str) else orjson.dumps(stated).decode())) is kind
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "kind"),
-    [
-        (401, '{"error": "Invalid API key"}', NotEntitled),
-        (502, "<html>", Transient),
-        (200, "[]", BadData),
-    ],
-)
-def test_other_refusals_are_told_apart(status: int, text: str, kind: type[ProducerError]) -> None:
-    assert type(classify(status, text)) is kind
 
 
 def test_a_quote_is_no_error() -> None:

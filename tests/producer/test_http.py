@@ -150,4 +150,4 @@ def test_a_status_is_the_last_word(status: int, text: str, kind: type[ProducerEr
 
 
 def test_a_good_status_is_no_error() -> None:
-    assert refusal_by_status("some", 200, "<html>", None) is None
+    assert refusal_by_status("some", 200, "rows", None) is None

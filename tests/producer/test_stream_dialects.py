@@ -8,7 +8,7 @@ import orjson
 import pytest
 from google.protobuf import json_format
 
-from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Transient
+from producer.errors import BadData, Transient
 from producer.market_time import load_calendar
 from producer.model import Trade
 from producer.quotes import QuoteTrades
@@ -164,38 +164,6 @@ def test_a_correction_adds_what_was_not_counted_and_a_cancellation_is_for_the_re
     assert (cancelled.event_id, cancelled.size) == ("alpaca:AAPL:2025-11-05:V:1:cancelled", -100.0)
 
 
-@pytest.mark.parametrize(
-    ("index", "kind"),
-    [(0, RateLimited), (1, NotEntitled), (2, NotEntitled)],
-)
-def test_documented_refusals_of_the_stream_are_told_apart(index: int, kind: type[ProducerError]) -> None:
-    frame = orjson.loads(payload("alpaca_ws_frames.json"))["errors"][index]
-    error = alpaca().hear(orjson.dumps(frame).decode(), NOW).error
-    assert type(error) is kind
-    assert frame[0]["msg"] in error.message
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (400, BadData),
-        (401, NotEntitled),
-        (402, NotEntitled),
-        (403, Transient),
-        (404, Transient),
-        (405, NotEntitled),
-        (406, RateLimited),
-        (407, Transient),
-        (409, NotEntitled),
-        (410, BadData),
-        (500, Transient),
-    ],
-)
-def test_every_code_of_the_stream_has_a_meaning(code: int, kind: type[ProducerError]) -> None:
-    error = alpaca().hear(orjson.dumps([{"T": "error", "code": code, "msg": "x"}]).decode(), NOW).error
-    assert type(error) is kind
-
-
 @pytest.mark.parametrize("frame", ["{}", "[1]", '[{"T":"t","S":"AAPL"}]', '[{"S":"AAPL"}]', "[{}"])
 def test_an_unreadable_alpaca_frame_is_bad_data(frame: str) -> None:
     with pytest.raises(BadData):
@@ -252,16 +220,3 @@ def test_prints_that_are_alike_are_events_of_their_own_and_a_second_producer_agr
         told.append([trade.event_id for frame in frames for trade in dialect.hear(frame, NOW).trades])
     assert told[0] == told[1]
     assert len(set(told[0])) == 4
-
-
-def test_pings_and_errors_of_finnhub() -> None:
-    errors = orjson.loads(payload("finnhub_errors.json"))
-    dialect = FinnhubStream(["AAPL"], KEY)
-    assert dialect.hear(orjson.dumps(errors["ws_ping"]).decode(), NOW).trades == ()
-    kinds = {
-        "Subscription limit reached": RateLimited,
-        "Invalid API key": NotEntitled,
-        errors["ws_error"]["msg"]: Transient,
-    }
-    for message, kind in kinds.items():
-        assert type(dialect.hear(orjson.dumps(errors["ws_error"] | {"msg": message}).decode(), NOW).error) is kind

@@ -6,7 +6,7 @@ import orjson
 import pytest
 import respx
 
-from producer.errors import BadData, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.errors import NoData, NotEntitled
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.sources.tiingo import TiingoHistory, classify, parse_days
@@ -66,37 +66,6 @@ async def test_no_rows_are_no_data_and_minutes_are_not_offered(friday: ManualClo
         await source(friday).daily("AAPL", *YEAR)
     with pytest.raises(NotEntitled):
         await source(friday).intraday("AAPL", *YEAR)
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "kind"),
-    [
-        ("429", 429, RateLimited),
-        ("429", 200, RateLimited),
-        ("200_csv_text", 200, RateLimited),
-        ("429_symbols", 429, RateLimited),
-        ("404", 404, UnknownSymbol),
-        ("200_csv_unknown", 200, UnknownSymbol),
-    ],
-)
-def test_recorded_refusals_are_told_apart(name: str, status: int, kind: type[ProducerError]) -> None:
-    stated = orjson.loads(payload("tiingo_errors.json"))[name]
-    refusal = classify(status, stated if isinstance(stated, str) else orjson.dumps(stated).decode())
-    assert type(refusal) is kind
-    assert (refusal.retry_after is not None) == (kind is RateLimited)
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "kind"),
-    [
-        (401, '{"detail": "Invalid token."}', NotEntitled),
-        (200, '{"detail": "Please supply a token"}', NotEntitled),
-        (502, "<html>bad gateway</html>", Transient),
-        (200, '{"rows": []}', BadData),
-    ],
-)
-def test_other_refusals_are_told_apart(status: int, text: str, kind: type[ProducerError]) -> None:
-    assert type(classify(status, text)) is kind
 
 
 def test_what_is_counted_by_the_hour_is_asked_again_sooner() -> None:

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime
 
-import orjson
 import pytest
 import respx
 
-from producer.errors import BadData, NoData, NotEntitled, ProducerError, RateLimited, Transient, UnknownSymbol
+from producer.errors import BadData, Transient
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.sources.twelve_data import TwelveDataHistory, classify, parse_daily, parse_minutes
@@ -60,33 +59,6 @@ async def test_minutes_are_asked_for_in_utc_week_by_week(friday: ManualClock, pr
     asked = [call.request.url.params for call in route.calls]
     assert [each["start_date"] for each in asked] == ["2026-11-09 00:00:00", "2026-11-16 00:00:00"]
     assert {each["timezone"] for each in asked} == {"UTC"}
-
-
-@pytest.mark.parametrize("status", [200, 400, 429])
-@pytest.mark.parametrize(("name", "kind"), [("400", BadData), ("429", RateLimited)])
-def test_recorded_refusals_are_told_apart_by_their_own_code(name: str, kind: type[ProducerError], status: int) -> None:
-    refusal = classify(status, orjson.dumps(orjson.loads(payload("twelvedata_error.json"))[name]).decode())
-    assert type(refusal) is kind
-    assert refusal.retry_after == (60.0 if kind is RateLimited else None)
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "kind", "wait"),
-    [
-        (429, "You have run out of API credits for the day.", RateLimited, 3600.0),
-        (401, "**apikey** parameter is incorrect", NotEntitled, None),
-        (403, "available exclusively with grow plans", NotEntitled, None),
-        (404, "**symbol** not found: ZZQXQ", UnknownSymbol, None),
-        (400, "No data is available on the specified dates.", NoData, None),
-        (400, "**symbol** or **figi** parameter is missing or invalid", UnknownSymbol, None),
-        (414, "Parameters are too long", BadData, None),
-        (500, "Internal error", Transient, None),
-    ],
-)
-def test_other_refusals_are_told_apart(code: int, message: str, kind: type[ProducerError], wait: float | None) -> None:
-    refusal = classify(200, orjson.dumps({"code": code, "message": message, "status": "error"}).decode())
-    assert type(refusal) is kind
-    assert refusal.retry_after == wait
 
 
 def test_an_answer_without_values_is_bad() -> None:
