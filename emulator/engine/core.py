@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from time import sleep
 from typing import Self
 
 import duckdb
@@ -21,6 +20,7 @@ from emulator.engine.ingestion.payload import mapping_kind, read_payload
 from emulator.engine.landing import TableChanged, landing
 from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
+from emulator.engine.statements import Statements
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
 from emulator.engine.udf import register
@@ -44,7 +44,7 @@ class Core:
     def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
         self._connection = connection
         self._lock = lock
-        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._idle: list[Statements] = []
         self._pool = threading.Lock()
         self._closed = threading.Event()
         self.compiler = Compiler()
@@ -95,22 +95,28 @@ class Core:
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
+        with self.statements() as statements:
+            yield statements.connection
+
+    @contextmanager
+    def statements(self) -> Iterator[Statements]:
+        """Lend a connection for reading, with what it has prepared."""
         with self._pool:
             if self._closed.is_set():
                 raise closed_fault()
             idle = self._idle.pop() if self._idle else None
-        cursor = self._new_cursor() if idle is None else idle
+        lent = Statements(self._new_cursor()) if idle is None else idle
         try:
-            yield cursor
+            yield lent
         except BaseException:
             # It may hold a result that was not read to its end.
-            cursor.close()
+            lent.connection.close()
             raise
         with self._pool:
             if self._closed.is_set():
-                cursor.close()
+                lent.connection.close()
             else:
-                self._idle.append(cursor)
+                self._idle.append(lent)
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
         """Run a query on the latest committed state."""
@@ -123,11 +129,11 @@ class Core:
                 with self.cursor() as cursor:
                     return execute(compiled, cursor, properties)
             except EngineFault:
-                # A relation may have been dropped between compiling and running: then the catalog has moved on.
-                # A commit shows its tables a moment before its catalog, so an unmoved catalog gets one more look.
-                if attempt >= _ATTEMPTS or (attempt > 1 and self.catalog.databases.get(snapshot.name) is snapshot):
+                # A relation may have been dropped between compiling and running: then the catalog has moved on,
+                # or is about to, since a commit shows its tables a moment before its catalog.
+                self.writer.settle()
+                if attempt >= _ATTEMPTS or self.catalog.databases.get(snapshot.name) is snapshot:
                     raise
-                sleep(0.005)
             attempt += 1
 
     def ingest(
@@ -145,8 +151,8 @@ class Core:
             snapshot = self.database(database)
             target = find_table(snapshot, table)
             fields = self._mapping(snapshot, table, format_, mapping)
-            with self.cursor() as cursor:
-                rows = read_payload(cursor, data, format_, target.schema, fields)
+            with self.statements() as statements:
+                rows = read_payload(statements, data, format_, target.schema, fields)
             try:
                 self.writer.add(Job(snapshot.name, table, target.schema, rows, stretches or {}))
             except TableChanged:
@@ -168,8 +174,8 @@ class Core:
                 return
             self._closed.set()
             idle, self._idle = self._idle, []
-        for cursor in idle:
-            cursor.close()
+        for statements in idle:
+            statements.connection.close()
         self.writer.close()
         self._connection.close()
         if self._lock is not None:

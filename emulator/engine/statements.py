@@ -1,4 +1,4 @@
-"""The statements of the writing connection: parsed once, and planned once where every batch can share the plan.
+"""The statements of a connection: parsed once, and planned once where every batch can share the plan.
 
 Making a plan costs more than running it on a small batch. DuckDB keeps the plan of a statement that was prepared
 without its optimizer, so small batches run with such plans; large ones, and statements that search history, are
@@ -10,24 +10,32 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import duckdb
+import numpy as np
 
+from emulator.engine.known_keys import Hashes
+from emulator.engine.view_memory import ViewMemory
 from emulator.sql.build import lit
 from emulator.sql.render import expression, identifier
 
 # Above this the optimizer earns what it costs.
-_SMALL = 4_096
+SMALL = 4_096
 _CAPACITY = 2_048
 
 
 class Statements:
-    """What one connection has parsed, prepared and staged; the rows staged in a transaction go with its end."""
+    """What one connection has parsed, prepared and staged; the rows staged in a transaction go with its end.
+
+    `views` is what it remembers of views.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.views = ViewMemory(connection)
         self._parsed: dict[str, duckdb.Statement] = {}
         self._prepared: dict[str, str] = {}
         self._defined: dict[str, str] = {}
         self._filled: set[str] = set()
+        self._has_defined = False
         self._number = 0
 
     def define(self, name: str, definition: str, create: Callable[[], str] | None = None) -> None:
@@ -40,33 +48,62 @@ class Statements:
             self._release()
             self.connection.execute(definition if create is None else create())
             self._defined[name] = definition
+            self._has_defined = True
 
     def empty(self, name: str) -> None:
         """Remove what the transaction has staged in a temporary table, and count it as staged in from now on."""
         if name in self._filled:
-            self.connection.execute(f"DELETE FROM {identifier(name)}")
+            self._clear(name)
         self._filled.add(name)
 
     def run(self, sql: str, values: Mapping[str, datetime], rows: int | None = None) -> int:
         """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
-        if rows is None or rows > _SMALL:
+        if rows is None or rows > SMALL:
             result = self.connection.execute(self._statement(sql), dict(values) or None)
         else:
-            arguments = ", ".join(
-                f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}" for name, value in values.items()
-            )
-            name = identifier(self._prepare(sql))
-            result = self.connection.execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+            result = self.kept(sql, values)
         return sum(int(row[0]) for row in result.fetchall())
+
+    def hashes(self, sql: str) -> Hashes:
+        """Return the one column, of unsigned 64-bit numbers, that a query of staged rows has."""
+        return np.asarray([row[0] for row in self.kept(sql).fetchall()], np.uint64)
 
     def end_batch(self) -> None:
         """Remove all staged rows; rows that come and go within one transaction leave no trace in a table."""
         for name in self._filled:
-            self.connection.execute(f"DELETE FROM {identifier(name)}")
+            self._clear(name)
         self._filled.clear()
 
+    def end_transaction(self) -> None:
+        """Keep everything after a commit that changed rows alone, but for plans made before a catalog was committed."""
+        self.views.end_transaction()
+        if self._has_defined:
+            self._release()
+            self._has_defined = False
+
+    def roll_back(self) -> None:
+        """Start anew after a rollback, which may have taken relations along."""
+        self.views.roll_back()
+        self._forget()
+
     def forget(self) -> None:
-        """Start anew after a rollback or a change of the catalog, which may have taken relations along."""
+        """Start anew after a change of the catalog."""
+        self.views.forget()
+        self._forget()
+
+    def _clear(self, name: str) -> None:
+        self.run(f"DELETE FROM {identifier(name)}", {}, 0)
+
+    def kept(self, sql: str, values: Mapping[str, datetime] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run a statement with a plan that is kept, made without the optimizer; for what reads few rows."""
+        arguments = ", ".join(
+            f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}"
+            for name, value in (values or {}).items()
+        )
+        name = identifier(self._prepare(sql))
+        return self.connection.execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+
+    def _forget(self) -> None:
         self._release()
         self._parsed.clear()
         self._defined.clear()

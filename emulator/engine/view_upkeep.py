@@ -12,11 +12,14 @@ from emulator.engine import storage
 from emulator.engine.catalog import INGESTION_TIME, Database, Table, View
 from emulator.engine.compile import bind_rows
 from emulator.engine.database import Entities
-from emulator.engine.statements import Statements
+from emulator.engine.statements import SMALL, Statements
 from emulator.engine.storage import DuckStorage, Reads, batch_name
 from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
 from emulator.errors import EntityNotFound, KustoError
 from emulator.sql.render import expression, identifier, render
+
+# From so many pairs of groups on, planning a search of the index takes less time than comparing them.
+_PAIRS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Upkeep:
     """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows.
 
     `added` are the rows that the batch adds, which `contribute` puts into a temporary table; `discard` removes from it
-    what the view has already, and `store` brings the rest into the view. `is_local` tells that `contribute` reads
-    nothing but the batch, `is_append` that `store` reads nothing but the temporary table.
+    what the view has already, and `store` brings the rest into the view; `update` and then `insert` do the same, found
+    by comparing all pairs of groups. `is_local` tells that `contribute` reads nothing but the batch.
     """
 
     view: View
@@ -33,8 +36,9 @@ class Upkeep:
     contribute: str
     store: tuple[str, ...]
     discard: str = ""
+    update: str = ""
+    insert: str = ""
     is_local: bool = False
-    is_append: bool = False
     shown: str = ""
     dependents: tuple["Upkeep", ...] = ()
 
@@ -81,10 +85,11 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
     if shape.is_deduplication:
         batch = identifier(batch_name(view.relation))
         shown = f"CREATE OR REPLACE TEMP VIEW {batch} AS {render(finished(shape, _new(view)))}" if dependents else ""
-        store = (_append(view, added, new),)
-        return replace(upkeep, discard=_discard(view, added), store=store, is_append=True, shown=shown)
+        return replace(upkeep, discard=_discard(view, added), insert=_append(view, added, new), shown=shown)
     if shape.is_mergeable:
-        return replace(upkeep, store=(_merge(view, added),))
+        return replace(
+            upkeep, store=(_merge(view, added),), update=_update(view, added), insert=_insert_missing(view, added)
+        )
     return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
 
 
@@ -92,17 +97,39 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
     storage.define_staged(statements, _new(upkeep.view), upkeep.added)
     count = statements.run(upkeep.contribute, {}, rows if upkeep.is_local else None)
-    if count and upkeep.discard:
-        count -= statements.run(upkeep.discard, {})
+    if upkeep.discard:
+        count = _add_unknown(statements, upkeep, time, count)
+    elif count and upkeep.update and count * statements.views.count(upkeep.view.parts) <= _PAIRS:
+        _merge_pairs(statements, upkeep, time, count)
+    elif count:
+        for statement in upkeep.store:
+            statements.run(statement, {"time": time} if "$time" in statement else {})
     if not count:
         return
-    for statement in upkeep.store:
-        values = {"time": time} if "$time" in statement else {}
-        statements.run(statement, values, count if upkeep.is_append else None)
     if upkeep.dependents:
         statements.define(batch_name(upkeep.view.relation), upkeep.shown)
     for dependent in upkeep.dependents:
         apply_batch(statements, dependent, time, count)
+
+
+def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> int:
+    """Add the groups that a deduplicating view does not have yet; return how many they are."""
+    parts, memory = upkeep.view.parts, statements.views
+    hashes = f"SELECT {identifier(GROUP_KEY)} FROM {identifier(_new(upkeep.view))}"
+    if count and (count > SMALL or memory.may_hold_any(parts, statements.hashes(hashes))):
+        count -= statements.run(upkeep.discard, {})
+    if count:
+        memory.remember(parts, statements.hashes(hashes))
+        statements.run(upkeep.insert, {"time": time}, count)
+    return count
+
+
+def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> None:
+    """Merge a few groups into a view with a few, by plans that are kept."""
+    missing = count - statements.run(upkeep.update, {"time": time}, count)
+    if missing:
+        statements.run(upkeep.insert, {"time": time}, count)
+        statements.views.added(upkeep.view.parts, missing)
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -157,15 +184,32 @@ def _same_group(added: Contribution) -> str:
     return f"t.{key} = x.{key}" + (f" AND CASE WHEN {keys} THEN TRUE ELSE FALSE END" if keys else "")
 
 
+def _changes(added: Contribution) -> str:
+    updates = [f"{identifier(part.name)} = {expression(part.merge)}" for part in added.parts if part.merge is not None]
+    return ", ".join((*updates, f"{identifier(INGESTION_TIME)} = CAST($time AS TIMESTAMP)"))
+
+
+def _update(view: View, added: Contribution) -> str:
+    return (
+        f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {identifier(_new(view))} AS x"
+        f" WHERE {_same_group(added)}"
+    )
+
+
+def _insert_missing(view: View, added: Contribution) -> str:
+    parts, key = identifier(view.parts), identifier(GROUP_KEY)
+    # With the new groups on the right DuckDB builds its hash table of them, also without the optimizer.
+    found = f"{parts} AS t RIGHT JOIN {identifier(_new(view))} AS x ON {_same_group(added)}"
+    return _append(view, added, f"(SELECT x.* FROM {found} WHERE t.{key} IS NULL) AS m")
+
+
 def _merge(view: View, added: Contribution) -> str:
     time = identifier(INGESTION_TIME)
-    updates = [f"{identifier(part.name)} = {expression(part.merge)}" for part in added.parts if part.merge is not None]
-    updates.append(f"{time} = CAST($time AS TIMESTAMP)")
     columns = ", ".join(map(identifier, added.columns))
     values = ", ".join(f"x.{identifier(name)}" for name in added.columns)
     return (
         f"MERGE INTO {identifier(view.parts)} AS t USING {identifier(_new(view))} AS x ON {_same_group(added)}"
-        f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}"
+        f" WHEN MATCHED THEN UPDATE SET {_changes(added)}"
         f" WHEN NOT MATCHED THEN INSERT ({columns}, {time}) VALUES ({values}, CAST($time AS TIMESTAMP))"
     )
 

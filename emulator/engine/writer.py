@@ -80,6 +80,11 @@ class Writer:
         if job.fault is not None:
             raise job.fault
 
+    def settle(self) -> None:
+        """Wait until the transaction in progress, if any, has published its catalog."""
+        with self._turn:
+            return
+
     def close(self) -> None:
         """Wait for the transaction in progress, fold the log into the file, and close the connection."""
         with self._turn:
@@ -153,7 +158,9 @@ class Writer:
                 raise kusto_fault(error) from error
             raise
         self.last_time = time
-        if after is not before:
+        if after is before:
+            self._statements.end_transaction()
+        else:
             self.catalog = after
             self._statements.forget()
         return result
@@ -162,7 +169,7 @@ class Writer:
         # A failed commit has rolled back already.
         with suppress(duckdb.TransactionException):
             self._connection.rollback()
-        self._statements.forget()
+        self._statements.roll_back()
 
 
 def closed_fault() -> KustoError:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from emulator.engine.ingestion.mapping import FieldMapping
-from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
 from emulator.engine.ingestion.values import from_text
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
@@ -37,7 +37,7 @@ def read(
     numbers = pa.array(range(1, fields.num_rows + 1), pa.int64())
     width = fields.num_columns
     fields = fields.append_column("number", numbers)
-    return project(cursor, fields, INPUT, _columns(schema, mapping, width), schema)
+    return project(cursor, fields, projection(INPUT, _columns(schema, mapping, width), schema))
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], width: int) -> tuple[Sql, ...]:

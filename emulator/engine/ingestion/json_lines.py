@@ -2,19 +2,28 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import TypeAlias
 
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from emulator.engine.ingestion.mapping import FieldMapping, JsonPath
-from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project
+from emulator.engine.ingestion.projection import (
+    INPUT,
+    LINES,
+    column_fields,
+    derived,
+    project,
+    project_lines,
+    projection,
+)
 from emulator.engine.ingestion.values import from_json, from_text
+from emulator.engine.statements import SMALL, Statements
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
-from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef
+from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
 from emulator.sql.build import call, lit
 from emulator.types import Schema
 
@@ -25,7 +34,7 @@ Paths: TypeAlias = tuple[JsonPath, ...]
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection,
+    statements: Statements,
     data: bytes,
     schema: Schema,
     mapping: tuple[FieldMapping, ...],
@@ -35,25 +44,32 @@ def read(
     """Read a JSON payload; every record must be an object."""
     text = _decode(data)
     lines = _documents(text) if multiline else [line for line in text.split("\n") if line and not line.isspace()]
-    column = pa.array(lines, pa.string())
-    if not pc.all(pc.starts_with(pc.utf8_ltrim_whitespace(column), "{"), min_count=0).as_py():
+    if not all(line.lstrip().startswith("{") for line in lines):
         raise _fault(lines)
-    fields = pa.table({"line": column, "number": pa.array(range(1, len(lines) + 1), pa.int64())})
-    paths = tuple(dict.fromkeys(field.path for field in mapping if field.path is not None))
     try:
-        return project(cursor, fields, _source(paths), _columns(schema, mapping, paths), schema)
+        if len(lines) <= SMALL:
+            return project_lines(statements, lines, _projection(schema, mapping, LINES))
+        numbers = pa.array(range(1, len(lines) + 1), pa.int64())
+        fields = pa.table({"line": pa.array(lines, pa.string()), "number": numbers})
+        return project(statements.connection, fields, _projection(schema, mapping, INPUT))
     except duckdb.InvalidInputException as error:
         raise _fault(lines) from error
 
 
-def _source(paths: Paths) -> From:
+@lru_cache(maxsize=256)
+def _projection(schema: Schema, mapping: tuple[FieldMapping, ...], lines: TableRef) -> str:
+    paths = tuple(dict.fromkeys(field.path for field in mapping if field.path is not None))
+    return projection(_source(paths, lines), _columns(schema, mapping, paths), schema)
+
+
+def _source(paths: Paths, lines: TableRef) -> From:
     # A subquery of its own: each line is parsed once for all its paths.
     items = (
         Item(_extract("json_extract_string", paths), "texts"),
         Item(_extract("json_extract", paths), "documents"),
         Item(ColumnRef("number"), "number"),
     )
-    return SubqueryRef(Select(items, INPUT), "f")
+    return SubqueryRef(Select(items, lines), "f")
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], paths: Paths) -> tuple[Sql, ...]:

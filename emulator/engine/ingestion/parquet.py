@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from emulator.engine.ingestion.mapping import FieldMapping
-from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
 from emulator.engine.ingestion.values import from_text, from_unix
 from emulator.errors import IngestionFault
 from emulator.functions.physical import convert, null_of
@@ -31,7 +31,7 @@ def read(cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping
             f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"
         ) from error
     table, types = _normalized(table, rows)
-    return project(cursor, table, INPUT, _columns(schema, mapping, types), schema)
+    return project(cursor, table, projection(INPUT, _columns(schema, mapping, types), schema))
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], types: dict[str, KqlType]) -> tuple[Sql, ...]:

@@ -1,11 +1,11 @@
 """A payload as columns of a table: the one entry into the formats."""
 
-import duckdb
 import pyarrow as pa
 
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
 from emulator.engine.ingestion.mapping import KINDS, FieldMapping
+from emulator.engine.statements import Statements
 from emulator.errors import IngestionFault
 from emulator.types import Schema
 
@@ -23,7 +23,7 @@ def mapping_kind(format_: str) -> str:
 
 
 def read_payload(
-    cursor: duckdb.DuckDBPyConnection, data: bytes, format_: str, schema: Schema, mapping: tuple[FieldMapping, ...]
+    statements: Statements, data: bytes, format_: str, schema: Schema, mapping: tuple[FieldMapping, ...]
 ) -> pa.Table:
     """Return the rows of a payload with the physical columns of a table, in DuckDB's types for them.
 
@@ -32,8 +32,8 @@ def read_payload(
     data = decompress(data)
     match mapping_kind(format_):
         case "json":
-            return json_lines.read(cursor, data, schema, mapping, multiline=format_.lower() == "multijson")
+            return json_lines.read(statements, data, schema, mapping, multiline=format_.lower() == "multijson")
         case "csv":
-            return delimited.read(cursor, data, format_.lower(), schema, mapping)
+            return delimited.read(statements.connection, data, format_.lower(), schema, mapping)
         case _:
-            return parquet.read(cursor, data, schema, mapping)
+            return parquet.read(statements.connection, data, schema, mapping)

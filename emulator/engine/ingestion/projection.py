@@ -1,4 +1,4 @@
-"""One SELECT over a registered Arrow table: how every format turns its fields into the columns of a table."""
+"""One SELECT over fields or lines: how every format turns them into the columns of a table."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,27 +9,47 @@ import pyarrow as pa
 from emulator.emit.names import physical_names
 from emulator.engine.ingestion.mapping import FieldMapping, Transform
 from emulator.engine.statement import Statement
+from emulator.engine.statements import Statements
 from emulator.sql.ast import From, Item, Select, Sql, TableRef
 from emulator.sql.build import call, lit
-from emulator.sql.render import render
+from emulator.sql.render import identifier, render
 from emulator.types import Column, Schema
 
 INPUT = TableRef(("$payload",), "p")
+LINES = TableRef(("$lines",), "p")
+
+_LINES = identifier(LINES.parts[0])
+_FILL = Statement(f"INSERT INTO {_LINES} SELECT unnest($lines), generate_subscripts($lines, 1)")
 
 
-def project(
-    cursor: duckdb.DuckDBPyConnection, fields: pa.Table, source: From, columns: Sequence[Sql], schema: Schema
-) -> pa.Table:
-    """Compute the physical columns of a table, one expression each; `source` reads the fields as `INPUT`."""
-    names = physical_names(schema)
-    items = tuple(Item(sql, name) for name, sql in zip(names, columns, strict=True))
-    statement = _statement(render(Select(items, source))).parsed(cursor)
+def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, sql: str) -> pa.Table:
+    """Run a projection over fields, which it reads as `INPUT`."""
+    statement = _statement(sql).parsed(cursor)
     cursor.register(INPUT.parts[0], fields)
     try:
         # Copying the rows costs less than planning the statement twice, as DuckDB does for a relation.
         return cursor.execute(statement).to_arrow_table()
     finally:
         cursor.unregister(INPUT.parts[0])
+
+
+def project_lines(statements: Statements, lines: Sequence[str], sql: str) -> pa.Table:
+    """Run a projection over a few lines of text and their numbers from 1, which it reads as `LINES`."""
+    statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
+    connection = statements.connection
+    connection.begin()
+    try:
+        connection.execute(_FILL.parsed(connection), {"lines": lines})
+        return statements.kept(sql).to_arrow_table()
+    finally:
+        # Nothing is kept; taking lines back costs less than removing them.
+        connection.rollback()
+
+
+def projection(source: From, columns: Sequence[Sql], schema: Schema) -> str:
+    """Render the SELECT of the physical columns of a table, one expression each."""
+    items = tuple(Item(sql, name) for name, sql in zip(physical_names(schema), columns, strict=True))
+    return render(Select(items, source))
 
 
 @lru_cache(maxsize=256)

@@ -114,6 +114,21 @@ def test_staged_rows_leave_no_trace() -> None:
     assert connection.execute("SELECT count(*) FROM pragma_storage_info('staged')").fetchall() == [(0,)]
 
 
+def test_a_plan_made_beside_a_definition_is_made_again_once_that_is_committed() -> None:
+    # A plan of a catalog that was not committed yet would be made anew at every run.
+    statements = Statements(duckdb.connect())
+    statements.connection.begin()
+    statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+    assert statements.run("INSERT INTO staged SELECT 1", {}, rows=1) == 1
+    statements.connection.commit()
+    statements.end_transaction()
+    count = "SELECT count(*) FROM duckdb_prepared_statements()"
+    assert statements.connection.execute(count).fetchall() == [(0,)]
+    assert statements.run("INSERT INTO staged SELECT 2", {}, rows=1) == 1
+    statements.end_transaction()
+    assert statements.connection.execute(count).fetchall() == [(1,)]
+
+
 def test_a_rollback_takes_staged_relations_along() -> None:
     statements = Statements(duckdb.connect())
     fill = "INSERT INTO staged SELECT 1"
@@ -123,5 +138,5 @@ def test_a_rollback_takes_staged_relations_along() -> None:
         statements.empty("staged")
         assert statements.run(fill, {}, rows=1) == 1
         statements.connection.rollback()
-        statements.forget()
+        statements.roll_back()
     assert statements.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall() == [(0,)]

@@ -1,14 +1,19 @@
 """Views kept up batch by batch equal their query over all rows, however late, repeated or null the rows are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Eventhouse
+from emulator.engine import view_upkeep
+from emulator.engine.transaction import Transaction
+from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 
 QUERIES = {
@@ -45,6 +50,14 @@ def eventhouse() -> Iterator[Eventhouse]:
     opened.close()
 
 
+@pytest.fixture(scope="module", params=["pairs", "index"])
+def merging(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let all views be merged in the one way or in the other, which is that of large ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view_upkeep, "_PAIRS", 1 << 40 if request.param == "pairs" else -1)
+        yield
+
+
 def batch_of(rows: list[tuple[object, ...]]) -> bytes:
     types = {"Symbol": pa.string(), "Time": pa.timestamp("us"), "Price": pa.float64(), "Size": pa.int64()}
     return parquet({name: pa.array([row[n] for row in rows], type_) for n, (name, type_) in enumerate(types.items())})
@@ -53,7 +66,10 @@ def batch_of(rows: list[tuple[object, ...]]) -> bytes:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, backfilled=st.integers(0, 2))
 def test_views_equal_their_queries(
-    eventhouse: Eventhouse, batches: list[list[tuple[object, ...]]], backfilled: int
+    eventhouse: Eventhouse,
+    merging: None,
+    batches: list[list[tuple[object, ...]]],
+    backfilled: int,
 ) -> None:
     eventhouse.command(".create database Views")
     try:
@@ -85,3 +101,51 @@ def test_the_rows_of_arg_max_stay_whole(eventhouse: Eventhouse) -> None:
         eventhouse.command(f".set-or-append Whole <| print 'k', datetime(2026-01-01 00:0{minute}), long({a}), '{b}'")
     latest = eventhouse.query("Latest | project A, B, minute = datetime_part('minute', Time)")[0].records()
     assert latest == [{"A": None, "B": "", "minute": 3}]
+
+
+def test_a_view_made_anew_after_one_that_was_taken_back_knows_its_own_groups(eventhouse: Eventhouse) -> None:
+    eventhouse.command(".create table Source (Id: long, Name: string)")
+    eventhouse.command(".set-or-append Source <| range Id from 1 to 3 step 1 | extend Name = 'a'")
+    writer = eventhouse._core.writer
+
+    def fill(transaction: Transaction) -> None:
+        memory = transaction.statements.views
+        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
+        assert memory.count("v999$parts") == 0
+        assert not memory.may_hold_any("v999$parts", np.array([7], np.uint64))
+        raise KustoError("taken back")
+
+    with pytest.raises(KustoError, match="taken back"):
+        writer.change(fill)
+
+    def look(transaction: Transaction) -> tuple[int, bool]:
+        memory = transaction.statements.views
+        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
+        transaction.connection.execute('INSERT INTO "v999$parts" VALUES (7), (8)')
+        found = memory.count("v999$parts"), memory.may_hold_any("v999$parts", np.array([7], np.uint64))
+        transaction.connection.execute('DROP TABLE "v999$parts"')
+        return found
+
+    assert writer.change(look) == (2, True)
+
+
+def test_an_event_counts_once_whenever_and_beside_whatever_it_comes_again(tmp_path: Path) -> None:
+    def ingest(ids: Iterable[int]) -> None:
+        lines = "\n".join(f'{{"Id": {each}, "Name": "n{each % 7}"}}' for each in ids)
+        opened.ingest("E", lines.encode(), format="json")
+
+    opened = Eventhouse.open(tmp_path)
+    opened.command(".create table E (Id: long, Name: string)")
+    opened.command(".create materialized-view Once on table E { E | summarize take_any(*) by Id }")
+    opened.command(".create materialized-view Names on materialized-view Once { Once | summarize count() by Name }")
+    for ids in ([1], [1], [1, 2, 2, 3], range(2, 6_000), [5_999], [6_000, 1], [6_000]):
+        ingest(ids)
+    # A key that is added by the large batch must be known to the small ones that follow, and to the next process.
+    assert list(opened.query("Names | summarize sum(count_)")[0].rows()) == [(6_000,)]
+    opened.close()
+    opened = Eventhouse.open(tmp_path)
+    for ids in ([6_000, 7_000], [3], [7_000]):
+        ingest(ids)
+    assert list(opened.query("Names | summarize sum(count_)")[0].rows()) == [(6_001,)]
+    assert list(opened.query("Once | count")[0].rows()) == [(6_001,)]
+    opened.close()
