@@ -1,13 +1,17 @@
 """Batches into an Azure event hub: one event per trade, its symbol as partition key, so that a symbol stays in order.
 
+A client waits for the answer to each message, and a message has one key. So the symbols of a batch go out side by side,
+over a few connections; the next batch begins when all of them are acknowledged.
+
 The client's own few retries are followed by the pipeline's, which do not end; what is told here is only whether they
 may help. On return a batch is acknowledged by the hub.
 """
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventData, EventDataBatch
@@ -40,24 +44,25 @@ class EventHubSettings:
     batch_bytes: int | None = None
     send_seconds: float = 30.0
     client_retries: int = 3
+    connections: int = 4
 
 
 @dataclass(slots=True)
 class _Interrupted:
-    """A batch whose sending failed, and how many of its symbols' parts the hub has acknowledged."""
+    """A batch whose sending failed, and the symbols whose parts the hub has acknowledged."""
 
     trades: Sequence[Trade] = ()
-    acknowledged: int = 0
+    acknowledged: set[str] = field(default_factory=set)
 
 
 class EventHubSink:
-    """Sends to one hub; connects with the first batch, and anew after a connection failed."""
+    """Sends to one hub; connects when it has something to send, and anew after a connection failed."""
 
     def __init__(self, settings: EventHubSettings) -> None:
         self._settings = settings
         self._credential: DefaultAzureCredential | None = None
         self._make_client = self._maker(settings)
-        self._client: EventHubProducerClient | None = None
+        self._clients: list[EventHubProducerClient] = []
         self._has_sent = False
         self._interrupted = _Interrupted()
 
@@ -65,24 +70,40 @@ class EventHubSink:
         """Send a batch by symbol; sent again after a failure, it goes on where it was interrupted."""
         if self._interrupted.trades is not trades:
             self._interrupted = _Interrupted(trades)
-        parts = list(_by_symbol(trades, payloads))
+        waiting = deque(part for part in _by_symbol(trades, payloads) if part[0] not in self._interrupted.acknowledged)
+        lanes = min(len(waiting), self._settings.connections)
         try:
-            client = self._client = self._client or self._make_client()
-            for symbol, bodies in parts[self._interrupted.acknowledged :]:
-                async with asyncio.timeout(self._settings.send_seconds):
-                    await self._send_part(client, symbol, bodies)
-                self._interrupted.acknowledged += 1
+            while len(self._clients) < lanes:
+                self._clients.append(self._make_client())
+            # A lane that fails ends; the others finish what they are about.
+            outcomes = await asyncio.gather(
+                *(self._send_parts(client, waiting) for client in self._clients[:lanes]), return_exceptions=True
+            )
+            for failure in filter(None, outcomes):
+                raise failure
         except (EventHubError, ClientAuthenticationError, OSError, TimeoutError) as error:
-            await self._forget_client()
+            await self._forget_clients()
             raise self._refusal(error) from error
         self._interrupted = _Interrupted()
         self._has_sent = True
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._forget_client()
+        await self._forget_clients()
         if self._credential is not None:
             await self._credential.close()
+
+    async def _send_parts(self, client: EventHubProducerClient, waiting: deque[tuple[str, Sequence[bytes]]]) -> None:
+        """Send parts until none waits; after a failure none does."""
+        try:
+            while waiting:
+                symbol, bodies = waiting.popleft()
+                async with asyncio.timeout(self._settings.send_seconds):
+                    await self._send_part(client, symbol, bodies)
+                self._interrupted.acknowledged.add(symbol)
+        except BaseException:
+            waiting.clear()
+            raise
 
     async def _send_part(self, client: EventHubProducerClient, symbol: str, bodies: Sequence[bytes]) -> None:
         batch = await self._batch(client, symbol)
@@ -107,9 +128,9 @@ class EventHubSink:
         key = symbol[:_KEY_CHARACTERS] or None
         return await client.create_batch(partition_key=key, max_size_in_bytes=self._settings.batch_bytes)
 
-    async def _forget_client(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+    async def _forget_clients(self) -> None:
+        clients, self._clients = self._clients, []
+        for client in clients:
             try:
                 await client.close()
             except (EventHubError, OSError) as error:

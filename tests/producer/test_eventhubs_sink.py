@@ -165,6 +165,30 @@ async def test_an_identity_needs_no_key() -> None:
     await sink.close()
 
 
+async def test_the_symbols_of_a_batch_go_out_side_by_side(served: EventHubs) -> None:
+    sink = EventHubSink(settings(served, connections=3))
+    send_part, together = sink._send_part, asyncio.Barrier(3)
+    on_their_way = most = 0
+
+    async def meeting(*arguments: object) -> None:
+        nonlocal on_their_way, most
+        on_their_way += 1
+        most = max(most, on_their_way)
+        # Of five symbols the first three meet here; alone, a part would wait for ever.
+        if most < 3 or together.n_waiting:
+            await together.wait()
+        await send_part(*arguments)  # type: ignore[arg-type]  # as given
+        on_their_way -= 1
+
+    sink._send_part = meeting  # type: ignore[method-assign,assignment]  # to see who is on the way
+    given = trades(20)
+    async with asyncio.timeout(30):
+        await sink.send(given, encoded(given))
+    await sink.close()
+    assert most == 3, "as many as there are connections"
+    assert sorted(event for stored in events(served) for event in ids(stored)) == sorted_ids(given)
+
+
 async def test_a_batch_sent_again_does_not_repeat_what_was_acknowledged(served: EventHubs) -> None:
     sink = EventHubSink(settings(served, client_retries=0))
     given, payloads = trades(10), encoded(trades(10))
