@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -45,15 +46,21 @@ class Hub:
 
     @classmethod
     def open(
-        cls, folder: Path | None, name: str, partitions: int, groups: Collection[str], retention: Retention
+        cls,
+        folder: Path | None,
+        name: str,
+        partitions: int,
+        groups: Collection[str],
+        retention: Retention,
+        commits: Executor | None = None,
     ) -> Self:
-        """Open a hub, made if it is not there; None keeps it in memory.
+        """Open a hub, made if it is not there; None keeps it in memory. Events are stored in the threads of `commits`.
 
         Raises KustoError where the folder was made for another number of partitions.
         """
         description = _describe(folder, name, partitions)
         opened = tuple(
-            Partition(number, Log.open(None if folder is None else folder / str(number), retention), now)
+            Partition(number, Log.open(None if folder is None else folder / str(number), retention), now, commits)
             for number in range(partitions)
         )
         return cls(description, opened, groups)

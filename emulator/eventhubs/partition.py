@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from itertools import chain
 
 from emulator.eventhubs.errors import HubError
@@ -16,12 +17,16 @@ _MAX_WAITING = 64 << 20
 
 
 class Partition:
-    """A partition of a hub; belongs to the event loop that it is used in. `now` tells milliseconds since 1970, UTC."""
+    """A partition of a hub; belongs to the event loop that it is used in. `now` tells milliseconds since 1970, UTC.
 
-    def __init__(self, number: int, log: Log, now: Callable[[], int]) -> None:
+    Commits are made in the threads of `commits`, or in the loop's own.
+    """
+
+    def __init__(self, number: int, log: Log, now: Callable[[], int], commits: Executor | None = None) -> None:
         self.id = str(number)
         self.log = log
         self._now = now
+        self._commits = commits
         self._waiting: list[tuple[Sequence[Message], int, asyncio.Future[None]]] = []
         self._waiting_size = 0
         self._committing: asyncio.Task[None] | None = None
@@ -93,11 +98,12 @@ class Partition:
         self.log.close()
 
     async def _commit(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
             group = self._take()
             events = list(chain.from_iterable(messages for messages, _, _ in group))
             try:
-                await asyncio.to_thread(self.log.append, events, self._now())
+                await loop.run_in_executor(self._commits, self.log.append, events, self._now())
             except OSError as error:
                 _LOGGER.exception("partition %s: events cannot be stored", self.id)
                 for _, _, done in group:

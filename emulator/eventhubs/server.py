@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFAULT_HUBS: Mapping[str, int] = MappingProxyType({"trades": 4})
 IN_MEMORY = Retention(age=timedelta(days=1), size=256 << 20, segment_size=16 << 20)
 _RETENTION_SECONDS = 60.0
 _GOODBYE_SECONDS = 5.0
+_COMMITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,11 @@ DEFAULTS = Options()
 class EventHubs:
     """Event hubs that are being served; belongs to the event loop that it was started in."""
 
-    def __init__(self, hubs: Hubs, listener: socket.socket, options: Options, lock: FolderLock | None) -> None:
+    def __init__(
+        self, hubs: Hubs, listener: socket.socket, options: Options, lock: FolderLock | None, commits: Executor
+    ) -> None:
         self._hubs = hubs
+        self._commits = commits
         self._options = options
         self._lock = lock
         self._namespace = Namespace(hubs, options.key, Meter(options.throttle))
@@ -71,16 +76,19 @@ class EventHubs:
         """
         listener = bind(host, port, key=options.key)
         lock: FolderLock | None = None
+        # Threads of its own: in a process that also stores what it reads, the loop's would all be busy with that.
+        commits = ThreadPoolExecutor(_COMMITS, thread_name_prefix="commit")
         try:
             lock = None if data is None else await asyncio.to_thread(_lock, data)
             # In a thread: the end of every log is read through.
-            opened = await asyncio.to_thread(_open_all, data, hubs, options)
+            opened = await asyncio.to_thread(_open_all, data, hubs, options, commits)
         except BaseException:
+            commits.shutdown()
             listener.close()
             if lock is not None:
                 lock.release()
             raise
-        served = cls(opened, listener, options, lock)
+        served = cls(opened, listener, options, lock, commits)
         served._server = await asyncio.start_server(served._accept, sock=listener)
         served._expiring = asyncio.create_task(served._expire())
         return served
@@ -129,6 +137,7 @@ class EventHubs:
         await server.wait_closed()
         for hub in self._hubs.all():
             await hub.close()
+        self._commits.shutdown()
         if self._lock is not None:
             self._lock.release()
 
@@ -155,15 +164,15 @@ def _lock(data: Path) -> FolderLock:
     return FolderLock.acquire(data)
 
 
-def _open_all(data: Path | None, hubs: Mapping[str, int], options: Options) -> Hubs:
-    return Hubs({name: _open(data, name, partitions, options) for name, partitions in hubs.items()})
+def _open_all(data: Path | None, hubs: Mapping[str, int], options: Options, commits: Executor) -> Hubs:
+    return Hubs({name: _open(data, name, partitions, options, commits) for name, partitions in hubs.items()})
 
 
-def _open(data: Path | None, name: str, partitions: int, options: Options) -> Hub:
+def _open(data: Path | None, name: str, partitions: int, options: Options, commits: Executor) -> Hub:
     # A folder is named by what is certain to be one name on every file system.
     folder = None if data is None else data / _folder_name(name)
     retention = options.retention or (IN_MEMORY if data is None else Retention())
-    return Hub.open(folder, name, partitions, options.consumer_groups, retention)
+    return Hub.open(folder, name, partitions, options.consumer_groups, retention, commits)
 
 
 def _folder_name(name: str) -> str:
