@@ -64,18 +64,34 @@ async def stop(consumer: AsyncConsumerClient, receiving: asyncio.Task[None]) -> 
     await asyncio.gather(receiving, return_exceptions=True)
 
 
-def receive_sync(connection: str, count: int) -> list[EventData]:
-    """Receive so many events of partition 0 with the client that is not asynchronous."""
+def receive_sync(
+    connection: str, count: int, *, position: str | int | datetime = "-1", owner_level: int | None = None
+) -> list[EventData]:
+    """Receive so many events of partition 0 with the client that is not asynchronous; raise what it is told instead."""
     events: list[EventData] = []
-    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default")
+    told: list[Exception] = []
+    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default", retry_total=0)
 
     def take(_: object, batch: list[EventData]) -> None:
         events.extend(batch)
         if len(events) >= count:
             consumer.close()
 
+    def fail(_: object, error: Exception) -> None:
+        told.append(error)
+        consumer.close()
+
     with consumer:
-        consumer.receive_batch(take, partition_id="0", starting_position="-1", max_wait_time=1)
+        consumer.receive_batch(
+            take,
+            on_error=fail,
+            partition_id="0",
+            starting_position=position,
+            owner_level=owner_level,
+            max_wait_time=1,
+        )
+    if told:
+        raise told[0]
     return events
 
 

@@ -1,10 +1,12 @@
 """Keys: who has none is let in on loopback alone, and a configured one is asked for."""
 
+import asyncio
 import time
 
 import pytest
 from azure.core.credentials import AzureSasCredential
 from azure.eventhub import EventData
+from azure.eventhub import EventHubProducerClient as SyncProducerClient
 from azure.eventhub._client_base import EventHubSharedKeyCredential
 from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import AuthenticationError, ConnectError
@@ -12,6 +14,7 @@ from azure.eventhub.exceptions import AuthenticationError, ConnectError
 from emulator.eventhubs import EventHubs, ListenError, Options
 from emulator.eventhubs.access import POLICY, Access
 from emulator.eventhubs.errors import HubError
+from tests.emulator.eventhubs.clients import receive_sync
 
 KEY = "c2VjcmV0IHRoYXQgbm9ib2R5IHVzZXM="
 SAS = "servicebus.windows.net:sastoken"
@@ -33,6 +36,26 @@ async def test_a_configured_key_is_asked_for() -> None:
             with pytest.raises((AuthenticationError, ConnectError), match="invalid signature"):
                 await producer.send_batch([EventData(b"y")])
         assert served.hub("trades").partition(0).end == 1
+    finally:
+        await served.close()
+
+
+async def test_a_wrong_key_is_an_authentication_error_for_every_client() -> None:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
+    wrong = served.connection_string("trades").replace(KEY, "d3Jvbmc=")
+    try:
+        async with EventHubProducerClient.from_connection_string(wrong, retry_total=0) as producer:
+            with pytest.raises(AuthenticationError, match="invalid signature"):
+                await producer.send_batch([EventData(b"x")])
+
+        def send() -> None:
+            with SyncProducerClient.from_connection_string(wrong, retry_total=0) as producer:
+                producer.send_batch([EventData(b"x")])
+
+        with pytest.raises(AuthenticationError, match="invalid signature"):
+            await asyncio.to_thread(send)
+        with pytest.raises(AuthenticationError, match="invalid signature"):
+            await asyncio.to_thread(receive_sync, wrong, 1)
     finally:
         await served.close()
 

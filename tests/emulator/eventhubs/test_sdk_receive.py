@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from azure.eventhub import EventData
+from azure.eventhub import EventHubProducerClient as SyncProducerClient
 from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, PartitionContext
 from azure.eventhub.exceptions import ConnectionLostError, EventHubError
 
-from emulator.eventhubs import EventHubs
+from emulator.eventhubs import EventHubs, Options
+from emulator.eventhubs.log import Retention
 from tests.emulator.eventhubs.clients import PATIENCE, bodies, receive, receive_sync, stop
 from tests.emulator.eventhubs.events import message
 
@@ -59,6 +62,31 @@ async def test_the_synchronous_client_receives(filled: str) -> None:
     assert bodies(await asyncio.to_thread(receive_sync, filled, 5)) == FIVE
 
 
+async def test_the_synchronous_client_starts_at_every_kind_of_position(hubs: EventHubs, filled: str) -> None:
+    events = hubs.hub("trades").partition("0").read(0, 10)
+    found = await asyncio.gather(
+        asyncio.to_thread(receive_sync, filled, 3, position=1),
+        asyncio.to_thread(receive_sync, filled, 2, position=events[2].offset),
+        asyncio.to_thread(receive_sync, filled, 2, position=events[2].enqueued_at),
+    )
+    assert [b"".join(bodies(each)) for each in found] == [b"234", b"34", b"34"]
+
+
+async def test_the_synchronous_client_hears_that_a_higher_epoch_reads(hubs: EventHubs, filled: str) -> None:
+    async with EventHubConsumerClient.from_connection_string(filled, "$Default") as consumer:
+
+        async def take(_: PartitionContext, __: list[EventData]) -> None:
+            return
+
+        holding = asyncio.create_task(
+            consumer.receive_batch(take, partition_id="0", starting_position="-1", owner_level=5)
+        )
+        await present(hubs)
+        with pytest.raises(ConnectionLostError, match="amqp:link:stolen"):
+            await asyncio.to_thread(receive_sync, filled, 1, owner_level=4)
+        await stop(consumer, holding)
+
+
 async def test_every_position_starts_where_it_says(hubs: EventHubs, filled: str) -> None:
     events = hubs.hub("trades").partition("0").read(0, 10)
     third = events[3]
@@ -102,6 +130,30 @@ async def test_positions_and_groups_that_are_not_there_are_an_error(filled: str)
     assert "sequence number '5' is invalid. The last sequence number in the system is '4'" in str(past)
     assert "offset '100000' is invalid" in str(far)
     assert "ConsumerGroups/third" in str(group)
+
+
+async def test_an_unknown_hub_is_an_error(filled: str) -> None:
+    elsewhere = filled.replace("EntityPath=trades", "EntityPath=quotes")
+    assert "'quotes'" in str(await _error(elsewhere))
+    with pytest.raises(EventHubError, match="'quotes'"):
+        await asyncio.to_thread(receive_sync, elsewhere, 1)
+
+
+async def test_a_reader_from_before_what_is_kept_begins_with_what_is(tmp_path: Path) -> None:
+    retention = Retention(size=4_000, segment_size=1_000)
+    served = await EventHubs.start(port=0, data=tmp_path, hubs={"trades": 1}, options=Options(retention=retention))
+    connection, sent = served.connection_string("trades"), [b"%03d" % number * 50 for number in range(60)]
+    for payload in sent:
+        await fill(served, [payload])
+    begin = served.hub("trades").partition(0).begin
+    assert 0 < begin < 60
+    kept = sent[begin:]
+    for position in ("-1", "0", 0):
+        assert bodies(await receive(connection, len(kept), position=position)) == kept
+    async with EventHubProducerClient.from_connection_string(connection) as producer:
+        facts = await producer.get_partition_properties("0")
+    assert (facts["beginning_sequence_number"], facts["last_enqueued_sequence_number"]) == (begin, 59)
+    await served.close()
 
 
 async def test_two_groups_read_side_by_side(filled: str) -> None:
@@ -178,6 +230,17 @@ async def test_management_tells_of_hub_and_partitions(hubs: EventHubs, filled: s
         "last_enqueued_time_utc": last.enqueued_at,
     }
     assert (unused["last_enqueued_sequence_number"], unused["is_empty"]) == (-1, True)
+
+
+async def test_management_answers_the_synchronous_client(filled: str) -> None:
+    def ask() -> tuple[list[str], object, object]:
+        with SyncProducerClient.from_connection_string(filled, retry_total=0) as producer:
+            facts = producer.get_partition_properties("0")
+            with pytest.raises(EventHubError, match="partition '9'"):
+                producer.get_partition_properties("9")
+            return producer.get_partition_ids(), producer.get_eventhub_properties()["eventhub_name"], facts["is_empty"]
+
+    assert await asyncio.to_thread(ask) == (["0", "1"], "trades", False)
 
 
 async def test_a_consumer_of_all_partitions_gets_all(hubs: EventHubs) -> None:
