@@ -11,15 +11,17 @@ import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine import catalog_store, failures, marks, storage
-from emulator.engine.catalog import Catalog, Database
+from emulator.engine.catalog import Catalog, Database, Table
 from emulator.engine.database import Entities
 from emulator.engine.execute import Compiler, create_macros, execute
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
-from emulator.engine.ingestion.payload import mapping_kind, read_payload
+from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.landing import TableChanged, landing
 from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
+from emulator.engine.queued import store as queued_store
+from emulator.engine.queued.access import open_access
 from emulator.engine.statements import Statements
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
@@ -57,6 +59,8 @@ class Core:
         catalog_store.create(writing)
         failures.create(writing)
         marks.create(writing)
+        queued_store.create(writing)
+        self.access = open_access(writing)
         catalog = catalog_store.load(writing) or Catalog()
         for database in catalog.databases.values():
             for view in database.views.values():
@@ -136,31 +140,30 @@ class Core:
                     raise
             attempt += 1
 
+    def read(self, database: str, table: str, payload: Payload) -> Job:
+        """Read a payload in the columns that its table has now; the writer stores it."""
+        snapshot = self.database(database)
+        target = find_table(snapshot, table)
+        fields = _fields(snapshot, target, payload)
+        with self.statements() as statements:
+            return Job(snapshot.name, table, target.schema, read_payload(statements, payload, target.schema, fields))
+
     def ingest(
-        self,
-        database: str,
-        table: str,
-        data: bytes,
-        format_: str,
-        mapping: str | None,
-        stretches: Mapping[str, marks.Stretch] | None = None,
+        self, database: str, table: str, payload: Payload, stretches: Mapping[str, marks.Stretch] | None = None
     ) -> int:
         """Store a payload; return its rows when they are durable and visible. `stretches` are marks to move with it."""
         attempt = 1
         while True:
-            snapshot = self.database(database)
-            target = find_table(snapshot, table)
-            fields = self._mapping(snapshot, table, format_, mapping)
-            with self.statements() as statements:
-                rows = read_payload(statements, data, format_, target.schema, fields)
+            job = self.read(database, table, payload)
+            job.marks = stretches or {}
             try:
-                self.writer.add(Job(snapshot.name, table, target.schema, rows, stretches or {}))
+                self.writer.add(job)
             except TableChanged:
                 if attempt == _ATTEMPTS:
                     raise
                 attempt += 1
             else:
-                return int(rows.num_rows)
+                return int(job.rows.num_rows)
 
     def mark(self, name: str) -> int | None:
         """Return the position of a mark as of the last commit."""
@@ -181,27 +184,29 @@ class Core:
         if self._lock is not None:
             self._lock.release()
 
-    def _mapping(self, database: Database, table: str, format_: str, name: str | None) -> tuple[FieldMapping, ...]:
-        kind = mapping_kind(format_)
-        target = find_table(database, table)
-        if not name:
-            return identity(target.schema, kind)
-        known = (*target.mappings, *database.mappings)
-        found = next((each for each in known if each.name == name and each.kind == kind), None)
-        if found is None:
-            names = ", ".join(sorted({each.name for each in known if each.kind == kind}))
-            raise EntityNotFound(
-                f"Entity '{name}' of kind 'IngestionMapping' was not found.",
-                "BadRequest_EntityNotFound",
-                hint=f"{kind} mappings of table '{table}' are: {names or 'none'}",
-            )
-        return parse_mapping(found.text, kind, target.schema)
-
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
         create_macros(cursor)
         return cursor
+
+
+def _fields(database: Database, table: Table, payload: Payload) -> tuple[FieldMapping, ...]:
+    kind, name = mapping_kind(payload.format), payload.mapping
+    if payload.inline_mapping:
+        return parse_mapping(payload.inline_mapping, kind, table.schema)
+    if not name:
+        return identity(table.schema, kind)
+    known = (*table.mappings, *database.mappings)
+    found = next((each for each in known if each.name == name and each.kind == kind), None)
+    if found is None:
+        names = ", ".join(sorted({each.name for each in known if each.kind == kind}))
+        raise EntityNotFound(
+            f"Entity '{name}' of kind 'IngestionMapping' was not found.",
+            "BadRequest_EntityNotFound",
+            hint=f"{kind} mappings of table '{table.name}' are: {names or 'none'}",
+        )
+    return parse_mapping(found.text, kind, table.schema)
 
 
 def _last_time(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> datetime:

@@ -9,7 +9,10 @@ from emulator.engine.catalog import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
 from emulator.engine.database import Entities
+from emulator.engine.ingestion.payload import Payload
 from emulator.engine.marks import Stretch
+from emulator.engine.queued.batching import BatchingLimits
+from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.result import ResultTable
 from emulator.syntax.parse_command import is_command
 
@@ -21,20 +24,29 @@ class Eventhouse:
     it survives the death of the process.
     """
 
-    def __init__(self, core: Core, default_database: str) -> None:
+    def __init__(self, core: Core, default_database: str, queued: QueuedIngestion) -> None:
         self._core = core
         self._default = default_database
+        self.queued = queued
 
     @classmethod
-    def open(cls, folder: Path | None, *, database: str = "NetDefaultDB") -> "Eventhouse":
+    def open(
+        cls, folder: Path | None, *, database: str = "NetDefaultDB", batching: BatchingLimits | None = None
+    ) -> "Eventhouse":
         """Open a data folder, or an Eventhouse in memory for None; `database` is made where it is missing.
+
+        `batching` says how long queued ingestion waits for more.
 
         Raises KustoError naming the folder and its owner where another process has it open.
         """
         core = Core.open(folder)
         if database not in core.catalog.databases:
             core.writer.change(lambda transaction: transaction.put(Database(database)))
-        return cls(core, database)
+        try:
+            return cls(core, database, QueuedIngestion(core, folder, batching))
+        except BaseException:
+            core.close()
+            raise
 
     def query(
         self, text: str, *, database: str | None = None, properties: RequestProperties = NO_PROPERTIES
@@ -70,7 +82,7 @@ class Eventhouse:
         error nothing of the payload is stored. `marks` say what the payload holds of its sources, and become durable
         together with its rows; one that does not go on where the last one ended raises StaleMark.
         """
-        return self._core.ingest(database or self._default, table, data, format, mapping, marks)
+        return self._core.ingest(database or self._default, table, Payload(data, format, mapping), marks)
 
     def mark(self, name: str) -> int | None:
         """Return the position that a source is to be read on from, or None for one never read."""
@@ -86,4 +98,5 @@ class Eventhouse:
 
     def close(self) -> None:
         """Finish what is being written and close; closing twice is fine."""
+        self.queued.close()
         self._core.close()

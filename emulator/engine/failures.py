@@ -8,7 +8,7 @@ import duckdb
 
 _COLUMNS = (
     "operation UUID, database VARCHAR, target VARCHAR, failed_on TIMESTAMP, details VARCHAR, source VARCHAR,"
-    " from_policy BOOLEAN"
+    " from_policy BOOLEAN, path VARCHAR DEFAULT '', code VARCHAR DEFAULT ''"
 )
 
 
@@ -22,6 +22,8 @@ class Failure:
     details: str
     source: str = ""
     is_from_policy: bool = False
+    path: str = ""
+    code: str = ""
     operation: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -40,12 +42,15 @@ class PolicyAborted(Exception):
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of failures where it does not exist."""
     connection.execute(f'CREATE TABLE IF NOT EXISTS "$failures" ({_COLUMNS})')
+    # Folders from before queued ingestion lack the last two.
+    for column in ("path", "code"):
+        connection.execute(f"""ALTER TABLE "$failures" ADD COLUMN IF NOT EXISTS {column} VARCHAR DEFAULT ''""")
 
 
 def record_failure(connection: duckdb.DuckDBPyConnection, failure: Failure) -> None:
     """Keep a failure."""
     connection.execute(
-        'INSERT INTO "$failures" VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO "$failures" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
         (
             failure.operation,
             failure.database,
@@ -54,6 +59,8 @@ def record_failure(connection: duckdb.DuckDBPyConnection, failure: Failure) -> N
             failure.details,
             failure.source,
             failure.is_from_policy,
+            failure.path,
+            failure.code,
         ),
     )
 
@@ -61,7 +68,7 @@ def record_failure(connection: duckdb.DuckDBPyConnection, failure: Failure) -> N
 def failures(connection: duckdb.DuckDBPyConnection, database: str) -> list[Failure]:
     """Return the failures of a database, oldest first."""
     rows = connection.execute(
-        'SELECT failed_on, database, target, details, source, from_policy, operation FROM "$failures"'
+        'SELECT failed_on, database, target, details, source, from_policy, path, code, operation FROM "$failures"'
         " WHERE database = ? ORDER BY failed_on",
         (database,),
     ).fetchall()

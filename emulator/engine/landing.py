@@ -27,6 +27,8 @@ def landing(pipelines: Pipelines) -> Apply:
             _land(transaction, Batch(transaction, pipelines, database, lost), database, name, list(group))
         for job in jobs:
             advance(transaction.connection, job.marks)
+            if job.also is not None:
+                job.also(transaction)
 
     return apply
 

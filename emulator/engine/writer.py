@@ -28,13 +28,17 @@ _MAX_ROWS_PER_COMMIT = 250_000
 
 @dataclass(slots=True)
 class Job:
-    """Rows on their way into a table, in the columns of `schema`; `marks` say what they are of their sources."""
+    """Rows on their way into a table, in the columns of `schema`; `marks` say what they are of their sources.
+
+    `also` is what else commits together with the rows.
+    """
 
     database: str
     table: str
     schema: Schema
     rows: pa.Table
     marks: Mapping[str, Stretch] = field(default_factory=dict)
+    also: Callable[[Transaction], None] | None = None
     is_done: bool = False
     fault: Exception | None = field(default=None)
 

@@ -21,6 +21,8 @@ from emulator.server.listen import bind, server_for
 from emulator.server.management import ManagementEndpoint
 from emulator.server.marks import MarksEndpoint
 from emulator.server.query import QueryEndpoints
+from emulator.server.queued.routes import storage_routes
+from emulator.server.queued.storage import Storage
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -35,14 +37,15 @@ def create_app(
 ) -> Starlette:
     """Return the application; the caller keeps and closes the Eventhouse.
 
-    With a token every request must carry it as `Authorization: Bearer <token>`. Browsers' pages are let in from
-    loopback and from `origins`.
+    With a token every request must carry it as `Authorization: Bearer <token>`, except for the blobs and queues of
+    queued ingestion, whose addresses are signed. Browsers' pages are let in from loopback and from `origins`.
     """
     workers = Workers()
     policy = policy or ExchangePolicy()
     queries = QueryEndpoints(eventhouse, workers, policy)
     management = ManagementEndpoint(eventhouse, workers, policy)
-    ingestion = IngestionEndpoint(eventhouse, workers, policy)
+    storage = Storage(eventhouse.queued.access)
+    ingestion = IngestionEndpoint(eventhouse, workers, policy, storage)
     marks = MarksEndpoint(eventhouse, workers, policy)
 
     @asynccontextmanager
@@ -60,6 +63,7 @@ def create_app(
             Route("/v1/rest/auth/metadata", _metadata, methods=["GET"]),
             Route("/v1/rest/ping", _ping, methods=["GET"]),
             Route("/", _about, methods=["GET"]),
+            *storage_routes(eventhouse.queued, storage, workers),
         ],
         middleware=[Middleware(AccessLayer, token=token, origins=tuple(origins))],
         lifespan=lifespan,

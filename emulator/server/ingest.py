@@ -1,14 +1,17 @@
 """`/v1/rest/ingest/{database}/{table}`: streaming ingestion; when it answers, the rows are durable and visible."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.engine.mark_header import MARKS_HEADER, read_marks
-from emulator.errors import KustoError, UnsupportedFault
+from emulator.errors import KustoError
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
 from emulator.server.properties import COMMAND_TIMEOUT, named_database
+from emulator.server.queued.storage import Storage
 from emulator.server.v1 import render_ingestion
 
 if TYPE_CHECKING:
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
 class IngestionEndpoint:
     """The streaming ingestion endpoint of one Eventhouse."""
 
-    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy, storage: Storage) -> None:
         self._eventhouse = eventhouse
+        self._storage = storage
         self._workers = workers
         self._policy = policy
 
@@ -39,15 +43,14 @@ class IngestionEndpoint:
                 code="BadRequest_MissingFormat",
                 hint="for example csv or json",
             )
-        if query.get("sourceKind", "").lower() == "uri":
-            raise UnsupportedFault("Ingestion from a blob's address is not built here", code="TH0002")
         marks = read_marks(exchange.request.headers.get(MARKS_HEADER))
         data = await exchange.body()
+        if query.get("sourceKind", "").lower() == "uri":
+            blob = self._storage.own_blob(_source_address(data))
+            data = await self._workers.read(lambda: self._eventhouse.queued.blobs.read(blob), COMMAND_TIMEOUT)
         # A source may have moved on without a record.
         if not data and not marks:
             raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
-        if data.startswith(b"PK\x03\x04"):
-            raise UnsupportedFault("Zip archives are not read here", code="TH0003", hint="send gzip or plain data")
         rows = await self._workers.write(
             lambda: self._eventhouse.ingest(
                 table,
@@ -60,3 +63,18 @@ class IngestionEndpoint:
             COMMAND_TIMEOUT,
         )
         return exchange.reply(render_ingestion(rows))
+
+
+def _source_address(body: bytes) -> str:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise KustoError(f"The body is not JSON: {error}", code="BadRequest_InvalidSource") from error
+    address = next((each for key, each in _items(document) if key.lower() == "sourceuri"), None)
+    if not isinstance(address, str):
+        raise KustoError("The body names no 'sourceUri'", code="BadRequest_InvalidSource")
+    return address
+
+
+def _items(document: object) -> Iterable[tuple[str, object]]:
+    return document.items() if isinstance(document, dict) else ()

@@ -124,7 +124,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.ClearCache() | syntax.RefreshCache():
             return topics.cache_cleared()
         case syntax.GetResources():
-            return topics.get_resources(command)
+            return topics.get_resources(core, command)
         case syntax.ShowEntities():
             return show.show_entities(core, name, command)
         case syntax.ShowSchema():

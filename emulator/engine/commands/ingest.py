@@ -13,6 +13,7 @@ from emulator.engine.commands.tables import create_table, merged_schema
 from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
 from emulator.engine.database import Entities
+from emulator.engine.ingestion.payload import Payload
 from emulator.engine.storage import DuckStorage, clear_table
 from emulator.engine.transaction import Transaction
 from emulator.engine.update_policy import policies_from
@@ -34,10 +35,9 @@ def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTab
     started = monotonic()
     format_ = property_text(command.properties, "format") or "csv"
     mapping = property_text(command.properties, "ingestionMappingReference")
-    data = command.data
-    if (property_text(command.properties, "ignoreFirstRecord") or "").lower() == "true":
-        data = data.partition("\n")[2]
-    core.ingest(database, command.table.text, data.encode(), format_, mapping)
+    skips = (property_text(command.properties, "ignoreFirstRecord") or "").lower() == "true"
+    payload = Payload(command.data.encode(), format_, mapping, ignore_first_record=skips)
+    core.ingest(database, command.table.text, payload)
     ticks = int((monotonic() - started) * _TICKS_PER_SECOND)
     return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
 

@@ -13,6 +13,8 @@ from emulator.engine.core import Core
 from emulator.engine.database import Entities
 from emulator.engine.failures import failures
 from emulator.engine.operations import Operation
+from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE
+from emulator.engine.queued.store import ReportQueue
 from emulator.engine.storage import DuckStorage
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
@@ -51,12 +53,21 @@ _EXTERNAL_TABLES = columns(
 )
 _PLAN = columns("ResultType:string, Format:string, Content:string")
 _CACHE = columns("NodeId:string, Status:string")
+_RESOURCE = columns("ResourceTypeName:string, StorageRoot:string")
+_IDENTITY = columns("AuthorizationContext:string")
+_EXPORT = columns("StorageRoot:string")
+_RESOURCES = (
+    ("SecuredReadyForAggregationQueue", INGESTION_QUEUE, "a"),
+    ("FailedIngestionsQueue", ReportQueue.FAILED.value, "rp"),
+    ("SuccessfulIngestionsQueue", ReportQueue.SUCCEEDED.value, "rp"),
+    ("TempStorage", SCRATCH, "rw"),
+    ("IngestionsStatusTable", STATUS_TABLE, "r"),
+)
 _TICKS_PER_MICROSECOND = 10
 
 _EMPTY = {
     "continuous-exports": columns("Name:string, ExternalTableName:string, Query:string, IsDisabled:bool"),
     "entity_groups": columns("Name:string, Entities:string"),
-    "export containers": columns("StorageRoot:string"),
     "external tables": _EXTERNAL_TABLES,
     "graph_models": columns("Name:string, CreationTime:datetime, ModelId:string, DatabaseName:string"),
     "queries": _QUERIES,
@@ -105,9 +116,12 @@ def cache_cleared() -> ResultTable:
     return answer(_CACHE, [("Node_0", "Succeeded")])
 
 
-def get_resources(command: GetResources) -> ResultTable:
-    """Refuse the resources of queued ingestion."""
-    raise unsupported(f".get {command.topic}: queued ingestion", command.span, hint="use streaming ingestion")
+def get_resources(core: Core, command: GetResources) -> ResultTable:
+    """Return what clients of queued ingestion ask for first; the wire completes the addresses."""
+    if command.topic == "kusto identity token":
+        return answer(_IDENTITY, [(core.access.identity_token(),)])
+    resources = [(kind, core.access.signed(name, letters)) for kind, name, letters in _RESOURCES]
+    return answer(_RESOURCE, resources)
 
 
 def product_version() -> str:
@@ -149,13 +163,18 @@ def _failures(core: Core, database: str) -> ResultTable:
         found = failures(cursor, database)
     rows = [
         (
-            *(each.operation, each.database, each.table, each.failed_on, "", each.details, "Permanent", each.operation),
-            *("UpdatePolicy" if each.is_from_policy else "DataIngestPull", each.is_from_policy, ""),
+            *(each.operation, each.database, each.table, each.failed_on, each.path, each.details, "Permanent"),
+            *(each.operation, "UpdatePolicy" if each.is_from_policy else "DataIngestPull", each.is_from_policy),
+            each.code,
             *("anonymous", False, "anonymous", f'{{"SourceTable":"{each.source}"}}' if each.source else ""),
         )
         for each in found
     ]
     return answer(_FAILURES, rows)
+
+
+def _export_containers(core: Core, _database: str) -> ResultTable:
+    return answer(_EXPORT, [(core.access.signed(EXPORT, "rw"),)])
 
 
 def _diagnostics(_core: Core, _database: str) -> ResultTable:
@@ -171,6 +190,7 @@ _TOPICS: dict[str, Callable[[Core, str], ResultTable]] = {
     "cluster principals": _principals,
     "ingestion failures": _failures,
     "diagnostics": _diagnostics,
+    "export containers": _export_containers,
 }
 
 

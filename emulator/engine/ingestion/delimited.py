@@ -21,9 +21,15 @@ _UNESCAPED = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection, data: bytes, format_: str, schema: Schema, mapping: tuple[FieldMapping, ...]
+    cursor: duckdb.DuckDBPyConnection,
+    data: bytes,
+    format_: str,
+    schema: Schema,
+    mapping: tuple[FieldMapping, ...],
+    *,
+    ignore_first_record: bool = False,
 ) -> pa.Table:
-    """Read a delimited payload without a header; missing trailing fields are null, further ones are ignored."""
+    """Read a delimited payload; missing trailing fields are null, further ones are ignored."""
     data = data.removeprefix(_BYTE_ORDER_MARK)
     match format_:
         case "raw":
@@ -34,6 +40,8 @@ def read(
             fields = _escaped(data)
         case _:
             fields = _quoted(data, _DELIMITERS[format_])
+    if ignore_first_record:
+        fields = fields.slice(1)
     numbers = pa.array(range(1, fields.num_rows + 1), pa.int64())
     width = fields.num_columns
     fields = fields.append_column("number", numbers)

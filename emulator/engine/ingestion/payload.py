@@ -1,5 +1,7 @@
 """A payload as columns of a table: the one entry into the formats."""
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from emulator.engine.ingestion import delimited, json_lines, parquet
@@ -8,6 +10,21 @@ from emulator.engine.ingestion.mapping import KINDS, FieldMapping
 from emulator.engine.statements import Statements
 from emulator.errors import IngestionFault
 from emulator.types import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Data on their way into a table, plain or compressed, with what the sender says of them.
+
+    `mapping` names an ingestion mapping, `inline_mapping` is the JSON text of one. `ignore_first_record` leaves out the
+    header of a delimited format.
+    """
+
+    data: bytes
+    format: str
+    mapping: str | None = None
+    inline_mapping: str | None = None
+    ignore_first_record: bool = False
 
 
 def mapping_kind(format_: str) -> str:
@@ -23,17 +40,26 @@ def mapping_kind(format_: str) -> str:
 
 
 def read_payload(
-    statements: Statements, data: bytes, format_: str, schema: Schema, mapping: tuple[FieldMapping, ...]
+    statements: Statements, payload: Payload, schema: Schema, mapping: tuple[FieldMapping, ...]
 ) -> pa.Table:
     """Return the rows of a payload with the physical columns of a table, in DuckDB's types for them.
 
     Values that do not convert are null. A payload that is not of its format raises IngestionFault naming the row.
     """
-    data = decompress(data)
-    match mapping_kind(format_):
+    format_ = payload.format.lower()
+    kind = mapping_kind(format_)
+    if payload.ignore_first_record and kind != "csv":
+        raise IngestionFault(
+            f"ignoreFirstRecord is for delimited formats, the data are {format_}.",
+            "BadRequest_InvalidIngestionProperty",
+        )
+    data = decompress(payload.data)
+    match kind:
         case "json":
-            return json_lines.read(statements, data, schema, mapping, multiline=format_.lower() == "multijson")
+            return json_lines.read(statements, data, schema, mapping, multiline=format_ == "multijson")
         case "csv":
-            return delimited.read(statements.connection, data, format_.lower(), schema, mapping)
+            return delimited.read(
+                statements.connection, data, format_, schema, mapping, ignore_first_record=payload.ignore_first_record
+            )
         case _:
             return parquet.read(statements.connection, data, schema, mapping)

@@ -1,0 +1,96 @@
+"""Blob endpoints: upload at once or by blocks, read, and ask for the size."""
+
+import re
+from xml.etree import ElementTree
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.engine.queued.blobs import Blob, BlobStore
+from emulator.errors import KustoError
+from emulator.server.exchange import Workers
+from emulator.server.queued.storage import WITHIN, Storage, http_date, read_body
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+class BlobEndpoint:
+    """The blobs of the containers that were handed out."""
+
+    def __init__(self, blobs: BlobStore, storage: Storage, workers: Workers) -> None:
+        self._blobs = blobs
+        self._storage = storage
+        self._workers = workers
+
+    async def run(self, request: Request) -> Response:
+        """Answer one request for a blob."""
+        return await self._storage.run(request, self._put if request.method == "PUT" else self._get)
+
+    async def _put(self, request: Request) -> Response:
+        key = self._key(request, "w")
+        part, data = request.query_params.get("comp", ""), await read_body(request)
+        match part:
+            case "":
+                if request.headers.get("x-ms-blob-type", "BlockBlob").lower() != "blockblob":
+                    raise KustoError("Only block blobs are kept.", "InvalidBlobType")
+                blob = await self._workers.write(lambda: self._blobs.put(key, data), WITHIN)
+            case "block":
+                block = request.query_params.get("blockid", "")
+                await self._workers.write(lambda: self._blobs.put_block(key, block, data), WITHIN)
+                return Response(status_code=201)
+            case "blocklist":
+                blocks = _block_list(data)
+                blob = await self._workers.write(lambda: self._blobs.commit_blocks(key, blocks), WITHIN)
+            case _:
+                raise KustoError(f"'comp={part}' of a blob is not built here.", "UnsupportedQueryParameter")
+        return Response(status_code=201, headers=_headers(blob))
+
+    async def _get(self, request: Request) -> Response:
+        key = self._key(request, "r")
+        blob = await self._workers.read(lambda: self._blobs.find(key), WITHIN)
+        headers = {**_headers(blob), "x-ms-blob-type": "BlockBlob", "Accept-Ranges": "bytes"}
+        if request.method == "HEAD":
+            return Response(headers={**headers, "Content-Length": str(blob.size)}, media_type=_MEDIA_TYPE)
+        start, end = _range(request, blob.size)
+        data = await self._workers.read(lambda: self._blobs.read(key, start, end - start), WITHIN)
+        if (start, end) == (0, blob.size):
+            return Response(data, headers=headers, media_type=_MEDIA_TYPE)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
+        return Response(data, 206, headers, _MEDIA_TYPE)
+
+    def _key(self, request: Request, permission: str) -> str:
+        container = request.path_params["container"]
+        self._storage.check(request, container, permission)
+        return f"{container}/{request.path_params['blob']}"
+
+
+_MEDIA_TYPE = "application/octet-stream"
+
+
+def _headers(blob: Blob) -> dict[str, str]:
+    return {"ETag": blob.tag, "Last-Modified": http_date(blob.modified), "x-ms-request-server-encrypted": "false"}
+
+
+def _block_list(data: bytes) -> list[str]:
+    if b"<!" in data:
+        # No list needs a document type, which is how XML grows without end.
+        raise KustoError("The list of blocks may not declare a document type.", "InvalidXmlDocument")
+    try:
+        root = ElementTree.fromstring(data)  # noqa: S314 - without declarations, as above
+    except ElementTree.ParseError as error:
+        raise KustoError(f"The list of blocks is not XML: {error}.", "InvalidXmlDocument") from error
+    return [each.text or "" for each in root if each.tag in ("Latest", "Uncommitted", "Committed")]
+
+
+def _range(request: Request, size: int) -> tuple[int, int]:
+    text = request.headers.get("x-ms-range") or request.headers.get("range")
+    if not text:
+        return 0, size
+    match = _RANGE.fullmatch(text)
+    if match is None or int(match[1]) >= size:
+        raise _OutOfRange(f"The range '{text}' is not within the {size} bytes of the blob.", "InvalidRange")
+    return int(match[1]), min(int(match[2]) + 1, size) if match[2] else size
+
+
+class _OutOfRange(KustoError):
+    http_status = 416

@@ -1,0 +1,112 @@
+"""What all storage endpoints share: signatures, bodies, headers, and faults as XML."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.engine.queued.access import ACCOUNT, EXPORT, SCRATCH, Access
+from emulator.engine.queued.blobs import BlobNotFound
+from emulator.errors import EngineFault, KustoError
+from emulator.server.errors import PayloadFault
+from emulator.server.exchange import MAX_BODY
+
+PREFIX = f"/{ACCOUNT}/"
+WITHIN = timedelta(minutes=5)
+
+_LOG = logging.getLogger(__name__)
+_STATUSES = {"BlobNotFound": 404, "MessageNotFound": 404, "ResourceNotFound": 404, "EntityAlreadyExists": 409}
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Runs storage requests: the signature first, then the work, and every fault as a document."""
+
+    access: Access
+
+    async def run(self, request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Answer one request."""
+        try:
+            return _with_headers(await handle(request))
+        except KustoError as fault:
+            return fault_response(fault)
+        except Exception:  # noqa: BLE001 - the outermost place of a request
+            _LOG.exception("a storage request failed")
+            return fault_response(EngineFault("The request failed inside the embedded Eventhouse.", "InternalError"))
+
+    def check(self, request: Request, resource: str, permission: str) -> None:
+        """Raise AccessDenied unless the request may do this to a resource."""
+        self.access.check(resource, request.query_params, permission)
+
+    def own_blob(self, address: str) -> str:
+        """Return the key of the blob at an address, which must be one of ours with a valid signature."""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            parts = urlsplit("")
+        container, _, name = unquote(parts.path.removeprefix(PREFIX)).partition("/")
+        if not parts.path.startswith(PREFIX) or container not in (SCRATCH, EXPORT) or not name:
+            raise KustoError(
+                f"'{without_query(address)}' is no blob of this Eventhouse, and no other addresses are read.",
+                "BadRequest_ForeignBlob",
+                hint="upload to a container of '.get ingestion resources' or '.show export containers'",
+            )
+        self.access.check(container, dict(parse_qsl(parts.query)), "r")
+        return f"{container}/{name}"
+
+
+def without_query(address: str) -> str:
+    """Return an address without what may be secret in it."""
+    return address.partition("?")[0].partition(";")[0]
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a body as it is."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY:
+            raise PayloadFault(f"The body is larger than {MAX_BODY} bytes.", "RequestBodyTooLarge", hint="send blocks")
+    return bytes(received)
+
+
+def xml(text: str, status: int = 200) -> Response:
+    """Return an XML document as an answer."""
+    return Response(_DECLARATION + text, status, media_type="application/xml")
+
+
+def fault_response(fault: KustoError) -> Response:
+    """Return a fault as storage clients read it."""
+    status = _STATUSES.get(fault.code, 404 if isinstance(fault, BlobNotFound) else fault.http_status)
+    text = f"{fault.message} {fault.hint}".strip()
+    answer = xml(f"<Error><Code>{escape(fault.code)}</Code><Message>{escape(text)}</Message></Error>", status)
+    answer.headers["x-ms-error-code"] = fault.code
+    return _with_headers(answer)
+
+
+def http_date(moment: datetime | float) -> str:
+    """Return a moment (naive UTC, or seconds of the epoch) as headers and queues write it."""
+    at = datetime.fromtimestamp(moment, UTC) if isinstance(moment, float) else moment.replace(tzinfo=UTC)
+    return format_datetime(at, usegmt=True)
+
+
+def number(query: Mapping[str, str], name: str, default: int, highest: int) -> int:
+    """Return a number of the query, from 1 to `highest`."""
+    text = query.get(name, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= highest:
+        raise KustoError(f"'{name}' is a number from 1 to {highest}, found '{text}'.", "OutOfRangeQueryParameterValue")
+    return int(text)
+
+
+def _with_headers(answer: Response) -> Response:
+    answer.headers.setdefault("x-ms-request-id", str(uuid4()))
+    answer.headers.setdefault("x-ms-version", "2021-08-06")
+    return answer
