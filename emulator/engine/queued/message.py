@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from math import inf
 
 
 class ReportLevel(IntEnum):
@@ -42,14 +43,14 @@ class IngestionMessage:
 class Pending:
     """A message that waits: `number` is its place in the queue, `size` the bytes of its blob.
 
-    `since` is when its wait began, in monotonic seconds;
+    `since` is when its wait began, in monotonic seconds, long ago for what a former process left;
     `attempts` counts transient failures so far, `not_before` is when the next may be made.
     """
 
     number: int
     message: IngestionMessage
     size: int = 0
-    since: float = field(default=0.0, compare=False)
+    since: float = field(default=-inf, compare=False)
     attempts: int = field(default=0, compare=False)
     not_before: float = field(default=0.0, compare=False)
 

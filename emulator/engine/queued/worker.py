@@ -82,7 +82,8 @@ class Worker:
             for is_alone, run in groupby(batch, lambda pending: bool(pending.message.if_not_exists)):
                 together = list(run)
                 for each in [[one] for one in together] if is_alone else [together]:
-                    self._ingest(each)
+                    if not self._is_stopping:
+                        self._ingest(each)
 
     def _limits_of(self, database: str, table: str) -> BatchingLimits:
         with suppress(KustoError):
@@ -149,7 +150,7 @@ class Worker:
         message = pending.message
 
         def record(transaction: Transaction) -> None:
-            details = f"{error.message} {error.hint}".strip() if error.hint else error.message
+            details = error.message + (f" Hint: {error.hint}" if error.hint else "")
             failure = Failure(
                 transaction.time, message.database, message.table, details,
                 path=message.path, code=error.code, operation=uuid4(),

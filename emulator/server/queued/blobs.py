@@ -51,10 +51,12 @@ class BlobEndpoint:
         headers = {**_headers(blob), "x-ms-blob-type": "BlockBlob", "Accept-Ranges": "bytes"}
         if request.method == "HEAD":
             return Response(headers={**headers, "Content-Length": str(blob.size)}, media_type=_MEDIA_TYPE)
-        start, end = _range(request, blob.size)
-        data = await self._workers.read(lambda: self._blobs.read(key, start, end - start), WITHIN)
-        if (start, end) == (0, blob.size):
+        asked = request.headers.get("x-ms-range") or request.headers.get("range")
+        if not asked:
+            data = await self._workers.read(lambda: self._blobs.read(key), WITHIN)
             return Response(data, headers=headers, media_type=_MEDIA_TYPE)
+        start, end = _range(asked, blob.size)
+        data = await self._workers.read(lambda: self._blobs.read(key, start, end - start), WITHIN)
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
         return Response(data, 206, headers, _MEDIA_TYPE)
 
@@ -82,10 +84,7 @@ def _block_list(data: bytes) -> list[str]:
     return [each.text or "" for each in root if each.tag in ("Latest", "Uncommitted", "Committed")]
 
 
-def _range(request: Request, size: int) -> tuple[int, int]:
-    text = request.headers.get("x-ms-range") or request.headers.get("range")
-    if not text:
-        return 0, size
+def _range(text: str, size: int) -> tuple[int, int]:
     match = _RANGE.fullmatch(text)
     if match is None or int(match[1]) >= size:
         raise _OutOfRange(f"The range '{text}' is not within the {size} bytes of the blob.", "InvalidRange")

@@ -52,7 +52,7 @@ def parse_message(text: str, own_blob: Callable[[str], str]) -> IngestionMessage
         if not format_:
             raise KustoError("The message names no data format.", hint="set 'format' in AdditionalProperties")
     except KustoError as fault:
-        blob, refusal = "", f"{fault.message} {fault.hint}".strip()
+        blob, refusal = "", fault.message + (f" Hint: {fault.hint}" if fault.hint else "")
     return IngestionMessage(
         source_id=_text(document, "Id") or str(uuid.uuid4()),
         database=_text(document, "DatabaseName", required=True),

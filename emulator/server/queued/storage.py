@@ -86,7 +86,7 @@ def xml(text: str, status: int = 200) -> Response:
 def fault_response(fault: KustoError) -> Response:
     """Return a fault as storage clients read it."""
     status = _STATUSES.get(fault.code, 404 if isinstance(fault, BlobNotFound) else fault.http_status)
-    text = f"{fault.message} {fault.hint}".strip()
+    text = fault.message + (f" Hint: {fault.hint}" if fault.hint else "")
     answer = xml(f"<Error><Code>{escape(fault.code)}</Code><Message>{escape(text)}</Message></Error>", status)
     answer.headers["x-ms-error-code"] = fault.code
     return _with_headers(answer)

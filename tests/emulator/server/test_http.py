@@ -166,8 +166,10 @@ async def test_a_token_is_demanded_where_one_is_set(
     [
         ("", b"x", "streamFormat"),
         ("?streamFormat=csv", b"", "no data"),
-        ("?streamFormat=csv", b"PK\x03\x04...", "Zip"),
-        ("?streamFormat=csv&sourceKind=uri", b'{"sourceUri": "http://127.0.0.1/x"}', "address"),
+        ("?streamFormat=csv", b"PK\x03\x04...", "damaged"),
+        ("?streamFormat=csv&sourceKind=uri", b'{"sourceUri": "http://127.0.0.1/x"}', "no blob of this Eventhouse"),
+        ("?streamFormat=csv&sourceKind=uri", b"x", "not JSON"),
+        ("?streamFormat=csv&sourceKind=uri", b"{}", "sourceUri"),
         ("?streamFormat=nonsense", b"x", "nonsense"),
     ],
 )

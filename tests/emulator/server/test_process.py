@@ -1,5 +1,6 @@
 """`python -m emulator` as a process: start, refusals, orderly end."""
 
+import io
 import re
 import signal
 import socket
@@ -11,8 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from azure.kusto.data.data_format import DataFormat
+from azure.kusto.ingest import IngestionProperties, QueuedIngestClient
+
+from tests.emulator.server.queued import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
+QUEUED = IngestionProperties("NetDefaultDB", "Kept", data_format=DataFormat.CSV)
 
 
 def arguments(*options: str) -> list[str]:
@@ -84,3 +90,44 @@ def test_a_token_of_the_environment_is_demanded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("EVENTHOUSE_TOKEN", "secret")
     with running("--port", "0") as (_, url):
         assert httpx.post(url + "/v1/rest/mgmt", json={"csl": ".show tables"}).status_code == 401
+
+
+@pytest.mark.slow
+def test_a_queued_ingestion_survives_a_kill_and_happens_once(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    with running("--port", "0", "--data", data) as (process, url), QueuedIngestClient(url) as ingest:
+        ask(url, ".create table Kept (N: long)")
+        # With the batching of the process itself: nothing is ingested when the last message is acknowledged.
+        for number in range(20):
+            ingest.ingest_from_stream(io.BytesIO(b"%d\n" % number), QUEUED)
+        assert ask(url, "Kept | count") == [[0]]
+        process.kill()
+        process.wait()
+    with running("--port", "0", "--data", data) as (process, url):
+        assert eventually(lambda: ask(url, "Kept | count"), lambda found: found == [[20]]) == [[20]]
+        process.kill()
+        process.wait()
+    with running("--port", "0", "--data", data) as (_, url), QueuedIngestClient(url) as ingest:
+        ingest.ingest_from_stream(io.BytesIO(b"20\n"), QUEUED)
+        expected = [[21, 21, 20]]
+        assert eventually(lambda: ask(url, "Kept | summarize count(), dcount(N), max(N)"), expected.__eq__) == expected
+
+
+@pytest.mark.slow
+def test_a_queue_survives_kills_at_any_moment(tmp_path: Path) -> None:
+    data, sent = str(tmp_path), 0
+    with running("--port", "0", "--data", data) as (_, url):
+        ask(url, ".create table Kept (N: long)")
+        # Batches of two: some are ingested while the next messages come.
+        ask(url, ".alter table Kept policy ingestionbatching @'{\"MaximumNumberOfItems\": 2}'")
+    for count in (1, 3, 8):
+        with running("--port", "0", "--data", data) as (process, url), QueuedIngestClient(url) as ingest:
+            for _ in range(count):
+                ingest.ingest_from_stream(io.BytesIO(b"%d\n" % sent), QUEUED)
+                sent += 1
+            process.kill()
+            process.wait()
+    with running("--port", "0", "--data", data) as (_, url):
+        expected = [[sent, sent]]
+        assert eventually(lambda: ask(url, "Kept | summarize count(), dcount(N)"), expected.__eq__) == expected
+        assert ask(url, ".show ingestion failures | count") == [[0]]

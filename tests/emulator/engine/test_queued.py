@@ -1,0 +1,213 @@
+"""Queued ingestion without its wire: when batches are sealed, what is retried, how much disk blobs may take."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.queued.access import LIFETIME, Access, AccessDenied
+from emulator.engine.queued.batching import Batches, BatchingLimits
+from emulator.engine.queued.blobs import BlobLimits, BlobNotFound, BlobsFull, BlobStore, InvalidBlocks
+from emulator.engine.queued.message import IngestionMessage, Pending, ReportLevel, from_text, to_text
+from emulator.errors import KustoError
+
+LIMITS = BatchingLimits(age=5.0, flush_age=2.0, items=3, size=100)
+
+
+def message(table: str = "T", **more: Any) -> IngestionMessage:
+    return IngestionMessage("id", "NetDefaultDB", table, "csv", **more)
+
+
+def pending(number: int, since: float, *, size: int = 1, not_before: float = 0.0, **more: Any) -> Pending:
+    return Pending(number, message(**more), size, since, not_before=not_before)
+
+
+def batches(*waiting: Pending, limits: BatchingLimits = LIMITS) -> Batches:
+    made = Batches(lambda _database, _table: limits)
+    for each in waiting:
+        made.add(each)
+    return made
+
+
+def taken(waiting: Batches, now: float) -> list[int]:
+    return [each.number for each in waiting.take(now)]
+
+
+def test_a_batch_is_sealed_by_the_age_of_its_first_message() -> None:
+    waiting = batches(pending(1, 10.0), pending(2, 14.0))
+    assert waiting.next_due() == 15.0
+    assert taken(waiting, 14.9) == []
+    assert taken(waiting, 15.0) == [1, 2]
+    assert waiting.next_due() is None
+
+
+def test_a_message_to_flush_seals_its_batch_early() -> None:
+    waiting = batches(pending(1, 10.0), pending(2, 10.5, flush_immediately=True), pending(3, 10.6, table="Other"))
+    assert taken(waiting, 12.4) == []
+    assert taken(waiting, 12.5) == [1, 2]
+    assert len(waiting) == 1
+
+
+def test_a_batch_is_sealed_by_number_and_by_size() -> None:
+    waiting = batches(*(pending(number, 0.0) for number in range(1, 5)))
+    assert taken(waiting, 0.0) == [1, 2, 3]
+    assert taken(waiting, 0.0) == []
+    waiting = batches(pending(1, 0.0, size=60), pending(2, 0.0, size=60), pending(3, 0.0, size=500))
+    assert [taken(waiting, 5.0) for _ in range(3)] == [[1], [2], [3]]
+
+
+def test_a_message_put_back_waits_before_those_after_it() -> None:
+    waiting = batches(pending(2, 0.0))
+    waiting.put_back([pending(1, 0.0, not_before=7.0)])
+    assert taken(waiting, 6.0) == []
+    assert taken(waiting, 7.0) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("null", LIMITS),
+        ('{"MaximumBatchingTimeSpan": "00:05:00", "MaximumNumberOfItems": 500, "MaximumRawDataSizeMB": 1024}', LIMITS),
+        ('{"MaximumBatchingTimeSpan": "00:00:01", "MaximumNumberOfItems": 2}', BatchingLimits(1.0, 2.0, 2, 100)),
+        ('{"MaximumBatchingTimeSpan": "soon", "MaximumNumberOfItems": 0}', LIMITS),
+    ],
+)
+def test_a_policy_narrows_the_limits(policy: str, expected: BatchingLimits) -> None:
+    assert LIMITS.under(policy) == expected
+
+
+def test_a_message_is_stored_as_it_is() -> None:
+    whole = message(
+        path="http://x/y", blob="a/b", refusal="no", mapping="m", inline_mapping="[]", ignore_first_record=True,
+        tags=("a", "ingest-by:b"), if_not_exists=("b",), flush_immediately=True, retain_blob=False,
+        report_level=ReportLevel.ALL,
+    )  # fmt: skip
+    assert from_text(to_text(whole)) == whole
+
+
+def test_a_signature_holds_for_its_resource_its_letters_and_its_time() -> None:
+    access, now = Access(b"key"), datetime(2026, 1, 5, tzinfo=UTC)
+    query = dict(parse_qsl(urlsplit(access.signed("blobs", "r", now)).query))
+    access.check("blobs", query, "r", now + LIFETIME)
+    for checks, resource, given, letter, moment in (
+        (access, "other", query, "r", now),
+        (access, "blobs", query, "w", now),
+        (access, "blobs", {**query, "sp": "rw"}, "w", now),
+        (access, "blobs", query, "r", now + LIFETIME + timedelta(seconds=1)),
+        (access, "blobs", {}, "r", now),
+        (Access(b"other key"), "blobs", query, "r", now),
+    ):
+        with pytest.raises(AccessDenied):
+            checks.check(resource, given, letter, moment)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path, BlobLimits(size=1000, total=2000, unused_seconds=100, sweep_seconds=1e9))
+
+
+def age(folder: Path, seconds: float) -> None:
+    for path in folder.iterdir():
+        moment = time.time() - seconds
+        os.utime(path, (moment, moment))
+
+
+def test_names_of_blobs_are_no_paths(blobs: BlobStore, tmp_path: Path) -> None:
+    for name in ("../x", "/etc/x", "a/b/c", "ü" * 300, "x\0y"):
+        blobs.put(name, name.encode())
+        assert blobs.read(name) == name.encode()
+    assert not (tmp_path.parent / "x").exists()
+
+
+def test_blocks_become_a_blob_in_the_order_of_the_list(blobs: BlobStore, tmp_path: Path) -> None:
+    for block, data in (("1", b"one"), ("2", b"two"), ("3", b"left out")):
+        blobs.put_block("x", block, data)
+    with pytest.raises(InvalidBlocks, match="4"):
+        blobs.commit_blocks("x", ["1", "4"])
+    assert blobs.commit_blocks("x", ["2", "1", "2"]).size == 9
+    assert blobs.read("x") == b"twoonetwo"
+    assert blobs.read("x", 3, 3) == b"one"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_blobs_have_limits_of_size(blobs: BlobStore) -> None:
+    blobs.put_block("x", "1", bytes(800))
+    blobs.put_block("x", "2", bytes(800))
+    with pytest.raises(KustoError, match="larger than 1000"):
+        blobs.put("y", bytes(1001))
+    with pytest.raises(KustoError, match="larger than 1000"):
+        blobs.commit_blocks("x", ["1", "2"])
+    with pytest.raises(BlobsFull):
+        blobs.put("y", bytes(800))
+
+
+def test_a_blob_in_use_stays_and_an_unused_one_goes(blobs: BlobStore, tmp_path: Path) -> None:
+    for key in ("used twice", "used", "unused"):
+        blobs.put(key, b"x")
+    blobs.hold("used twice")
+    blobs.hold("used twice")
+    blobs.hold("used")
+    age(tmp_path, 101)
+    blobs.release("used", delete=True)
+    blobs.release("used twice", delete=True)
+    blobs.sweep()
+    assert blobs.find("used twice").size == 1
+    for gone in ("used", "unused"):
+        with pytest.raises(BlobNotFound, match=gone):
+            blobs.find(gone)
+
+
+def test_the_time_of_a_retained_blob_runs_from_its_release(blobs: BlobStore, tmp_path: Path) -> None:
+    blobs.put("x", b"x")
+    blobs.hold("x")
+    age(tmp_path, 101)
+    blobs.release("x", delete=False)
+    blobs.sweep()
+    assert blobs.find("x").size == 1
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    for _ in range(3000):
+        if holds():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within a minute")
+
+
+def test_a_passing_fault_is_tried_again(tmp_path: Path) -> None:
+    eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=0.0))
+    try:
+        eventhouse.command(".create table T (N: long)")
+        eventhouse.queued.blobs.put("x", b"1\n")
+        (file,) = (tmp_path / "blobs").iterdir()
+        file.rename(tmp_path / "aside")
+        file.mkdir()
+        eventhouse.queued.add(message(blob="x", path="x", retain_blob=False))
+        wait_until(lambda: eventhouse.queued.status("id") is not None)
+        assert eventhouse.query("T | count")[0].records() == [{"Count": 0}]
+        file.rmdir()
+        (tmp_path / "aside").rename(file)
+        wait_until(lambda: (eventhouse.queued.status("id") or {}).get("Status") == "Succeeded")
+        assert eventhouse.query("T")[0].records() == [{"N": 1}]
+        assert len(eventhouse.command(".show ingestion failures")) == 0
+    finally:
+        eventhouse.close()
+
+
+def test_a_message_waits_for_the_next_opening(tmp_path: Path) -> None:
+    for opening in (1, 2, 3):
+        eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=3600.0))
+        if opening == 1:
+            eventhouse.command(".create table T (N: long)")
+            eventhouse.queued.blobs.put("x", b"1\n")
+            eventhouse.queued.add(message(blob="x", path="x"))
+        else:
+            wait_until(lambda: (eventhouse.queued.status("id") or {}).get("Status") == "Succeeded")  # noqa: B023 - called at once
+        assert eventhouse.query("T | count")[0].records() == [{"Count": int(opening > 1)}]
+        eventhouse.close()
