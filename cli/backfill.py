@@ -1,9 +1,10 @@
 """`tickhouse backfill`: the bars of a range that the Eventhouse lacks, and a reconciliation of what is there then."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import typer
@@ -15,7 +16,7 @@ from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA, open_eventhouse
 from cli.history_sources import history_source
 from cli.load import require_market
 from cli.sources import refuse_mixing
-from producer.backfill import BackfillPlan, BackfillProgress, Report, plan_backfill, run_backfill
+from producer.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
 from producer.clock import SystemClock
 from producer.coverage import CoverageRequest, Gap
 from producer.market_time import AlwaysOpen, TradingDates, load_calendar
@@ -72,10 +73,11 @@ async def _backfill(order: BackfillOrder, console: Console) -> Report:
             plan = await plan_backfill(eventhouse, request, dates, clock.now())
             console.print(describe_plan(plan, source))
             with _bars(console) as bars:
-                task = bars.add_task("", total=len(plan.ranges))
+                task = bars.add_task("", total=len(plan.ranges), written=0)
 
                 def show(progress: BackfillProgress) -> None:
-                    bars.update(task, completed=progress.done, description=str(progress.current))
+                    current = "splits and dividends" if progress.current is None else str(progress.current)
+                    bars.update(task, completed=progress.done, description=current, written=progress.written)
 
                 return await run_backfill(
                     eventhouse, LandingStore(eventhouse, clock), source, plan, dates, clock, on_progress=show
@@ -90,18 +92,15 @@ def describe_plan(plan: BackfillPlan, source: HistorySource) -> str:
     """Say what is missing and how many requests will fill it."""
     if not plan.missing:
         return "Nothing is missing."
-    return f"{plan.sessions:,} sessions are missing; {source.name} is asked for {len(plan.ranges):,} ranges."
+    return f"{plan.sessions:,} sessions are missing; {source.name} is asked for {plural(len(plan.ranges), 'range')}."
 
 
 def print_report(report: Report, console: Console) -> None:
     """Print what was written, what could not be had, and the findings as one table."""
     findings = report.findings
     rows = [
-        *(("not served", each.gap.symbol, _sessions(each.gap), each.reason) for each in report.failures),
-        *(
-            ("gap", gap.symbol, _sessions(gap), f"{gap.sessions:,} session{'' if gap.sessions == 1 else 's'}")
-            for gap in report.gaps
-        ),
+        *_unserved(report.failures),
+        *(("gap", gap.symbol, _sessions(gap), plural(gap.sessions, "session")) for gap in report.gaps),
         *(
             ("duplicates", each.symbol, "", f"{each.surplus:,} more statements of {each.bars:,} bars by {each.source}")
             for each in findings.duplicates
@@ -129,7 +128,9 @@ def print_report(report: Report, console: Console) -> None:
             for each in findings.suspected_splits
         ),
     ]
-    console.print(f"{report.bars_written:,} bars were new.")
+    actions = f", and {plural(report.actions_written, 'split or dividend', 'splits and dividends')}"
+    are_new = "was new" if report.bars_written == 1 and not report.actions_written else "were new"
+    console.print(f"{plural(report.bars_written, 'bar')}{actions if report.actions_written else ''} {are_new}.")
     if rows:
         console.print(_table(rows))
     waits = [each.retry_after for each in report.failures if each.retry_after is not None]
@@ -137,6 +138,19 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"The same command goes on where this one ended, in {min(waits):,.0f} s at the earliest.")
     elif report.is_complete:
         console.print("No session is missing.")
+
+
+def plural(count: int, one: str, several: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def _unserved(failures: Sequence[Failure]) -> Iterator[tuple[str, str, str, str]]:
+    """What could not be had, one row for the ranges of a symbol that failed alike."""
+    for (symbol, reason), group in groupby(failures, key=lambda each: (each.gap.symbol, each.reason)):
+        gaps = [each.gap for each in group]
+        first, last = gaps[0].first.date, gaps[-1].last.date
+        yield "not served", symbol, f"{first}" if first == last else f"{first} to {last}", reason
 
 
 def _table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
@@ -155,5 +169,6 @@ def _sessions(gap: Gap) -> str:
 
 
 def _bars(console: Console) -> Progress:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    numbers = (MofNCompleteColumn(), TextColumn("{task.fields[written]:,} bars"), TimeElapsedColumn())
+    columns = (BarColumn(bar_width=20), *numbers, TextColumn("{task.description}"))
     return Progress(*columns, console=console, transient=True)

@@ -5,27 +5,30 @@ and reports what it found.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from kql.client import Eventhouse
 from producer.clock import Clock
 from producer.coverage import CoverageRequest, Gap, missing_sessions, split_gaps
-from producer.errors import ProducerError
-from producer.landing import TRADES
+from producer.errors import ProducerError, UnknownSymbol
+from producer.landing import CORPORATE_ACTIONS, TRADES
 from producer.load import store_history
 from producer.market_time import TradingDates
 from producer.model import History
 from producer.reconciliation import Reconciliation, Tolerances, reconcile
 from producer.retry import RetryPolicy, with_retries
 from producer.source import HistorySource
+from producer.sources.chain import actions_of
 from producer.sources.files import BarKind
 from producer.store import LandingStore, OnProgress
 
+T = TypeVar("T")
 Fetch = Callable[[str, datetime, datetime], Awaitable[History]]
 
 logger = logging.getLogger(__name__)
@@ -108,11 +111,11 @@ class BackfillPlan:
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """Which of the planned ranges was dealt with, and how many rows were new so far."""
+    """How many of the planned ranges were dealt with, which is being asked for, and how many bars were new so far."""
 
     done: int
     total: int
-    current: Gap
+    current: Gap | None
     written: int
 
 
@@ -132,6 +135,7 @@ class Report:
 
     plan: BackfillPlan
     bars_written: int
+    actions_written: int
     failures: tuple[Failure, ...]
     gaps: tuple[Gap, ...]
     findings: Reconciliation
@@ -175,33 +179,83 @@ async def run_backfill(
     """Fetch and store the ranges of a plan, one by one, and look at the result.
 
     What is stored stays: a run that is cut off is continued by planning anew. A provider that asks for more patience
-    than there is, is asked no more.
+    than there is, is asked no more. Splits and dividends of the whole range are asked for even where no bar is missing,
+    for they may be told later than the bars.
     """
-    settings = settings or RunSettings()
     random = random or Random()  # noqa: S311 - jitter, not secrets
+    run = _Run(store, source, dates, clock, settings or RunSettings(), random)
     request = plan.request
-    written = 0
-    failures: list[Failure] = []
-    refusal: ProducerError | None = None
-    for number, gap in enumerate(plan.ranges, start=1):
-        if refusal:
-            failures.append(Failure(gap, refusal.message, is_asked=False, retry_after=refusal.retry_after))
-            continue
-        try:
-            history = await with_retries(partial(_fetch, source, gap), settings.retry, clock, random)
-        except ProducerError as error:
-            logger.warning("no bars for %s: %s", gap, error)
-            failures.append(Failure(gap, error.message, retry_after=error.retry_after))
-            refusal = error if error.retryable else None
-        else:
-            written += (await store_history(store, gap.interval, history)).written
+    total = len(plan.ranges)
+    for number, gap in enumerate(plan.ranges):
         if on_progress:
-            on_progress(BackfillProgress(number, len(plan.ranges), gap, written))
+            on_progress(BackfillProgress(number, total, gap, run.bars_written))
+        await run.fill(gap)
+    if on_progress:
+        on_progress(BackfillProgress(total, total, None, run.bars_written))
+    sessions = list(dates.sessions(request.first, min(request.last, clock.now().date())))
+    if "actions" in source.capabilities and not request.simulated and sessions:
+        for symbol in request.symbols:
+            await run.refresh_actions(Gap(symbol, "daily", sessions[0], sessions[-1], len(sessions)))
     left = await missing_sessions(eventhouse, request, dates, clock.now())
     findings = await reconcile(
-        eventhouse, request.symbols, request.interval, request.first, request.last, settings.tolerances
+        eventhouse, request.symbols, request.interval, request.first, request.last, run.settings.tolerances
     )
-    return Report(plan, written, tuple(failures), left, findings)
+    return Report(plan, run.bars_written, run.actions_written, tuple(run.failures), left, findings)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a backfill has done so far, and whom it asks no more."""
+
+    store: LandingStore
+    source: HistorySource
+    dates: TradingDates
+    clock: Clock
+    settings: RunSettings
+    random: Random
+    bars_written: int = 0
+    actions_written: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    days_told: dict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
+    refusal: ProducerError | None = None
+    unknown: dict[str, ProducerError] = field(default_factory=dict)
+
+    async def fill(self, gap: Gap) -> None:
+        """Fetch and store one range."""
+        if error := self.refusal or self.unknown.get(gap.symbol):
+            self.failures.append(Failure(gap, error.message, is_asked=False, retry_after=error.retry_after))
+            return
+        history = await self._asked(gap, partial(_fetch, self.source, gap))
+        if history is None:
+            return
+        report = await store_history(self.store, gap.interval, history)
+        self.bars_written += report.written
+        self.actions_written += report.actions_written
+        if gap.interval == "daily":
+            self.days_told[gap.symbol].update(each.date for each in self.dates.sessions(gap.first.date, gap.last.date))
+
+    async def refresh_actions(self, gap: Gap) -> None:
+        """Fetch and store the splits and dividends of a range, unless its bars have told them."""
+        is_told = self.days_told[gap.symbol].issuperset(
+            each.date for each in self.dates.sessions(gap.first.date, gap.last.date)
+        )
+        if is_told or self.refusal or gap.symbol in self.unknown:
+            return
+        actions = await self._asked(gap, partial(actions_of, self.source, gap.symbol, gap.start, gap.end))
+        if actions:
+            self.actions_written += await self.store.write(CORPORATE_ACTIONS, CORPORATE_ACTIONS.rows(actions))
+
+    async def _asked(self, gap: Gap, ask: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            return await with_retries(ask, self.settings.retry, self.clock, self.random)
+        except ProducerError as error:
+            logger.info("no answer for %s: %s", gap, error)
+            self.failures.append(Failure(gap, error.message, retry_after=error.retry_after))
+            if error.retryable:
+                self.refusal = error
+            elif isinstance(error, UnknownSymbol):
+                self.unknown[gap.symbol] = error
+            return None
 
 
 async def _fetch(source: HistorySource, gap: Gap) -> History:

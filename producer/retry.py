@@ -58,7 +58,8 @@ async def with_retries(
             if policy.is_final(attempt, error):
                 raise
             delay = policy.delay(attempt, error, random)
-            logger.warning("attempt %d failed, next in %.1f s: %s", attempt, delay, error.message)
+            who = f"{error.source}: " if error.source else ""
+            logger.warning("%sattempt %d failed, next in %.1f s: %s", who, attempt, delay, error.message)
             if on_retry:
                 on_retry(error)
         await clock.sleep(delay)

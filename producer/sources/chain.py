@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from producer.clock import Clock
-from producer.errors import NotEntitled, ProducerError, Transient
+from producer.errors import NoData, NotEntitled, ProducerError, Transient
 from producer.model import CorporateAction, History, Trade
 from producer.retry import RetryPolicy
 from producer.source import Capability, HistorySource, TradeSource
@@ -33,9 +33,8 @@ class _Standing:
 class HistoryChain:
     """A `HistorySource` made of several; what one provider cannot tell, such as actions, another one adds."""
 
-    name = "chain"
-
     def __init__(self, sources: Sequence[HistorySource], clock: Clock) -> None:
+        self.name = "+".join(source.name for source in sources)
         self._sources = tuple(sources)
         self._clock = clock
         self._rests_until = [float("-inf")] * len(self._sources)
@@ -46,12 +45,20 @@ class HistoryChain:
         history, source = await self._first("daily", symbol, lambda source: source.daily(symbol, start, end))
         if "actions" in source.capabilities or "actions" not in self.capabilities:
             return history
-        return History(history.bars, await self._actions(symbol, start, end))
+        return History(history.bars, await self.actions(symbol, start, end))
 
     async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
         """Return the first answer there is; actions come with days."""
         history, _ = await self._first("intraday", symbol, lambda source: source.intraday(symbol, start, end))
         return history
+
+    async def actions(self, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
+        """Return the splits and dividends of a range from the first source that tells them.
+
+        Raw bars without their splits would look like a crash: no answer is better than half of one.
+        """
+        history, _ = await self._first("actions", symbol, lambda source: source.daily(symbol, start, end))
+        return history.actions
 
     def recent_trades(self, span: timedelta) -> Sequence[Trade]:
         """Return what the first source that keeps recent trades tells."""
@@ -61,11 +68,6 @@ class HistoryChain:
         """Close every source."""
         for source in self._sources:
             await source.close()
-
-    async def _actions(self, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
-        # Raw bars without their splits would look like a crash: no answer is better than half of one.
-        history, _ = await self._first("actions", symbol, lambda source: source.daily(symbol, start, end))
-        return history.actions
 
     async def _first(self, capability: Capability, symbol: str, ask: Ask) -> tuple[History, HistorySource]:
         refusals: list[tuple[str, ProducerError]] = []
@@ -80,7 +82,7 @@ class HistoryChain:
             try:
                 return await ask(source), source
             except ProducerError as error:
-                logger.warning("no %s of %s: %s", capability, symbol, error)
+                logger.info("no %s of %s: %s", capability, symbol, error)
                 refusals.append((source.name, error))
                 if error.retry_after is not None:
                     self._rests_until[index] = self._clock.monotonic() + error.retry_after
@@ -100,6 +102,16 @@ def _summed_up(refusals: list[tuple[str, ProducerError]], capability: Capability
         return type(last)(message, source="chain")
     waits = [error.retry_after for error in passing if error.retry_after is not None]
     return Transient(message, source="chain", retry_after=min(waits) if len(waits) == len(passing) else None)
+
+
+async def actions_of(source: HistorySource, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
+    """Return what a source that tells corporate actions has of a range; a range without bars has none."""
+    try:
+        if isinstance(source, HistoryChain):
+            return await source.actions(symbol, start, end)
+        return (await source.daily(symbol, start, end)).actions
+    except NoData:
+        return ()
 
 
 class TradeChain:

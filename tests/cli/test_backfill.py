@@ -61,6 +61,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
     report = Report(
         BackfillPlan(CoverageRequest(SYMBOLS, "daily", session.date, session.date), (gap,), (gap,)),
         bars_written=4,
+        actions_written=1,
         failures=(Failure(gap, "quota is used up", retry_after=90.0),),
         gaps=(gap,),
         findings=Reconciliation(
@@ -74,7 +75,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
     print_report(report, Console(file=shown, width=140))
     text = shown.getvalue()
     for expected in (
-        "4 bars were new.",
+        "4 bars, and 1 split or dividend were new.",
         "quota is used up",
         "1 session ",
         "3 more statements of 2 bars by yahoo",

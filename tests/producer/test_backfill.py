@@ -14,7 +14,7 @@ from cli.embedded import EmbeddedEventhouse
 from producer.backfill import BackfillPlan, BackfillProgress, Report, RunSettings, plan_backfill, run_backfill
 from producer.clock import SystemClock
 from producer.coverage import CoverageRequest, Gap, split_gaps
-from producer.errors import Blocked, NoData, ProducerError, RateLimited
+from producer.errors import Blocked, NoData, ProducerError, RateLimited, UnknownSymbol
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS
 from producer.market_time import AlwaysOpen, TradingDates, load_calendar
 from producer.model import Bar, CorporateAction, History, Trade
@@ -209,8 +209,9 @@ async def test_a_run_fills_what_is_missing_and_a_second_has_nothing_to_do(eventh
     assert await value(eventhouse, "DailyBars | count") == 14
     again = await planned(eventhouse, request(symbols=("AAPL", "MSFT")))
     assert again.ranges == ()
-    assert (await ran(eventhouse, again, provider)).bars_written == 0
     assert len(provider.asked) == 2
+    assert (await ran(eventhouse, again, provider)).bars_written == 0
+    assert len(provider.asked) == 4, "only for splits and dividends that were told late"
 
 
 async def test_minutes_are_filled_session_by_session(eventhouse: EmbeddedEventhouse) -> None:
@@ -241,7 +242,8 @@ async def test_a_short_wait_is_waited_and_a_long_one_left_to_the_next_run(eventh
     ]
     assert {gap.symbol for gap in report.gaps} == {"MSFT", "NVDA"}
     resumed = await ran(eventhouse, await planned(eventhouse, request(symbols=symbols)), provider)
-    assert [symbol for symbol, _, _ in provider.asked[3:]] == ["MSFT", "NVDA"], "what is there is not asked for"
+    asked = [symbol for symbol, _, _ in provider.asked[3:]]
+    assert asked == ["MSFT", "NVDA", "AAPL"], "what is there is asked for its splits only"
     assert resumed.is_complete
 
 
@@ -250,6 +252,23 @@ async def test_a_symbol_without_data_does_not_stop_the_others(eventhouse: Embedd
     report = await ran(eventhouse, await planned(eventhouse, request(symbols=("AAPL", "MSFT"))), provider)
     assert [(each.gap.symbol, each.reason) for each in report.failures] == [("AAPL", "never heard of it")]
     assert report.bars_written == 7
+
+
+async def test_a_symbol_that_nobody_knows_is_asked_for_once(eventhouse: EmbeddedEventhouse) -> None:
+    provider = Provider(errors=[UnknownSymbol("never heard of it")])
+    asked = replace(request("intraday", symbols=("AAPL", "MSFT")), first=date(2025, 11, 3))
+    report = await ran(eventhouse, await planned(eventhouse, asked), provider)
+    assert [symbol for symbol, _, _ in provider.asked].count("AAPL") == 1
+    assert [(each.gap.symbol, each.is_asked) for each in report.failures] == [("AAPL", True)] + [("AAPL", False)] * 3
+    assert {gap.symbol for gap in report.gaps} == {"AAPL"}
+
+
+async def test_minutes_bring_the_splits_of_their_days(eventhouse: EmbeddedEventhouse) -> None:
+    provider = Provider()
+    provider.actions = (CorporateAction("AAPL", date(2025, 11, 24), "split", 4.0, "test", NOW),)
+    report = await ran(eventhouse, await planned(eventhouse, request("intraday")), provider)
+    assert (report.actions_written, report.is_complete) == (1, True)
+    assert [split.ratios for split in report.findings.splits] == [(("test", 4.0),)]
 
 
 async def test_a_run_that_is_cut_off_is_continued(eventhouse: EmbeddedEventhouse) -> None:
@@ -269,7 +288,8 @@ async def test_a_run_that_is_cut_off_is_continued(eventhouse: EmbeddedEventhouse
     )
     await asyncio.wait({task})
     assert task.cancelled()
-    assert [(each.done, each.total, each.written) for each in reached] == [(1, 4, 5 * 390), (2, 4, 10 * 390)]
+    assert [(each.done, each.total, each.written) for each in reached] == [(0, 4, 0), (1, 4, 1950), (2, 4, 3900)]
+    assert [each.current for each in reached] == list(plan.ranges[:3])
     left = await planned(eventhouse, plan.request)
     assert left.ranges == plan.ranges[2:]
     report = await ran(eventhouse, left, provider)
@@ -338,19 +358,3 @@ async def test_the_report_tells_splits_disputed_ones_and_suspected_ones(eventhou
     assert split == Split("AAPL", known, (("tiingo", 5.0), ("yahoo", 4.0)))
     assert split.is_disputed
     assert findings.suspected_splits == (SuspectedSplit("AAPL", unknown, 2.02, "test"),)
-
-
-async def test_a_new_split_changes_adjusted_views_and_no_history(eventhouse: EmbeddedEventhouse) -> None:
-    provider = Provider()
-    await ran(eventhouse, await planned(eventhouse, replace(request(), last=date(2025, 11, 26))), provider)
-    adjusted = (
-        "Bars('AAPL', 1d, datetime(2025-11-20), datetime(2025-11-21), true, datetime(2025-12-02)) | project Close"
-    )
-    assert await value(eventhouse, "DailyBars | count") == 5
-    assert await value(eventhouse, adjusted) == 100.0
-    provider.actions = (CorporateAction("AAPL", date(2025, 11, 28), "split", 4.0, "test", NOW),)
-    report = await ran(eventhouse, await planned(eventhouse, request()), provider)
-    assert [split.ratios for split in report.findings.splits] == [(("test", 4.0),)]
-    assert await value(eventhouse, adjusted) == 25.0
-    assert report.bars_written == 2
-    assert await value(eventhouse, "DailyBars | count") == 7
