@@ -19,7 +19,10 @@ _KEPT_POSITIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long events stay: by age and by bytes per partition, in whole segments."""
+    """How long events stay: by age and by bytes per partition, in whole segments.
+
+    A segment is full when it has its size, or spans a quarter of the age, so that events stay little longer than asked.
+    """
 
     age: timedelta = timedelta(days=7)
     size: int = 8 << 30
@@ -98,9 +101,9 @@ class Log:
     def append(self, events: Sequence[Storable], time: int) -> None:
         """Store events durably; on an error none of them is stored. Call `publish` after it in the reading thread."""
         segment = self._segments[-1]
-        if segment.size >= self._retention.segment_size:
-            segment = self._roll(segment)
         time = max(time, self.last_time)
+        if self._is_full(segment, time):
+            segment = self._roll(segment)
         sequence, offset = segment.next_sequence, segment.next_offset
         records: list[Record] = []
         for event in events:
@@ -152,8 +155,12 @@ class Log:
         return self._search(_time, time if inclusive else time + 1)
 
     def expire(self, now: int) -> int:
-        """Remove the segments that retention allows to go; return how many went."""
-        oldest = now - int(self._retention.age.total_seconds() * 1000)
+        """Remove the segments that retention allows to go; return how many went. Not to be called during an append."""
+        oldest = now - self._age
+        last = self._segments[-1]
+        if last.size and last.last_time < oldest:
+            # Where nothing more comes, what there is has to go all the same.
+            self._roll(last)
         total = sum(segment.size for segment in self._segments)
         gone = 0
         for segment in self._segments[:-1]:
@@ -173,11 +180,20 @@ class Log:
         for segment in self._segments:
             segment.close()
 
+    @property
+    def _age(self) -> int:
+        return int(self._retention.age.total_seconds() * 1000)
+
+    def _is_full(self, segment: Segment, now: int) -> bool:
+        first = segment.first_time() if segment.size else None
+        return segment.size >= self._retention.segment_size or (first is not None and now - first > self._age // 4)
+
     def _roll(self, full: Segment) -> Segment:
         if self._folder is None:
             segment = Segment(MemoryBytes(), full.next_sequence, full.next_offset)
         else:
             segment = _new_file(self._folder, full.next_sequence, full.next_offset)
+        segment.last_time, segment.last_offset = full.last_time, full.last_offset
         self._segments = (*self._segments, segment)
         return segment
 

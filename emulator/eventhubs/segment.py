@@ -135,6 +135,7 @@ class Segment:
         self.last_offset = -1
         self._data = data
         self._index: list[Mark] | None = []
+        self._first_time: int | None = None
 
     @property
     def name(self) -> str:
@@ -169,7 +170,9 @@ class Segment:
 
     def first_time(self) -> int | None:
         """Return the time of the first record."""
-        return next((record.time for record, _ in self.records(0)), None)
+        if self._first_time is None:
+            self._first_time = next((record.time for record, _ in self.records(0)), None)
+        return self._first_time
 
     def append(self, records: list[Record]) -> None:
         """Store records; on an error none of them is stored."""

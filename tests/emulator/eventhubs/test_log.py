@@ -201,6 +201,34 @@ def test_retention_by_age_removes_whole_segments(folder: Path | None) -> None:
     log.close()
 
 
+def test_events_stay_little_longer_than_asked_however_few_come(folder: Path | None) -> None:
+    log = Log.open(folder, Retention(timedelta(seconds=40), size=1 << 30, segment_size=1 << 20))
+    for number in range(100):
+        append(log, b"x", time=number * 1000)
+        log.expire(now=number * 1000)
+    assert 99 - 40 - 11 <= log.begin <= 99 - 40
+    log.close()
+
+
+def test_events_go_also_where_nothing_more_comes(folder: Path | None) -> None:
+    retention = Retention(timedelta(seconds=40), size=1 << 30, segment_size=1 << 20)
+    log = Log.open(folder, retention)
+    append(log, b"a", b"b", time=1000)
+    assert log.expire(now=41_000) == 0
+    assert payloads(log) == [b"a", b"b"]
+    assert log.expire(now=41_001) == 1
+    assert (log.begin, log.end, log.last_time, log.last_offset) == (2, 2, 1000, 33)
+    assert log.read(2, 10) == []
+    assert log.expire(now=1_000_000) == 0
+    if folder is not None:
+        log.close()
+        log = Log.open(folder, retention)
+    append(log, b"c", time=1_000_000)
+    (record,) = log.read(log.begin, 10)
+    assert (record.sequence, record.offset, record.payload) == (2, 66, b"c")
+    log.close()
+
+
 def test_retention_by_size_keeps_the_newest(folder: Path | None) -> None:
     log = Log.open(folder, Retention(timedelta(days=1), size=1000, segment_size=200))
     for _ in range(100):
