@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
@@ -10,9 +9,9 @@ from cli.hub import CONNECTION_VARIABLE, HubSettings, hub_running
 from cli.servers import until_signal_or_end
 
 
-def run_eventhubs(*, port: int, data: Path | None, hub: str, partitions: int) -> None:
+def run_eventhubs(settings: HubSettings) -> None:
     """Serve until a signal; the connection string alone goes to standard output."""
-    asyncio.run(_serve(HubSettings(port, data, hub, partitions)))
+    asyncio.run(_serve(settings))
 
 
 async def _serve(settings: HubSettings) -> None:

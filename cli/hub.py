@@ -1,22 +1,34 @@
 """The local Event Hubs peer as commands use it: where its log lies, and what to say when it cannot be served."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from cli.errors import CliError
 from cli.settings import is_loopback, is_offline
-from emulator.eventhubs import EventHubs, ListenError
+from emulator.eventhubs import EventHubs, ListenError, Options
+from emulator.eventhubs.hub import DEFAULT_GROUP
+from emulator.eventhubs.server import default_retention
+from emulator.eventhubs.throttle import Throttle
 
 LOG_FOLDER = "eventhubs"
 CONNECTION_VARIABLE = "TICKHOUSE_EVENTHUBS_CONNECTION"
+# What one throughput unit of Azure lets in.
+UNIT_EVENTS, UNIT_BYTES = 1_000, 1_000_000
+_AGE = re.compile(r"([0-9]+)([dhms])")
+_AGE_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """Which hub is served, and where; without a data folder it is in memory. `flag` chooses the port."""
+    """Which hub is served, and where; without a data folder it is in memory. `flag` chooses the port.
+
+    There is always the consumer group `$Default`; without throughput units there is no limit on what comes in.
+    """
 
     port: int
     data: Path | None
@@ -24,6 +36,28 @@ class HubSettings:
     partitions: int = 4
     host: str = "127.0.0.1"
     flag: str = "--port"
+    consumer_groups: tuple[str, ...] = ()
+    retention: timedelta | None = None
+    throughput_units: int | None = None
+
+    @property
+    def options(self) -> Options:
+        """What is set beside the hub."""
+        kept = None
+        if self.retention is not None:
+            kept = replace(default_retention(in_memory=self.data is None), age=self.retention)
+        units = self.throughput_units
+        throttle = None if units is None else Throttle(units * UNIT_EVENTS, units * UNIT_BYTES)
+        return Options(consumer_groups=(DEFAULT_GROUP, *self.consumer_groups), retention=kept, throttle=throttle)
+
+
+def parse_age(text: str) -> timedelta:
+    """Return the duration of `7d`, `12h`, `30m` or `90s`; anything else, and none at all, is a CliError."""
+    found = _AGE.fullmatch(text.strip())
+    age = timedelta(**{_AGE_UNITS[found[2]]: int(found[1])}) if found and len(found[1]) < 6 else None
+    if not age:
+        raise CliError(f"'{text}' is no time that events can stay", hint="for example 7d, 12h, 30m or 90s")
+    return age
 
 
 @asynccontextmanager
@@ -32,7 +66,11 @@ async def hub_running(settings: HubSettings) -> AsyncIterator[EventHubs]:
     folder = None if settings.data is None else settings.data / LOG_FOLDER
     try:
         hubs = await EventHubs.start(
-            host=settings.host, port=settings.port, data=folder, hubs={settings.name: settings.partitions}
+            host=settings.host,
+            port=settings.port,
+            data=folder,
+            hubs={settings.name: settings.partitions},
+            options=settings.options,
         )
     except ListenError as error:
         raise CliError(str(error), hint=f"see {settings.flag}") from error

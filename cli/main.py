@@ -254,11 +254,48 @@ def eventhubs(
     data: Data = None,
     hub: HubName = "trades",
     partitions: Partitions = 4,
+    consumer_group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--consumer-group", help="A consumer group beside $Default; may be given again.", show_default=False
+        ),
+    ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(
+            "--retention",
+            envvar="TICKHOUSE_HUB_RETENTION",
+            help="How long events stay: 7d, 12h, 30m. By default 7d on disk, 1d in memory.",
+            show_default=False,
+        ),
+    ] = None,
+    throughput_units: Annotated[
+        int | None,
+        typer.Option(
+            "--throughput-units",
+            envvar="TICKHOUSE_THROUGHPUT_UNITS",
+            help="Throttle as Azure does: 1,000 events and 1 MB a second come in for each. By default no limit.",
+            min=1,
+            max=40,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run only the local Event Hubs peer and print its connection string; in memory without --data."""
     from cli.eventhubs import run_eventhubs
+    from cli.hub import HubSettings, parse_age
 
-    run_eventhubs(port=port, data=data, hub=hub, partitions=partitions)
+    run_eventhubs(
+        HubSettings(
+            port,
+            data,
+            hub,
+            partitions,
+            consumer_groups=tuple(consumer_group or ()),
+            retention=parse_age(retention) if retention else None,
+            throughput_units=throughput_units,
+        )
+    )
 
 
 @producer_app.command("run")
@@ -282,6 +319,15 @@ def producer_run(
         bool,
         typer.Option(envvar="TICKHOUSE_WRITE_AHEAD", help="Every batch goes to the spool on disk before it is sent."),
     ] = False,
+    batch_age: Annotated[
+        float,
+        typer.Option(
+            envvar="TICKHOUSE_BATCH_AGE",
+            help="Seconds a trade waits for others to share a request; 0 sends at once.",
+            min=0.0,
+            max=60.0,
+        ),
+    ] = 0.0,
     lease: Annotated[
         Path | None,
         typer.Option(
@@ -306,6 +352,7 @@ def producer_run(
             symbols=chosen_symbols(symbols),
             mix=mix,
             write_ahead=write_ahead,
+            batch_age=batch_age,
             lease=lease,
         )
     )

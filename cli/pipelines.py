@@ -8,6 +8,7 @@ from rich.console import Console
 
 from cli.delivery import Delivery
 from cli.producer_status import reported
+from producer.batching import BatchLimits
 from producer.clock import SystemClock
 from producer.dead_letters import DeadLetters
 from producer.delivery import DeliverySettings
@@ -28,13 +29,19 @@ async def pipeline_to(
     console: Console,
     *,
     write_ahead: bool = False,
+    batch_age: float = 0.0,
     watch: Callable[[Sink], Sink] | None = None,
     role: Callable[[], str] = lambda: "active",
 ) -> AsyncIterator[Pipeline]:
-    """Open a pipeline and report on it for the duration. `watch` may stand between pipeline and sink."""
+    """Open a pipeline and report on it for the duration.
+
+    A trade waits `batch_age` seconds for others. `watch` may stand between pipeline and sink.
+    """
     clock = SystemClock()
     dead_letters = DeadLetters(data / DEAD_LETTERS_FILE, clock)
-    settings = PipelineSettings(delivery=DeliverySettings(write_ahead=write_ahead))
+    settings = PipelineSettings(
+        limits=BatchLimits(age_seconds=batch_age), delivery=DeliverySettings(write_ahead=write_ahead)
+    )
     async with delivery.sink() as sink:
         with Spool(data / SPOOL_FOLDER) as spool:
             through = watch(sink) if watch else sink

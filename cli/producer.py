@@ -38,6 +38,7 @@ class ProducerSettings:
     trades_per_second: float
     mix: bool = False
     write_ahead: bool = False
+    batch_age: float = 0.0
     lease: Path | None = None
     symbols: tuple[str, ...] = SYMBOLS
 
@@ -74,6 +75,7 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
                 data,
                 console,
                 write_ahead=settings.write_ahead,
+                batch_age=settings.batch_age,
                 role=(lambda: turns.role) if turns else (lambda: "active"),
             ) as pipeline:
                 try:

@@ -159,6 +159,11 @@ class EventHubs:
                     partition.expire()
 
 
+def default_retention(*, in_memory: bool) -> Retention:
+    """Return what is kept where nothing is said of it."""
+    return IN_MEMORY if in_memory else Retention()
+
+
 def _lock(data: Path) -> FolderLock:
     data.mkdir(parents=True, exist_ok=True)
     return FolderLock.acquire(data)
@@ -171,7 +176,7 @@ def _open_all(data: Path | None, hubs: Mapping[str, int], options: Options, comm
 def _open(data: Path | None, name: str, partitions: int, options: Options, commits: Executor) -> Hub:
     # A folder is named by what is certain to be one name on every file system.
     folder = None if data is None else data / _folder_name(name)
-    retention = options.retention or (IN_MEMORY if data is None else Retention())
+    retention = options.retention or default_retention(in_memory=data is None)
     return Hub.open(folder, name, partitions, options.consumer_groups, retention, commits)
 
 

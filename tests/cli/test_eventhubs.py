@@ -5,8 +5,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from azure.eventhub import EventData
+from azure.eventhub.aio import EventHubProducerClient
+from azure.eventhub.exceptions import ConnectError
+
+from cli.hub import HubSettings, parse_age
+from emulator.eventhubs.server import DEFAULTS, IN_MEMORY
+from emulator.eventhubs.throttle import Throttle
 from tests.emulator.eventhubs.clients import bodies, receive, send
 from tests.end_to_end.platform import free_port, offline_environment, tickhouse
 
@@ -57,6 +67,40 @@ def test_a_taken_port_and_other_partitions_are_refused_with_what_helps(tmp_path:
     refused = tickhouse("eventhubs", "--port", str(port), "--data", str(tmp_path), "--partitions", "3")
     assert refused.returncode == 1
     assert "has 4 partitions, not 3" in refused.stderr
+
+
+async def test_groups_retention_and_throughput_can_be_set() -> None:
+    flags = ("--consumer-group", "research", "--consumer-group", "audit", "--throughput-units", "1")
+    with hub(free_port(), *flags, "--partitions", "1", "--retention", "1h") as (_, connection):
+        async with EventHubProducerClient.from_connection_string(connection, retry_total=0) as producer:
+            await producer.send_batch([EventData(b"x")] * 6_000, partition_id="0")
+            with pytest.raises(ConnectError, match="throttled"):
+                await producer.send_batch([EventData(b"y")], partition_id="0")
+        for group in ("$Default", "research", "audit"):
+            assert len(await receive(connection, 1, group=group)) >= 1
+
+
+@pytest.mark.parametrize("retention", ["7", "0d", "1w", "-1d", "999999d"])
+def test_a_retention_that_is_no_time_is_refused(retention: str) -> None:
+    refused = tickhouse("eventhubs", f"--retention={retention}")
+    assert refused.returncode == 1
+    assert f"'{retention}' is no time that events can stay" in refused.stderr
+    assert "hint: for example 7d" in refused.stderr
+
+
+def test_settings_of_a_hub_become_its_options() -> None:
+    settings = HubSettings(
+        0, None, consumer_groups=("audit",), retention=parse_age("12h"), throughput_units=2, partitions=1
+    )
+    assert settings.options.consumer_groups == ("$Default", "audit")
+    assert settings.options.retention == replace(IN_MEMORY, age=timedelta(hours=12))
+    assert settings.options.throttle == Throttle(2_000, 2_000_000)
+    assert HubSettings(0, None).options == DEFAULTS
+    assert [parse_age(text) for text in ("7d", "30m", "90s")] == [
+        timedelta(days=7),
+        timedelta(minutes=30),
+        timedelta(seconds=90),
+    ]
 
 
 def test_a_command_in_a_group_takes_its_settings_from_a_table_of_its_own(tmp_path: Path) -> None:

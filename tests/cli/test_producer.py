@@ -91,17 +91,18 @@ def test_a_producer_of_its_own_fills_the_hub_and_spools_while_it_is_down(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_producer_writes_straight_into_a_data_folder(tmp_path: Path) -> None:
+def test_a_producer_writes_straight_into_a_data_folder_and_drains_on_sigterm(tmp_path: Path) -> None:
     data = tmp_path / "data"
+    command = [sys.executable, "-m", "cli", "producer", "run", "--source", "simulated", "--data", str(data)]
     with running(data, "--source", "none"):
         producer = subprocess.Popen(
-            [sys.executable, "-m", "cli", "producer", "run", "--source", "simulated", "--data", str(data)],
+            [*command, "--batch-age", "0.3"],
             env=offline_environment(),
             stderr=subprocess.DEVNULL,
         )
         try:
             until(lambda: (data / "producer.json").exists() and int(str(status_of(data)["sent"])) > 10, "sending")
-            producer.send_signal(signal.SIGINT)
+            producer.send_signal(signal.SIGTERM)
             assert producer.wait(30) == 0
         finally:
             producer.kill()
