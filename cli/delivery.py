@@ -24,9 +24,11 @@ class Delivery:
     connection: str = ""
 
 
-def direct(eventhouse: Eventhouse, name: str = "eventhouse") -> Delivery:
-    """Return the way straight into an Eventhouse, which stays open for its owner."""
-    return Delivery(name, lambda: _closing(EventhouseSink(eventhouse)))
+def direct(
+    eventhouse: Eventhouse, name: str = "eventhouse", on_queued: Callable[[int], None] | None = None
+) -> Delivery:
+    """Return the way straight into an Eventhouse, which stays open for its owner; queued trades are told of."""
+    return Delivery(name, lambda: _closing(EventhouseSink(eventhouse, on_queued)))
 
 
 def into_hub(connection: str) -> Delivery:

@@ -11,26 +11,34 @@ from pathlib import Path
 
 from cli.errors import CliError
 from cli.settings import require_reachable
-from kql.client import Eventhouse
+from kql.client import Eventhouse, IngestionWay
 
 DEFAULT_DATA = Path("data") / "market"
 SIMULATED_DATA = Path("data") / "simulated"
 ENDPOINT_FILE = "endpoint.json"
 
 
-async def open_eventhouse(*, url: str | None, data: Path | None, database: str, create: bool = False) -> Eventhouse:
+async def open_eventhouse(
+    *,
+    url: str | None,
+    data: Path | None,
+    database: str,
+    create: bool = False,
+    ingestion: IngestionWay = "streaming",
+) -> Eventhouse:
     """Open an Eventhouse by URL, or a data folder: in this process, or through the process that has it open.
 
-    With `create` a folder that does not exist is made.
+    With `create` a folder that does not exist is made. `ingestion` is how an Eventhouse by URL gets its batches.
     """
     if url is not None and data is not None:
         raise CliError("--eventhouse and --data exclude each other", hint="give one of the two")
     folder = data or DEFAULT_DATA
-    url = url or served_at(folder)
+    if url is None:
+        url, ingestion = served_at(folder), "streaming"
     if url is not None:
         from kql.client.remote import RemoteEventhouse
 
-        return RemoteEventhouse.connect(require_reachable(url), database)
+        return RemoteEventhouse.connect(require_reachable(url), database, ingestion)
     if create:
         folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():

@@ -41,6 +41,14 @@ class Via(StrEnum):
     EVENTHUBS = "eventhubs"
 
 
+class IngestionName(StrEnum):
+    """How a remote Eventhouse gets its batches."""
+
+    MANAGED = "managed"
+    STREAMING = "streaming"
+    QUEUED = "queued"
+
+
 class BackfillInterval(StrEnum):
     """The bars that `backfill` fetches."""
 
@@ -336,6 +344,14 @@ def producer_run(
             show_default=False,
         ),
     ] = None,
+    ingestion: Annotated[
+        IngestionName | None,
+        typer.Option(
+            envvar="TICKHOUSE_INGESTION",
+            help="Into --eventhouse: managed streams, and queues what cannot be streamed for now (the default there).",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Stream live trades from a source into an Eventhouse or an event hub until Ctrl-C, which drains."""
     from cli.producer import ProducerSettings, run_producer
@@ -354,6 +370,7 @@ def producer_run(
             write_ahead=write_ahead,
             batch_age=batch_age,
             lease=lease,
+            ingestion=ingestion.value if ingestion else None,
         )
     )
 

@@ -19,7 +19,7 @@ from cli.load import require_market
 from cli.pipelines import pipeline_to
 from cli.servers import until_signal_or_end
 from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
-from kql.client import Eventhouse
+from kql.client import Eventhouse, IngestionWay
 from producer.clock import SystemClock
 from producer.lease import FileLease
 from producer.settings import SYMBOLS
@@ -28,7 +28,10 @@ from producer.sources.standby import StandbySettings, StandbySource
 
 @dataclass(frozen=True, slots=True)
 class ProducerSettings:
-    """What `producer run` was asked to do; `via` None leaves the choice to the environment."""
+    """What `producer run` was asked to do; `via` None leaves the choice to the environment.
+
+    `ingestion` is for an Eventhouse by URL; None is managed there.
+    """
 
     source: str
     data: Path | None
@@ -41,6 +44,7 @@ class ProducerSettings:
     batch_age: float = 0.0
     lease: Path | None = None
     symbols: tuple[str, ...] = SYMBOLS
+    ingestion: IngestionWay | None = None
 
 
 def run_producer(settings: ProducerSettings) -> None:
@@ -55,13 +59,17 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         raise CliError(
             "no event hub is known", hint=f"set {CONNECTION_VARIABLE} to the connection string of the namespace and hub"
         )
+    if settings.ingestion is not None and (via == "eventhubs" or settings.url is None):
+        raise CliError("--ingestion is for trades straight into an Eventhouse by URL", hint="give --eventhouse URL")
+    queued = QueuedTrades(console, is_expected=settings.ingestion == "queued")
     source = await choose_source(settings.source, console, settings.trades_per_second, settings.symbols)
     if source is None:
         raise CliError("a producer needs a source", hint="give --source auto, simulated or live providers")
     try:
         data = settings.data or default_data(source)
         data.mkdir(parents=True, exist_ok=True)
-        async with _delivery(settings, connection if via == "eventhubs" else None, source) as (delivery, eventhouse):
+        way = connection if via == "eventhubs" else None
+        async with _delivery(settings, way, source, queued.add) as (delivery, eventhouse):
             console.print(f"[bold]{source.name}[/] → [bold]{delivery.name}[/]  Ctrl-C ends it.")
             if source.quotes is not None:
                 console.print(describe_counting(settings, eventhouse))
@@ -86,10 +94,31 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         counters = pipeline.counters
         console.print(
             f"Ended: {counters.received + counters.recovered:,} trades received, {counters.sent:,} sent,"
-            f" {counters.spooled:,} in the spool, {counters.unsent:,} lost."
+            f" {counters.spooled:,} in the spool, {counters.unsent:,} lost.{queued.summary()}"
         )
     finally:
         await source.close()
+
+
+class QueuedTrades:
+    """Counts the trades that go by queued ingestion, and says so when that begins unasked."""
+
+    def __init__(self, console: Console, *, is_expected: bool) -> None:
+        self._console = console
+        self._is_expected = is_expected
+        self._count = 0
+
+    def add(self, trades: int) -> None:
+        """Count a batch."""
+        if not self._count and not self._is_expected:
+            self._console.print(
+                "[yellow]Streaming ingestion is not possible for a batch:[/] it is queued, safe, and visible later."
+            )
+        self._count += trades
+
+    def summary(self) -> str:
+        """Return what the last line adds about them."""
+        return f" Of those sent {self._count:,} by queued ingestion." if self._count else ""
 
 
 def describe_counting(settings: ProducerSettings, eventhouse: Eventhouse | None) -> str:
@@ -121,14 +150,20 @@ def _taking_turns(source: LiveSource, lease: Path, go_on: Callable[[], Awaitable
 
 @asynccontextmanager
 async def _delivery(
-    settings: ProducerSettings, connection: str | None, source: LiveSource
+    settings: ProducerSettings, connection: str | None, source: LiveSource, on_queued: Callable[[int], None]
 ) -> AsyncIterator[tuple[Delivery, Eventhouse | None]]:
     """Open the way of the trades, and the Eventhouse that knows the trades before where one is to be asked."""
     if connection is not None and settings.url is None:
         yield into_hub(connection), None
         return
     data = None if settings.url is not None else settings.data or default_data(source)
-    eventhouse = await open_eventhouse(url=settings.url, data=data, database=settings.database, create=True)
+    eventhouse = await open_eventhouse(
+        url=settings.url,
+        data=data,
+        database=settings.database,
+        create=True,
+        ingestion=settings.ingestion or "managed",
+    )
     try:
         await require_market(eventhouse)
         if not settings.mix:
@@ -137,7 +172,9 @@ async def _delivery(
             yield into_hub(connection), eventhouse
         else:
             yield (
-                direct(eventhouse, "eventhouse" if settings.url is None else f"eventhouse at {settings.url}"),
+                direct(
+                    eventhouse, "eventhouse" if settings.url is None else f"eventhouse at {settings.url}", on_queued
+                ),
                 eventhouse,
             )
     finally:

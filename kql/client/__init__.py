@@ -11,16 +11,24 @@ from typing import Literal, Protocol
 from emulator.context import ParameterValue
 from emulator.result import ResultTable
 
-__all__ = ["Eventhouse", "IngestFormat", "IngestionResult", "ParameterValue", "ResultTable"]
+__all__ = ["Eventhouse", "IngestFormat", "IngestionResult", "IngestionWay", "ParameterValue", "ResultTable"]
 
 IngestFormat = Literal["json", "multijson", "csv", "parquet"]
+
+IngestionWay = Literal["streaming", "managed", "queued"]
+"""How a remote Eventhouse gets its batches: at once; at once with a fall-back to the queue; or by the queue alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngestionResult:
-    """What an Eventhouse says of one acknowledged batch: the rows it consumed from the payload."""
+    """What an Eventhouse says of one acknowledged batch: the rows it consumed from the payload.
+
+    A queued batch is durable, and becomes visible later; what is wrong with it shows then, in
+    `.show ingestion failures`.
+    """
 
     consumed_records: int
+    is_queued: bool = False
 
 
 class Eventhouse(Protocol):
@@ -45,7 +53,7 @@ class Eventhouse(Protocol):
     async def ingest(
         self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
     ) -> IngestionResult:
-        """Ingest one batch by streaming ingestion; when it returns, the rows are durable and visible to queries.
+        """Ingest one batch; when it returns, the rows are durable, and visible to queries unless they are queued.
 
         `json` is one object per line. `mapping` names an ingestion mapping of the table.
         """

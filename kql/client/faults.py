@@ -9,11 +9,13 @@ import re
 from azure.kusto.data.exceptions import (
     KustoApiError,
     KustoAuthenticationError,
+    KustoBlobError,
     KustoMultiApiError,
     KustoNetworkError,
     KustoThrottlingError,
     OneApiError,
 )
+from azure.kusto.ingest.exceptions import KustoQueueError
 
 from emulator.errors import (
     EngineFault,
@@ -71,6 +73,9 @@ def fault_of(error: Exception, text: str) -> KustoError:
             return _api_fault(error.error, text)
         case KustoMultiApiError() if error.errors:
             return _api_fault(error.errors[0], text)
+        case KustoBlobError() | KustoQueueError():
+            # The cause may hold the signed address of the resource; its kind says enough.
+            return EngineFault(f"the batch could not be queued: {type(error.__cause__ or error).__name__}", "TH_QUEUE")
         case _:
             return EngineFault(str(error) or type(error).__name__, "TH_SERVICE")
 
@@ -83,6 +88,9 @@ def _api_fault(answer: OneApiError, text: str) -> KustoError:
     else:
         code = answer.code or ""
         kind = next((kind for words, kind in _CODES if words in code), KustoError if answer.permanent else EngineFault)
+    if kind.permanent and not answer.permanent:
+        # What the service expects to pass is not the payload's fault, whatever its code is called.
+        kind = EngineFault
     code_match = _CODE.match(message)
     code = code_match[1] if code_match else answer.code or "General_BadRequest"
     message = message[code_match.end() :] if code_match else message

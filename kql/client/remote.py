@@ -4,19 +4,16 @@ Loading this module loads the Azure packages; nothing else of `kql` does.
 """
 
 import asyncio
-import io
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from math import isfinite
-from urllib.parse import urlsplit
 
-from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
+from azure.kusto.data import ClientRequestProperties
 from azure.kusto.data.aio import KustoClient
 from azure.kusto.data.data_format import DataFormat
 from azure.kusto.data.exceptions import KustoClientError
 from azure.kusto.data.exceptions import KustoError as SdkError
-from azure.kusto.ingest import IngestionProperties, KustoStreamingIngestClient
+from azure.kusto.ingest import IngestionProperties
 
 from emulator.binder.dynamic_literals import timespan_text
 from emulator.context import ParameterValue
@@ -25,8 +22,10 @@ from emulator.result import ResultTable
 from emulator.syntax.parser import parse_query
 from emulator.syntax.statements import DeclareQueryParameters
 from emulator.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_SECOND
-from kql.client import IngestFormat, IngestionResult
+from kql.client import IngestFormat, IngestionResult, IngestionWay
+from kql.client.connection import connection
 from kql.client.faults import fault_of
+from kql.client.remote_ingestion import RemoteIngestion
 from kql.client.wire import count_records, result_table
 
 _FORMATS: dict[IngestFormat, DataFormat] = {
@@ -40,16 +39,15 @@ _FORMATS: dict[IngestFormat, DataFormat] = {
 class RemoteEventhouse:
     """The client seam over HTTP. Queries are concurrent; ingestion runs in threads, since the SDK's client blocks."""
 
-    def __init__(self, url: str, database: str) -> None:
+    def __init__(self, url: str, database: str, ingestion: IngestionWay = "streaming") -> None:
         self.database = database
-        self._url = url
-        self._queries = KustoClient(_connection(url, is_async=True))
-        self._ingestion: KustoStreamingIngestClient | None = None
+        self._queries = KustoClient(connection(url, is_async=True))
+        self._ingestion = RemoteIngestion(url, ingestion)
 
     @classmethod
-    def connect(cls, url: str, database: str) -> "RemoteEventhouse":
+    def connect(cls, url: str, database: str, ingestion: IngestionWay = "streaming") -> "RemoteEventhouse":
         """Connect to a cluster URL, beyond loopback with the machine's Azure identity; needs a running event loop."""
-        return cls(url, database)
+        return cls(url, database, ingestion)
 
     async def query(
         self,
@@ -81,7 +79,7 @@ class RemoteEventhouse:
     async def ingest(
         self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
     ) -> IngestionResult:
-        """Ingest one batch by streaming ingestion; when it returns, the rows are durable and visible to queries."""
+        """Ingest one batch; when it returns, the rows are durable, and visible to queries unless they are queued."""
         properties = IngestionProperties(
             self.database,
             table,
@@ -91,23 +89,17 @@ class RemoteEventhouse:
         )
         try:
             records = count_records(data, format)
-            await asyncio.to_thread(self._ingest, data, properties)
+            is_queued = await asyncio.to_thread(self._ingestion.send, data, properties)
         except ValueError as error:
             raise IngestionFault(f"The payload is not {format}: {error}", "BadRequest_InvalidPayload") from error
         except (SdkError, KustoClientError) as error:
             raise fault_of(error, "") from error
-        return IngestionResult(records)
+        return IngestionResult(records, is_queued)
 
     async def close(self) -> None:
         """Release the connections."""
         await self._queries.close()
-        if self._ingestion is not None:
-            await asyncio.to_thread(self._ingestion.close)
-
-    def _ingest(self, data: bytes, properties: IngestionProperties) -> None:
-        if self._ingestion is None:
-            self._ingestion = KustoStreamingIngestClient(_connection(self._url, is_async=False))
-        self._ingestion.ingest_from_stream(io.BytesIO(data), properties)
+        await asyncio.to_thread(self._ingestion.close)
 
 
 def parameter_literal(name: str, value: ParameterValue, text: str) -> str | int:
@@ -138,26 +130,3 @@ def _declared_type(name: str, text: str) -> str:
         f"the query declares no parameter '{name}'",
         hint=f"declare query_parameters({name}: type) stands first in a query",
     )
-
-
-def _connection(url: str, *, is_async: bool) -> KustoConnectionStringBuilder:
-    if urlsplit(url).scheme != "https" or _is_loopback(urlsplit(url).hostname or ""):
-        return KustoConnectionStringBuilder(url)
-    return KustoConnectionStringBuilder.with_azure_token_credential(url, _credential(is_async=is_async))
-
-
-def _credential(*, is_async: bool) -> object:
-    if is_async:
-        from azure.identity.aio import DefaultAzureCredential as AsyncCredential
-
-        return AsyncCredential()
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
