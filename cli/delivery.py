@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.hub import HubSettings, describe_hub, hub_running
-from cli.landing_connection import describe_health, trades_connected
+from cli.landing_connection import connected, describe_health, trades_of
 from emulator.engine.eventhouse import Eventhouse as Engine
+from emulator.eventhubs.feed import LocalFeed
 from kql.client import Eventhouse
 from producer.secret import Secret
 from producer.sinks.eventhouse import EventhouseSink
@@ -48,7 +49,8 @@ async def through_hub(settings: HubSettings, engine: Engine, database: str, data
     """Serve a hub and a data connection for the duration: the way of production on one machine."""
     async with hub_running(settings) as hubs:
         hub = hubs.hub(settings.name)
-        async with trades_connected(hub, engine, database, data) as connection:
+        destination = trades_of(database)
+        async with connected(LocalFeed(hub), engine, destination, data, name=f"{database} in {data}") as connection:
             way = into_hub(hubs.connection_string(settings.name))
             yield Delivery(way.name, way.sink, lambda: describe_health(connection.health()), way.connection)
 

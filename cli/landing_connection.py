@@ -1,4 +1,4 @@
-"""The data connection of the local Eventhouse: the events of a hub into the landing table of trades."""
+"""A data connection for the duration of a command: it stores the events of a hub, says how it does, and drains."""
 
 import asyncio
 import logging
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from emulator.engine.eventhouse import Eventhouse
-from emulator.eventhubs.data_connection import DataConnection, Destination, Health
+from cli.connection_status import connection_reported
+from emulator.eventhubs.data_connection import DataConnection, Destination, Health, Table
 from emulator.eventhubs.dead_letters import DeadLetters
-from emulator.eventhubs.hub import Hub
+from emulator.eventhubs.feed import Feed, FeedError
 from producer.landing import TRADES
 
 DEAD_LETTERS_FOLDER = "dead-letters"
@@ -18,25 +18,38 @@ DRAIN_SECONDS = 15.0
 logger = logging.getLogger(__name__)
 
 
+def trades_of(database: str) -> Destination:
+    """Return where trades land in a database."""
+    return Destination(TRADES.table, TRADES.mapping, database)
+
+
 @asynccontextmanager
-async def trades_connected(hub: Hub, engine: Eventhouse, database: str, data: Path) -> AsyncIterator[DataConnection]:
-    """Store what arrives in the hub for the duration; at the end, store what is there already."""
-    connection = DataConnection(
-        hub,
-        engine,
-        Destination(TRADES.table, TRADES.mapping, database),
-        dead_letters=DeadLetters(data / DEAD_LETTERS_FOLDER),
-    )
+async def connected(
+    feed: Feed, eventhouse: Table, destination: Destination, data: Path, *, name: str
+) -> AsyncIterator[DataConnection]:
+    """Store what arrives in the hub for the duration; at the end, store what is there already.
+
+    `name` is what the Eventhouse is called; status and dead letters go into the data folder.
+    """
+    letters = DeadLetters(data / DEAD_LETTERS_FOLDER)
+    connection = DataConnection(feed, eventhouse, destination, dead_letters=letters)
     connection.start()
-    try:
-        yield connection
-    finally:
+    async with connection_reported(connection, name, data):
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await connection.drained()
-        except TimeoutError:
-            logger.warning("%d events stay in the hub; the next run stores them", connection.health().lag)
-        await connection.close()
+            yield connection
+        finally:
+            await _drain(connection)
+            await connection.close()
+
+
+async def _drain(connection: DataConnection) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await connection.drained()
+    except TimeoutError:
+        logger.warning("%d events stay in the hub; the next run stores them", connection.health().lag)
+    except FeedError as error:
+        logger.warning("what is in the hub stays there for the next run: %s", error)
 
 
 def describe_health(health: Health) -> str:

@@ -1,7 +1,6 @@
 """How a producer is doing: a line on the terminal, and a file in its data folder for `tickhouse producer status`."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,12 +12,11 @@ from rich.markup import escape
 
 from cli.errors import CliError
 from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
+from cli.liveness import ENDED, describe_state, is_running
 from producer.status import Status, StatusMeter, read_status, write_status
 
 STATUS_FILE = "producer.json"
 STATUS_SECONDS = 1.0
-# A producer that has not written for so long is gone or stands still.
-STALE_SECONDS = 15.0
 
 
 @asynccontextmanager
@@ -52,7 +50,7 @@ async def _keep(meter: StatusMeter, path: Path, role: Callable[[], str]) -> None
             write_status(path, meter.look(role()))
             await asyncio.sleep(STATUS_SECONDS)
     finally:
-        write_status(path, meter.look("ended"))
+        write_status(path, meter.look(ENDED))
 
 
 async def _show(meter: StatusMeter, sink: str, console: Console, landing: Callable[[], str] | None) -> None:
@@ -82,7 +80,7 @@ def run_producer_status(*, data: Path | None) -> None:
     running = is_running(status, now)
     delay = "" if status.delay_seconds is None else f", last delivery {status.delay_seconds:.3f} s after its trade"
     rows = (
-        ("state", _state(status, running=running, now=now)),
+        ("state", describe_state(status, now)),
         ("source", status.source),
         ("since", f"{status.started_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("lag", f"{status.lag_seconds:.3f} s{delay}"),
@@ -101,26 +99,6 @@ def run_producer_status(*, data: Path | None) -> None:
         typer.echo(f"{name:<13} {value}")
     if not running:
         raise typer.Exit(1)
-
-
-def is_running(status: Status, now: datetime) -> bool:
-    """Whether the producer that wrote a status is alive and still writes."""
-    if status.role == "ended" or (now - status.at).total_seconds() > STALE_SECONDS:
-        return False
-    try:
-        os.kill(status.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _state(status: Status, *, running: bool, now: datetime) -> str:
-    if running:
-        return f"running ({status.role}), process {status.pid}"
-    ended = "ended" if status.role == "ended" else "not running"
-    return f"{ended}; last heard of {(now - status.at).total_seconds():,.0f} s ago"
 
 
 def _latest_folder() -> Path:

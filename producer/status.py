@@ -98,8 +98,8 @@ async def report_status(meter: StatusMeter, path: Path, clock: Clock, seconds: f
         write_status(path, meter.look("ended"))
 
 
-def write_status(path: Path, status: Status) -> None:
-    """Replace a status file; a reader sees the old one or the new one."""
+def write_status(path: Path, status: object) -> None:
+    """Replace a status file by a dataclass; a reader sees the old one or the new one."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.write_bytes(orjson.dumps(status, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
     fresh.replace(path)

@@ -2,7 +2,6 @@
 
 import json
 import time
-import uuid
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -24,12 +23,11 @@ _DESCRIPTION = "hub.json"
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a hub's folder keeps of it; `identity` tells a hub from another of the same name that came before it."""
+    """What a hub's folder keeps of it; `created_at`, in milliseconds since 1970, tells it from others of its name."""
 
     name: str
     partitions: int
     created_at: int
-    identity: str
 
 
 class Hub:
@@ -37,7 +35,6 @@ class Hub:
 
     def __init__(self, description: Description, partitions: tuple[Partition, ...], groups: Collection[str]) -> None:
         self.name = description.name
-        self.identity = description.identity
         self.created_at = description.created_at
         self.partitions = partitions
         self._turns = count()
@@ -131,7 +128,7 @@ def _describe(folder: Path | None, name: str, partitions: int) -> Description:
             "TH_Partitions",
             hint=f"1 to {MAX_PARTITIONS} are possible",
         )
-    fresh = Description(name, partitions, now(), str(uuid.uuid4()))
+    fresh = Description(name, partitions, now())
     if folder is None:
         return fresh
     path = folder / _DESCRIPTION
@@ -141,7 +138,8 @@ def _describe(folder: Path | None, name: str, partitions: int) -> Description:
         written.write_text(json.dumps(asdict(fresh)))
         written.replace(path)
         return fresh
-    known = Description(**json.loads(path.read_text()))
+    kept = json.loads(path.read_text())
+    known = Description(kept["name"], kept["partitions"], kept["created_at"])
     if known.partitions != partitions:
         raise KustoError(
             f"The hub '{name}' in '{folder}' has {known.partitions} partitions, not {partitions}.",

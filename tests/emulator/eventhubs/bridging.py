@@ -15,6 +15,7 @@ from emulator.engine.marks import Stretch
 from emulator.eventhubs import EventHubs
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits
 from emulator.eventhubs.dead_letters import DeadLetter, DeadLetters
+from emulator.eventhubs.feed import LocalFeed
 
 
 class Fuse:
@@ -73,7 +74,7 @@ async def bridge(folder: Path, fuse: Fuse) -> None:
     served = await EventHubs.start(port=0, data=folder / "hubs", hubs={"trades": 1})
     eventhouse = Eventhouse.open(folder / "house")
     connection = DataConnection(
-        served.hub("trades"),
+        LocalFeed(served.hub("trades")),
         FusedTable(eventhouse, fuse),
         Destination("T"),
         dead_letters=FusedLetters(folder / "letters", fuse),

@@ -1,4 +1,4 @@
-"""Hubs in a process of their own, for tests that kill it: `python -m tests.emulator.eventhubs.serving DATA`."""
+"""Hubs in a process of their own, for tests that kill it: `python -m tests.emulator.eventhubs.serving DATA [PORT]`."""
 
 import asyncio
 import sys
@@ -9,13 +9,13 @@ from emulator.eventhubs import EventHubs, serve
 
 def main() -> None:
     """Serve one hub of one partition until killed; the connection string is the first line of output."""
-    data = Path(sys.argv[1])
+    data, port = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
 
     def ready(served: EventHubs) -> None:
         sys.stdout.write(served.connection_string("trades") + "\n")
         sys.stdout.flush()
 
-    asyncio.run(serve(asyncio.Event(), ready, port=0, data=data, hubs={"trades": 1}))
+    asyncio.run(serve(asyncio.Event(), ready, port=port, data=data, hubs={"trades": 1}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from emulator.errors import EngineFault, KustoError
 from emulator.eventhubs import EventHubs, Hub, Options
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits, Table
 from emulator.eventhubs.dead_letters import DeadLetters
+from emulator.eventhubs.feed import LocalFeed
 from emulator.eventhubs.log import Retention
+from emulator.eventhubs.storing import Source
 from tests.emulator.eventhubs.bridging import Fuse, bridge
 from tests.emulator.eventhubs.events import message
 
@@ -59,7 +61,9 @@ def hub(hubs: EventHubs) -> Hub:
 async def connected(
     hub: Hub, table: Table, *, limits: Limits = QUICK, dead_letters: DeadLetters | None = None, name: str = "test"
 ) -> AsyncIterator[DataConnection]:
-    connection = DataConnection(hub, table, Destination("T"), name=name, dead_letters=dead_letters, limits=limits)
+    connection = DataConnection(
+        LocalFeed(hub), table, Destination("T"), name=name, dead_letters=dead_letters, limits=limits
+    )
     connection.start()
     try:
         yield connection
@@ -69,7 +73,7 @@ async def connected(
 
 async def failing(connection: DataConnection) -> None:
     """Wait until a failure stands in the way of partition 0."""
-    while not connection.progress()[0].failure:  # noqa: ASYNC110 - the connection tells nobody
+    while not any(each.failure for each in connection.progress()[:1]):  # noqa: ASYNC110 - the connection tells nobody
         await asyncio.sleep(0.005)
 
 
@@ -258,7 +262,8 @@ async def test_a_table_that_is_not_there_is_waited_for_and_told(hub: Hub) -> Non
 
 async def test_a_log_shorter_than_the_table_knows_is_an_error_not_silence(hub: Hub, eventhouse: Eventhouse) -> None:
     await fill(hub, record(1))
-    mark = f"test/trades/{hub.identity}/0"
+    identity = (await LocalFeed(hub).look()).identity
+    mark = Source("test", "trades", identity, "0").mark(Destination("T"))
     eventhouse.ingest("T", b"", format="json", marks={mark: Stretch(None, 5)})
     async with connected(hub, eventhouse) as connection:
         await failing(connection)

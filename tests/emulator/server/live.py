@@ -11,9 +11,9 @@ from emulator.server.listen import bind, server_for, url_of
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[str]:
+def serving(app: Starlette, port: int = 0) -> Iterator[str]:
     """Serve an application for the duration; yields its URL."""
-    listener = bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", port)
     server = server_for(app)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()

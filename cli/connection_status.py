@@ -1,0 +1,149 @@
+"""How a data connection is doing: a file in its data folder, and what `tickhouse data-connection status` says of it."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+import orjson
+import typer
+
+from cli.errors import CliError
+from cli.eventhouses import DEFAULT_DATA
+from cli.liveness import ENDED, describe_state, is_running
+from emulator.eventhubs.data_connection import DataConnection
+from producer.status import write_status
+
+STATUS_FILE = "data-connection.json"
+STATUS_SECONDS = 1.0
+_RATE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """One look at a data connection; `problems` stand in the way for long, `failures` perhaps only now.
+
+    `lag` counts the events of the hub that are not stored, `lag_seconds` is the age of the oldest of them.
+    """
+
+    hub: str
+    eventhouse: str
+    table: str
+    role: str
+    pid: int
+    started_at: datetime
+    at: datetime
+    partitions: int
+    standby: int
+    lag: int
+    lag_seconds: float
+    per_second: float
+    stored: int
+    dead_letters: int
+    expired: int
+    problems: tuple[str, ...]
+    failures: tuple[str, ...]
+
+
+class ConnectionMeter:
+    """Makes a status of a connection; the rate is that of the last minute of looks."""
+
+    def __init__(self, connection: DataConnection, eventhouse: str) -> None:
+        self._connection = connection
+        self._eventhouse = eventhouse
+        self._started_at = datetime.now(UTC)
+        self._looks: deque[tuple[float, int]] = deque([(monotonic(), 0)])
+
+    def look(self, role: str | None = None) -> ConnectionStatus:
+        """Return the status at this moment."""
+        partitions, now = self._connection.progress(), datetime.now(UTC)
+        health = self._connection.health(now)
+        stored = sum(each.stored for each in partitions)
+        standby = sum(each.is_standby for each in partitions)
+        self._looks.append((monotonic(), stored))
+        while len(self._looks) > 2 and self._looks[-1][0] - self._looks[1][0] >= _RATE_SECONDS:
+            self._looks.popleft()
+        seconds = self._looks[-1][0] - self._looks[0][0]
+        return ConnectionStatus(
+            hub=self._connection.hub,
+            eventhouse=self._eventhouse,
+            table=self._connection.destination.table,
+            role=role or ("standby" if partitions and standby == len(partitions) else "active"),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            at=now,
+            partitions=len(partitions),
+            standby=standby,
+            lag=health.lag,
+            lag_seconds=health.lag_seconds,
+            per_second=max(0.0, (stored - self._looks[0][1]) / seconds) if seconds > 0 else 0.0,
+            stored=stored,
+            dead_letters=sum(each.dead_letters for each in partitions),
+            expired=sum(each.expired for each in partitions),
+            problems=health.problems,
+            failures=tuple(f"partition {each.partition}: {each.failure}" for each in partitions if each.failure),
+        )
+
+
+@asynccontextmanager
+async def connection_reported(connection: DataConnection, eventhouse: str, data: Path) -> AsyncIterator[None]:
+    """Keep the status file up to date for the duration, and leave the last look in it."""
+    meter = ConnectionMeter(connection, eventhouse)
+
+    async def keep() -> None:
+        while True:
+            write_status(data / STATUS_FILE, meter.look())
+            await asyncio.sleep(STATUS_SECONDS)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        write_status(data / STATUS_FILE, meter.look(ENDED))
+
+
+def read_connection_status(path: Path) -> ConnectionStatus:
+    """Read a status file; one that is missing or damaged is a CliError."""
+    try:
+        facts = orjson.loads(path.read_bytes())
+        for name in ("started_at", "at"):
+            facts[name] = datetime.fromisoformat(facts[name])
+        return ConnectionStatus(**facts)
+    except FileNotFoundError:
+        raise CliError(
+            f"no data connection has run in '{path.parent}'",
+            hint="start one with `tickhouse data-connection run` or `tickhouse up --via eventhubs`, or name its --data",
+        ) from None
+    except (LookupError, TypeError, ValueError) as error:
+        raise CliError(f"{path} is no status of a data connection: {error}") from error
+
+
+def run_connection_status(*, data: Path | None) -> None:
+    """Print the status of the data connection of a data folder; exit code 1 where it does not run, or has problems."""
+    status = read_connection_status((data or DEFAULT_DATA) / STATUS_FILE)
+    now = datetime.now(UTC)
+    standby = f", {status.standby} of them read by another connection" if status.standby else ""
+    rows = (
+        ("state", describe_state(status, now)),
+        ("hub", f"{status.hub}, {status.partitions} partitions{standby}"),
+        ("eventhouse", f"{status.eventhouse}, table {status.table}"),
+        ("since", f"{status.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("lag", f"{status.lag:,} events, the oldest came {status.lag_seconds:.3f} s ago" if status.lag else "0 events"),
+        ("rate", f"{status.per_second:,.1f} records/s"),
+        ("stored", f"{status.stored:,}"),
+        ("dead letters", f"{status.dead_letters:,}"),
+        ("expired", f"{status.expired:,}"),
+        *(("problem", problem) for problem in status.problems),
+        *(("failure", failure) for failure in status.failures if failure not in status.problems),
+    )
+    for name, value in rows:
+        typer.echo(f"{name:<13} {value}")
+    if not is_running(status, now) or status.problems:
+        raise typer.Exit(1)

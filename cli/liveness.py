@@ -1,0 +1,46 @@
+"""Whether the process that keeps a status file up to date is still there."""
+
+import os
+from datetime import datetime
+from typing import Protocol
+
+# A process that has not written for so long is gone or stands still.
+STALE_SECONDS = 15.0
+ENDED = "ended"
+
+
+class Sign(Protocol):
+    """What a status file says of its process: who wrote it, when, and in which role; `ended` is its last word."""
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+
+    @property
+    def at(self) -> datetime:
+        """When it wrote."""
+
+    @property
+    def role(self) -> str:
+        """What it did then."""
+
+
+def is_running(sign: Sign, now: datetime) -> bool:
+    """Whether the process that wrote a status is alive and still writes."""
+    if sign.role == ENDED or (now - sign.at).total_seconds() > STALE_SECONDS:
+        return False
+    try:
+        os.kill(sign.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def describe_state(sign: Sign, now: datetime) -> str:
+    """Say in a few words whether the process runs."""
+    if is_running(sign, now):
+        return f"running ({sign.role}), process {sign.pid}"
+    ended = ENDED if sign.role == ENDED else "not running"
+    return f"{ended}; last heard of {(now - sign.at).total_seconds():,.0f} s ago"
