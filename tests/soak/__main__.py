@@ -27,10 +27,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        verdict = run(soak, folder, say)
-    outcome = "holds" if verdict.holds else "DOES NOT HOLD"
-    say(f"{outcome}; {verdict.sent / soak.seconds:,.0f} events sent per second of chaos\n{verdict.lines()}")
-    return 0 if verdict.holds else 1
+        result = run(soak, folder, say)
+    outcome = "holds" if result.holds else "DOES NOT HOLD"
+    say(f"{outcome}; {result.verdict.sent / soak.seconds:,.0f} events sent per second of chaos\n{result.lines()}")
+    return 0 if result.holds else 1
 
 
 if __name__ == "__main__":

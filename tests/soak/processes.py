@@ -42,17 +42,17 @@ class Restartable:
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
-        self.deaths += 1
 
-    def stall(self, seconds: float) -> None:
-        """Stop the process for some seconds; its sockets stay open and answer nothing."""
+    def stop(self) -> None:
+        """Let the process stand still; its sockets stay open and answer nothing."""
         self._signal(signal.SIGSTOP)
-        time.sleep(seconds)
+
+    def resume(self) -> None:
+        """Let the process go on."""
         self._signal(signal.SIGCONT)
-        self.stalls += 1
 
     def end(self, seconds: float) -> int:
-        """End the process as Ctrl-C does and return its exit code."""
+        """End the process as Ctrl-C does and return its exit code; one that does not end in time is killed."""
         if self._process is None:
             return 0
         if self._process.poll() is None:

@@ -1,8 +1,8 @@
-"""One soak: start the processes, disturb them, let them finish in peace, and judge."""
+"""One soak: start the processes, disturb each of them, let them finish in peace, and judge."""
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.soak.processes import Restartable, wait_for
 from tests.soak.verdict import Verdict, judge
 
 CALM_SECONDS = 300.0
+ALL_STORED = " 0 events wait in the hub."
 
 
 @dataclass(frozen=True)
@@ -25,55 +26,111 @@ class Soak:
     seed: int
 
 
-def run(soak: Soak, folder: Path, say: Callable[[str], None]) -> Verdict:
-    """Run a soak in an empty folder and return its verdict; a process that ends by itself is an error."""
-    api, wire, hub = free_port(), free_port(), free_port()
-    data, market = folder / "data", folder / "market"
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a soak: the verdict on the data, and the deaths and stalls of each process."""
+
+    verdict: Verdict
+    deaths: dict[str, int]
+    stalls: dict[str, int]
+    overlaps: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the data are right, after every process has died and stood still."""
+        return self.verdict.holds and all(self.deaths.values()) and all(self.stalls.values())
+
+    def lines(self) -> str:
+        """Return one line per count."""
+        disturbed = [
+            f"  {name:<26} {self.deaths[name]:>5} deaths {self.stalls[name]:>5} stalls" for name in self.deaths
+        ]
+        overlaps = f"  {'away at the same time':<26} {self.overlaps:>5} times"
+        return "\n".join([self.verdict.lines(), *disturbed, overlaps])
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The processes of production on one machine; `rest` delivers what a producer has left in its spool."""
+
+    producer: Restartable
+    rest: Restartable
+    hub: Restartable
+    connection: Restartable
+    eventhouse: Restartable
+
+    @property
+    def disturbed(self) -> tuple[Restartable, ...]:
+        """Those that die and stand still."""
+        return self.producer, self.hub, self.connection, self.eventhouse
+
+
+def run(soak: Soak, folder: Path, say: Callable[[str], None]) -> Outcome:
+    """Run a soak in an empty folder and return what came of it; a process that ends by itself is an error."""
+    api = free_port()
+    pipeline = _pipeline(soak, folder, api)
+    ready = f"http://127.0.0.1:{api}/readyz"
+    try:
+        pipeline.eventhouse.start()
+        pipeline.hub.start()
+        wait_for(pipeline.eventhouse, ready)
+        pipeline.connection.start()
+        pipeline.producer.start()
+        overlaps = disturb(pipeline.disturbed, soak.seconds, soak.seed, say)
+        say("chaos is over; the producer ends and delivers the rest")
+        wait_for(pipeline.eventhouse, ready)
+        pipeline.producer.end(CALM_SECONDS)
+        pipeline.rest.start()
+        if pipeline.rest.wait(CALM_SECONDS) != 0:
+            raise AssertionError(f"the rest was not delivered:\n{pipeline.rest.log[-3000:]}")
+        say("the hub is stored to its end")
+        settle(pipeline.connection)
+        for process in (pipeline.hub, pipeline.eventhouse):
+            if process.end(60) != 0:
+                raise AssertionError(f"{process.name} did not end well:\n{process.log[-3000:]}")
+        say("all is stored; the journal is compared with the tables")
+    finally:
+        for process in (*pipeline.disturbed, pipeline.rest):
+            process.end(30)
+    verdict = judge(folder / "market" / JOURNAL, folder / "eventhouse")
+    deaths = {process.name: process.deaths for process in pipeline.disturbed}
+    stalls = {process.name: process.stalls for process in pipeline.disturbed}
+    return Outcome(verdict, deaths, stalls, overlaps)
+
+
+def settle(connection: Restartable) -> None:
+    """End the data connection, which stores all that is in the hub; one that cannot in its time is asked again."""
+    deadline = time.monotonic() + CALM_SECONDS
+    while time.monotonic() < deadline:
+        if connection.end(60) == 0 and connection.log.rstrip().endswith(ALL_STORED):
+            return
+        connection.start()
+        time.sleep(10)
+    raise AssertionError(f"the hub was not stored in {CALM_SECONDS:.0f} s:\n{connection.log[-3000:]}")
+
+
+def _pipeline(soak: Soak, folder: Path, api: int) -> Pipeline:
+    wire, hub = free_port(), free_port()
     environment = offline_environment()
-    places = f"--data {data} --port {api} --eventhouse-port {wire} --hub-port {hub}".split()
-    platform = Restartable(
-        "hub, data connection and eventhouse",
-        [sys.executable, "-m", "cli", "up", "--source", "none", "--via", "eventhubs", *places],
-        folder / "platform.log",
-        environment,
-    )
     environment["TICKHOUSE_EVENTHUBS_CONNECTION"] = (
         f"Endpoint=sb://127.0.0.1:{hub};SharedAccessKeyName={POLICY};SharedAccessKey={OPEN_KEY};"
         "UseDevelopmentEmulator=true;EntityPath=trades"
     )
-    produce = [sys.executable, "-m", "tests.soak.market", str(market)]
-    producer = Restartable("producer", [*produce, str(soak.trades_per_second)], folder / "producer.log", environment)
-    rest = Restartable("producer", [*produce, "0"], folder / "rest.log", environment)
-    ready = f"http://127.0.0.1:{api}/readyz"
-    try:
-        platform.start()
-        wait_for(platform, ready)
-        producer.start()
-        disturb([platform, producer], soak.seconds, soak.seed, say)
-        wait_for(platform, ready)
-        say("chaos is over; the producer ends and delivers the rest")
-        producer.end(CALM_SECONDS)
-        rest.start()
-        if rest.wait(CALM_SECONDS) != 0:
-            raise AssertionError(f"the rest was not delivered:\n{rest.log[-3000:]}")
-        say("the hub is stored to its end")
-        settle(data, platform)
-        say(
-            f"deaths and stalls: {platform.deaths} and {platform.stalls} of {platform.name},"
-            f" {producer.deaths} and {producer.stalls} of the producer"
-        )
-    finally:
-        for process in (producer, rest, platform):
-            process.end(60)
-    return judge(market / JOURNAL, data)
 
+    def process(name: str, arguments: Sequence[str], log: str = "") -> Restartable:
+        command = [sys.executable, "-m", *arguments]
+        return Restartable(name, command, folder / f"{log or name.replace(' ', '-')}.log", environment)
 
-def settle(data: Path, platform: Restartable) -> None:
-    """End the platform, which stores all that is in its hub; one that cannot in its time is asked again."""
-    deadline = time.monotonic() + CALM_SECONDS
-    while time.monotonic() < deadline:
-        if platform.end(60) == 0 and "stay in the hub" not in platform.log.rpartition("Deployed")[2]:
-            return
-        platform.start()
-        time.sleep(10)
-    raise AssertionError(f"the hub was not stored in {CALM_SECONDS:.0f} s:\n{platform.log[-3000:]}")
+    market = ["tests.soak.market", str(folder / "market")]
+    house, url = folder / "eventhouse", f"http://127.0.0.1:{wire}"
+    places = f"--data {house} --port {api} --eventhouse-port {wire}".split()
+    return Pipeline(
+        producer=process("producer", [*market, str(soak.trades_per_second)]),
+        rest=process("producer of the rest", [*market, "0"]),
+        hub=process("hub", f"cli eventhubs --port {hub} --data {folder / 'hub'}".split()),
+        connection=process(
+            "data connection",
+            f"cli data-connection run --eventhouse {url} --data {folder / 'connection'}".split(),
+        ),
+        eventhouse=process("eventhouse", ["cli", "up", "--source", "none", *places]),
+    )
