@@ -18,7 +18,7 @@ from producer.retry import RetryPolicy
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import closed_days, five_numbers, history_of, label_of, whole_minutes
+from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of, whole_minutes
 from producer.sources.facts import json_object, mapping, number, read_answer, rfc3339, sequence, whole
 from producer.sources.http import Endpoint, HttpApi, Pace, is_page, refusal_by_status
 
@@ -27,7 +27,6 @@ KEYS_HINT = "check TICKHOUSE_ALPACA_KEY and TICKHOUSE_ALPACA_SECRET"
 
 _NOT_YET_FREE = timedelta(minutes=16)
 _BARS_PER_PAGE = 10_000
-_CONSOLIDATED = "SIP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def _bar(row: object, symbol: str, received_at: datetime) -> Bar:
         received_at,
         vwap=float(number(facts, "vw")) if "vw" in facts else None,
         trade_count=whole(facts["n"]) if "n" in facts else None,
-        venue=_CONSOLIDATED,
+        venue=CONSOLIDATED,
     )
 
 

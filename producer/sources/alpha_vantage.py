@@ -18,7 +18,7 @@ from producer.rate_limit import Quota
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import closed_days, five_numbers, history_of, label_of, whole_minutes
+from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of, whole_minutes
 from producer.sources.facts import json_object, mapping, numeral, read_answer
 from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 
@@ -26,6 +26,7 @@ SOURCE = "alphavantage"
 BarLabel = Literal["start", "end"]
 
 _MINUTE = timedelta(minutes=1)
+_FRESH_SECONDS = 600.0
 _KEY_HINT = "check TICKHOUSE_ALPHA_VANTAGE_KEY"
 _LIMIT_HINT = "a free key has 25 requests a day, one per second"
 _DAILY, _MINUTES = "Time Series (Daily)", "Time Series (1min)"
@@ -92,6 +93,16 @@ def parse_minutes(text: str, symbol: str, received_at: datetime, label: BarLabel
     return _parse(text, _MINUTES, symbol, received_at, instant)
 
 
+@dataclass(frozen=True, slots=True)
+class _Month:
+    """The answer for a month, until it may be out of date; who asks week by week asks for it five times."""
+
+    symbol: str
+    month: str
+    bars: tuple[Bar, ...]
+    until: float
+
+
 class AlphaVantageHistory:
     """A `HistorySource` of raw bars."""
 
@@ -109,6 +120,7 @@ class AlphaVantageHistory:
         calendar: MarketCalendar | None = None,
     ) -> None:
         self._settings = settings or AlphaVantageSettings()
+        self._kept: _Month | None = None
         self._clock = clock
         self._calendar = calendar or load_calendar()
         endpoint = Endpoint(SOURCE, self._settings.base_url, secret_parameters={"apikey": key})
@@ -131,18 +143,26 @@ class AlphaVantageHistory:
         now = self._clock.now()
         bars: list[Bar] = []
         for month in _months(start, min(end, now)):
-            parameters = {
-                "function": "TIME_SERIES_INTRADAY",
-                "symbol": symbol,
-                "interval": "1min",
-                "month": month,
-                "outputsize": "full",
-                "adjusted": "false",
-                "extended_hours": "false",
-            }
-            text = await self._api.get("/query", parameters)
-            bars += parse_minutes(text, symbol, now, self._settings.minute_label)
+            bars += await self._month(symbol, month)
         return history_of(SOURCE, symbol, whole_minutes(bars, start, end, self._calendar, now))
+
+    async def _month(self, symbol: str, month: str) -> tuple[Bar, ...]:
+        kept, clock = self._kept, self._clock
+        if kept and (kept.symbol, kept.month) == (symbol, month) and clock.monotonic() < kept.until:
+            return kept.bars
+        parameters = {
+            "function": "TIME_SERIES_INTRADAY",
+            "symbol": symbol,
+            "interval": "1min",
+            "month": month,
+            "outputsize": "full",
+            "adjusted": "false",
+            "extended_hours": "false",
+        }
+        text = await self._api.get("/query", parameters)
+        bars = parse_minutes(text, symbol, clock.now(), self._settings.minute_label)
+        self._kept = _Month(symbol, month, bars, clock.monotonic() + _FRESH_SECONDS)
+        return bars
 
     def recent_trades(self, span: timedelta) -> Sequence[Trade]:  # noqa: ARG002 - protocol
         """Return none: past trades are not to be had."""
@@ -157,7 +177,7 @@ def _parse(
         for label, row in mapping(body, series).items():
             facts = mapping(row)
             numbers = five_numbers(facts, ("1. open", "2. high", "3. low", "4. close", "5. volume"), numeral)
-            bars.append(Bar(symbol, instant(label), *numbers, SOURCE, received_at))
+            bars.append(Bar(symbol, instant(label), *numbers, SOURCE, received_at, venue=CONSOLIDATED))
         return tuple(sorted(bars, key=lambda bar: bar.timestamp))
 
     return read_answer(SOURCE, text, read)

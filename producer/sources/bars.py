@@ -8,6 +8,9 @@ from producer.market_time import MarketCalendar
 from producer.model import Bar, CorporateAction, History
 from producer.sources.facts import Json
 
+# The venue of bars that count the trades of all exchanges.
+CONSOLIDATED = "SIP"
+
 _MINUTE = timedelta(minutes=1)
 
 

@@ -17,7 +17,7 @@ from producer.rate_limit import Quota
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import closed_days, five_numbers, history_of, label_of
+from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of
 from producer.sources.facts import json_object, mapping, number, read_answer, text_of
 from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 
@@ -143,7 +143,7 @@ def _day(row: object, symbol: str, received_at: datetime) -> TiingoDay:
     label = label_of(date.fromisoformat(text_of(facts, "date")[:10]))
     numbers = five_numbers(facts, ("open", "high", "low", "close", "volume"), number)
     return TiingoDay(
-        Bar(symbol, label, *numbers, SOURCE, received_at),
+        Bar(symbol, label, *numbers, SOURCE, received_at, venue=CONSOLIDATED),
         adjusted_close=float(number(facts, "adjClose")),
         dividend=float(number(facts, "divCash")),
         split_ratio=float(number(facts, "splitFactor")),

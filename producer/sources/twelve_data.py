@@ -152,13 +152,16 @@ def _parse(
 ) -> tuple[Bar, ...]:
     def read(body: object) -> tuple[Bar, ...]:
         answer = mapping(body)
-        if (found := text_of(mapping(answer, "meta"), "interval")) != interval:
+        meta = mapping(answer, "meta")
+        venue = text_of(meta, "mic_code") if "mic_code" in meta else ""
+        if (found := text_of(meta, "interval")) != interval:
             raise ValueError(f"asked for bars of {interval}, found {found}")
         bars = []
         for row in sequence(answer, "values"):
             facts = mapping(row)
             numbers = five_numbers(facts, ("open", "high", "low", "close", "volume"), numeral)
-            bars.append(Bar(symbol, instant(text_of(facts, "datetime")), *numbers, SOURCE, received_at))
+            at = instant(text_of(facts, "datetime"))
+            bars.append(Bar(symbol, at, *numbers, SOURCE, received_at, venue=venue))
         return tuple(sorted(bars, key=lambda bar: bar.timestamp))
 
     return read_answer(SOURCE, text, read)

@@ -220,7 +220,15 @@ def _raw_bar(chart: Chart, row: Row, label: datetime, factor: float) -> Bar:
     quoted = (row.open, row.high, row.low, row.close)
     open_, high, low, close = (round(price * factor, chart.digits) for price in quoted)
     volume = float(round(row.volume / factor))
-    return Bar(chart.symbol, label, open_, high, low, close, volume, SOURCE, chart.received_at, adjustment="restored")
+    return Bar(
+        chart.symbol,
+        label,
+        *(open_, high, low, close, volume),
+        source=SOURCE,
+        received_at=chart.received_at,
+        venue=chart.quote.venue,
+        adjustment="restored",
+    )
 
 
 def _rows(result: Json) -> tuple[Row, ...]:

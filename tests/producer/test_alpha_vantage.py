@@ -66,6 +66,21 @@ async def test_minutes_are_asked_for_by_month_and_unadjusted(friday: ManualClock
     assert 1.1 in [round(seconds, 3) for seconds in friday.slept], "one request a second"
 
 
+async def test_the_weeks_of_a_month_cost_one_request(friday: ManualClock, provider: respx.MockRouter) -> None:
+    labels = ["2026-10-02 10:00:00", "2026-10-07 10:00:00", "2026-10-13 10:00:00"]
+    route = provider.get(URL).respond(json=series("Time Series (1min)", labels))
+    history = source(friday)
+    weeks = [
+        (datetime(2026, 10, day, 13, 30, tzinfo=UTC), datetime(2026, 10, day + 5, tzinfo=UTC)) for day in (1, 6, 12)
+    ]
+    days = [[bar.timestamp.day for bar in (await history.intraday("MSFT", *week)).bars] for week in weeks]
+    assert days == [[2], [7], [13]]
+    assert route.call_count == 1
+    await friday.advance(601.0)
+    await history.intraday("MSFT", *weeks[0])
+    assert route.call_count == 2, "what is kept grows old"
+
+
 async def test_the_key_is_not_shown_in_the_refusal_that_quotes_it(
     friday: ManualClock, provider: respx.MockRouter
 ) -> None:
