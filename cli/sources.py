@@ -17,7 +17,7 @@ from cli.settings import is_offline
 from kql.client import Eventhouse
 from kql.reference import canonical_symbol
 from producer.clock import Clock, SystemClock
-from producer.errors import NoData, NoKey, Offline, ProducerError, Transient
+from producer.errors import NoData, NoKey, NotEntitled, Offline, ProducerError, Transient
 from producer.providers import (
     HISTORY_PROVIDERS,
     LIVE_PROVIDERS,
@@ -98,13 +98,21 @@ async def choose_source(
         case ("auto",):
             given = await surroundings(symbols)
             if working := await _working(given, console):
-                return _live(given, working)
+                return _live(given, working, history_chain(given))
             with suppress(Offline):
                 await given.yahoo.close()
             return _simulated(clock, trades_per_second, symbols)
         case wanted:
             check_names(wanted, alone=(AUTO, SIMULATED, NONE), chained=LIVE_PROVIDERS)
-            return _live(await surroundings(symbols), wanted)
+            given = await surroundings(symbols)
+            past = tuple(name for name in dict.fromkeys(map(provider_of, wanted)) if name in HISTORY_PROVIDERS)
+            source = _live(given, wanted, history_chain(given, past) if past else None)
+            try:
+                await _check_keys(wanted, given, console)
+            except ProducerError:
+                await source.close()
+                raise
+            return source
 
 
 async def surroundings(symbols: Sequence[str], environment: Mapping[str, str] = os.environ) -> Surroundings:
@@ -142,14 +150,22 @@ def _simulated(clock: Clock, trades_per_second: float, symbols: Sequence[str]) -
     return LiveSource(source, source, symbols)
 
 
-def _live(given: Surroundings, wanted: Sequence[str]) -> LiveSource:
-    past = dict.fromkeys(provider for name in wanted if (provider := provider_of(name)) in HISTORY_PROVIDERS)
-    return LiveSource(
-        trades=live_chain(given, wanted),
-        history=history_chain(given, tuple(past)) if past else None,
-        symbols=given.symbols,
-        quotes=given.yahoo_quotes if yahoo_chart.SOURCE in past else None,
-    )
+def _live(given: Surroundings, wanted: Sequence[str], history: HistorySource | None) -> LiveSource:
+    counts_differences = yahoo_chart.SOURCE in map(provider_of, wanted)
+    quotes = given.yahoo_quotes if counts_differences else None
+    return LiveSource(live_chain(given, wanted), history, given.symbols, quotes)
+
+
+async def _check_keys(wanted: Sequence[str], given: Surroundings, console: Console) -> None:
+    """Ask the providers that are named, too: a wrong key is to be known now, not when the market opens."""
+    providers = tuple(dict.fromkeys(map(provider_of, wanted)))
+    for name, error in zip(
+        providers, await asyncio.gather(*(_error_of(name, given) for name in providers)), strict=True
+    ):
+        if isinstance(error, NotEntitled):
+            raise error
+        if error is not None:
+            console.print(f"{name.capitalize()} does not answer ({error.message}): it is asked again.")
 
 
 async def _working(given: Surroundings, console: Console) -> list[str]:

@@ -83,6 +83,8 @@ class ProviderUrls:
 def _check_url(name: str, url: str) -> None:
     scheme = "ws" if name.endswith("_stream_url") else "http"
     parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise BadData(f"{variable_of(name)} has a user in it", hint="addresses are logged: put no secret into one")
     if parts.scheme == f"{scheme}s" and parts.hostname:
         return
     if parts.scheme != scheme or not is_loopback(url):

@@ -25,7 +25,7 @@ class FinnhubStream:
     source = SOURCE
 
     def __init__(self, symbols: Sequence[str], key: Secret, *, url: str = URL) -> None:
-        self.url = f"{url}?token={key.value}"
+        self.url = f"{url}{'&' if '?' in url else '?'}token={key.value}"
         self.secrets = (key,)
         self._subscriptions = tuple(
             orjson.dumps({"type": "subscribe", "symbol": symbol}).decode() for symbol in symbols

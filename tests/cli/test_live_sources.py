@@ -110,13 +110,29 @@ async def test_names_form_a_chain_in_their_order(provider: LocalProvider, monkey
     source, _ = await chosen("alpaca, yahoo")
     assert source.name == "alpaca+yahoo"
     assert [each.name for each in source.history._sources] == ["alpaca", "yahoo"]  # type: ignore[union-attr]  # a chain
-    assert provider.asked == [], "who is named is not asked whether he answers"
     only, _ = await chosen("alpaca")
     assert only.quotes is None, "its prints have ids of their own"
 
 
+async def test_a_wrong_key_of_a_named_source_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with providing(lambda _: Said({"message": "forbidden."}, 403)) as refusing:
+        set_variables(monkeypatch, **ALPACA, TICKHOUSE_ALPACA_URL=refusing.url)
+        monkeypatch.setenv("TICKHOUSE_ALPACA_STREAM_URL", "ws://127.0.0.1:1")
+        with pytest.raises(NotEntitled, match="check TICKHOUSE_ALPACA_KEY"):
+            await chosen("alpaca")
+
+
+async def test_a_named_source_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with providing(lambda _: Said("Edge: Too Many Requests", 429)) as busy:
+        monkeypatch.setenv("TICKHOUSE_YAHOO_URL", busy.url)
+        source, said = await chosen("yahoo")
+    assert source.name == "yahoo"
+    assert said == "Yahoo does not answer (too many requests): it is asked again.\n"
+
+
 async def test_finnhub_tells_no_past(provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, TICKHOUSE_FINNHUB_KEY="key", TICKHOUSE_FINNHUB_STREAM_URL="ws://127.0.0.1:1")
+    monkeypatch.setenv("TICKHOUSE_FINNHUB_URL", provider.url)
     source, _ = await chosen("finnhub")
     assert source.history is None
 

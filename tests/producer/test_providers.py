@@ -86,6 +86,11 @@ def test_keys_do_not_travel_unencrypted(name: str, url: str) -> None:
         ProviderUrls.from_variables({f"TICKHOUSE_{name}": url})
 
 
+def test_addresses_hold_no_secrets() -> None:
+    with pytest.raises(BadData, match="TICKHOUSE_TIINGO_URL has a user in it"):
+        ProviderUrls.from_variables({"TICKHOUSE_TIINGO_URL": "https://me:secret@gateway.example.com"})
+
+
 def test_offline_there_is_no_chain() -> None:
     with pytest.raises(Offline):
         live_chain(given(ALL, offline=True))
