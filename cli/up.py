@@ -1,9 +1,11 @@
 """`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -24,9 +26,15 @@ from kql.deploy import deploy
 from kql.registry import load_registry
 from producer.backfill import BackfillSettings, backfill
 from producer.clock import Clock, SystemClock
+from producer.errors import ProducerError
+from producer.market_time import load_calendar
 from producer.settings import SYMBOLS
 from producer.source import HistorySource
 from producer.store import LandingStore, Progress
+from producer.upkeep import keep_past
+
+# What a night or a long weekend may have left open.
+_LAST_DAYS = BackfillSettings(daily=timedelta(days=10), intraday=timedelta(days=2), trades=timedelta())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +103,56 @@ async def produce(
     """Fetch the past that the database lacks, then stream live trades until cancelled."""
     clock = SystemClock()
     try:
+        store = LandingStore(eventhouse, clock)
         if source.history is None:
             console.print(f"History: {source.name} tells none; `tickhouse backfill` asks the providers that do.")
         else:
-            await _fetch_history(source.history, source.symbols, LandingStore(eventhouse, clock), clock, console)
+            await _fetch_history(source.history, source.symbols, store, clock, console, BackfillSettings())
         await source.go_on(eventhouse, clock)
-        async with pipeline_to(delivery, source.trades, data, console) as pipeline:
+        async with pipeline_to(delivery, source.trades, data, console) as pipeline, _upkeep(source, store, console):
             await pipeline.run()
     finally:
         await source.close()
 
 
+@asynccontextmanager
+async def _upkeep(source: LiveSource, store: LandingStore, console: Console) -> AsyncIterator[None]:
+    """Fetch the bars and splits of each day for as long as real trades are taken; the simulated market has no days."""
+    if source.history is None or source.is_simulated:
+        yield
+        return
+    clock = SystemClock()
+    fetch = partial(_fetch_history, source.history, source.symbols, store, clock, console, _LAST_DAYS)
+
+    async def refresh() -> None:
+        try:
+            await fetch()
+        except ProducerError as error:
+            console.print(f"[yellow]The past is incomplete:[/] {error.message}")
+
+    task = asyncio.create_task(keep_past(refresh, load_calendar(), clock), name="upkeep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def _fetch_history(
-    history: HistorySource, symbols: Sequence[str], store: LandingStore, clock: Clock, console: Console
+    history: HistorySource,
+    symbols: Sequence[str],
+    store: LandingStore,
+    clock: Clock,
+    console: Console,
+    settings: BackfillSettings,
 ) -> None:
     with console.status("Fetching history …") as status:
 
         def show(progress: Progress) -> None:
             status.update(f"Fetching history … {progress.table}: {progress.done:,} of {progress.total:,}")
 
-        report = await backfill(store, history, symbols, clock, BackfillSettings(), show)
+        report = await backfill(store, history, symbols, clock, settings, show)
     console.print(f"History: {report.daily_written:,} daily and {report.intraday_written:,} one-minute bars were new.")
     for failure in report.failures:
         console.print(f"[yellow]No history:[/] {failure}")

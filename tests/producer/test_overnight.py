@@ -28,7 +28,7 @@ from tests.producer.clock import ManualClock, seeded
 from tests.producer.local_provider import Asked, yahoo_chart
 from tests.producer.test_embedded import opened, value
 from tests.producer.test_redundancy import Inline
-from tests.producer.websocket_server import ScriptedServer, Step, say, serving, stall, until
+from tests.producer.websocket_server import ScriptedServer, Step, close, say, serving, stall, until
 
 CALENDAR = load_calendar()
 SPANS = [
@@ -205,7 +205,7 @@ async def test_late_and_corrected_trades_change_the_bars_of_their_time(eventhous
     ]
     frames = [orjson.dumps([each]).decode() for each in told]
     # The second connection is told some of it again.
-    scripts: list[list[Step]] = [[say(*frames[:4]), hang_up], [say(*frames[2:]), stall]]
+    scripts: list[list[Step]] = [[say(*frames[:4]), close], [say(*frames[2:]), stall]]
     clock = ManualClock(datetime(2025, 11, 5, 15, 1, tzinfo=UTC))
     async with serving(ScriptedServer(*scripts)) as server:
         dialect = AlpacaStream(["AAPL"], Secret("key"), Secret("secret"), url=server.url)
@@ -226,7 +226,3 @@ async def test_late_and_corrected_trades_change_the_bars_of_their_time(eventhous
     assert [row[0] for row in (await eventhouse.query(days)).rows()] == [3.0, 42.0]
     rejected = "TradesRejected | project What = strcat(EventId, ' ', Reason) | distinct What"
     assert await value(eventhouse, rejected) == "alpaca:AAPL:2025-11-05:V:1:cancelled size below zero"
-
-
-async def hang_up(connection: ServerConnection) -> None:
-    await connection.close()

@@ -1,0 +1,83 @@
+"""`tickhouse up` keeps the past of real prices complete while it runs."""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from cli.embedded import EmbeddedEventhouse
+from cli.sources import LiveSource, choose_source
+from cli.up import _upkeep
+from kql.deploy import deploy
+from producer.clock import SystemClock
+from producer.errors import ProducerError, Transient
+from producer.model import Bar, History
+from producer.store import LandingStore
+from tests.producer.clock import ManualClock
+from tests.producer.scripted import ScriptedSource
+from tests.producer.test_backfill import Provider
+
+YESTERDAY = datetime(2025, 11, 28, tzinfo=UTC)
+
+
+class OneDay(Provider):
+    """Has one bar, or fails as it is told."""
+
+    async def daily(self, symbol: str, start: datetime, end: datetime) -> History:
+        self._answer(symbol, start, end)
+        return History((Bar(symbol, YESTERDAY, 1.0, 1.0, 1.0, 1.0, 1.0, "test", datetime.now(UTC)),))
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The past is due once, and at once; set when it was looked at."""
+    done = asyncio.Event()
+
+    async def once(refresh: Callable[[], Awaitable[None]], *_: object) -> None:
+        await refresh()
+        done.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("cli.up.keep_past", once)
+    return done
+
+
+async def kept(source: LiveSource, due: asyncio.Event) -> tuple[int, str]:
+    """How many daily bars are there after the past was looked at, and what was said."""
+    eventhouse, shown = EmbeddedEventhouse.open(None, "Market"), io.StringIO()
+    await deploy(eventhouse)
+    async with _upkeep(source, LandingStore(eventhouse, SystemClock()), Console(file=shown, width=200)):
+        await asyncio.wait_for(due.wait(), 30)
+    ((count,),) = (await eventhouse.query("DailyBars | count")).rows()
+    await eventhouse.close()
+    assert isinstance(count, int)
+    return count, shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("errors", "count", "said"),
+    [
+        ([], 1, "History: 1 daily and 0 one-minute bars were new."),
+        ([Transient("out of order")], 0, "No history: AAPL daily: out of order"),
+    ],
+)
+async def test_a_session_is_stated_by_the_provider(
+    errors: list[ProducerError], count: int, said: str, due: asyncio.Event
+) -> None:
+    source = LiveSource(ScriptedSource(ManualClock(), []), OneDay(errors=errors), ("AAPL",))
+    stored, shown = await kept(source, due)
+    assert stored == count
+    assert said in shown
+
+
+async def test_the_simulated_market_is_left_as_it_is(due: asyncio.Event) -> None:
+    source = await choose_source("simulated", Console(file=io.StringIO()), 5.0)
+    assert source is not None
+    eventhouse = EmbeddedEventhouse.open(None, "Market")
+    async with _upkeep(source, LandingStore(eventhouse, SystemClock()), Console(file=io.StringIO())):
+        await asyncio.sleep(0)
+    assert not due.is_set()
+    await eventhouse.close()
