@@ -14,8 +14,7 @@ import orjson
 import typer
 
 from cli.errors import CliError
-from cli.eventhouses import DEFAULT_DATA
-from cli.liveness import ENDED, describe_state, is_running
+from cli.liveness import ENDED, describe_state, is_running, latest_folder
 from emulator.eventhubs.data_connection import DataConnection
 from producer.status import write_status
 
@@ -127,7 +126,7 @@ def read_connection_status(path: Path) -> ConnectionStatus:
 
 def run_connection_status(*, data: Path | None) -> None:
     """Print the status of the data connection of a data folder; exit code 1 where it does not run, or has problems."""
-    status = read_connection_status((data or DEFAULT_DATA) / STATUS_FILE)
+    status = read_connection_status((data or latest_folder(STATUS_FILE, "data connection")) / STATUS_FILE)
     now = datetime.now(UTC)
     standby = f", {status.standby} of them read by another connection" if status.standby else ""
     rows = (

@@ -2,7 +2,11 @@
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
+
+from cli.errors import CliError
+from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
 
 # A process that has not written for so long is gone or stands still.
 STALE_SECONDS = 15.0
@@ -44,3 +48,15 @@ def describe_state(sign: Sign, now: datetime) -> str:
         return f"running ({sign.role}), process {sign.pid}"
     ended = ENDED if sign.role == ENDED else "not running"
     return f"{ended}; last heard of {(now - sign.at).total_seconds():,.0f} s ago"
+
+
+def latest_folder(file: str, who: str) -> Path:
+    """Return the folder, of those that are taken where none is named, in which a status was written last."""
+    found = [folder for folder in (DEFAULT_DATA, SIMULATED_DATA) if (folder / file).exists()]
+    if not found:
+        command = f"tickhouse {who.replace(' ', '-')} run"
+        raise CliError(
+            f"no {who} has run in '{DEFAULT_DATA}' or '{SIMULATED_DATA}'",
+            hint=f"start one with `tickhouse up` or `{command}`, or name its folder with --data",
+        )
+    return max(found, key=lambda folder: (folder / file).stat().st_mtime)

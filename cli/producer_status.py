@@ -10,9 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.errors import CliError
-from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
-from cli.liveness import ENDED, describe_state, is_running
+from cli.liveness import ENDED, describe_state, is_running, latest_folder
 from producer.status import Status, StatusMeter, read_status, write_status
 
 STATUS_FILE = "producer.json"
@@ -75,7 +73,7 @@ def one_line(status: Status, sink: str) -> str:
 
 def run_producer_status(*, data: Path | None) -> None:
     """Print the status of the producer of a data folder; exit code 1 where it does not run."""
-    status = read_status((data or _latest_folder()) / STATUS_FILE)
+    status = read_status((data or latest_folder(STATUS_FILE, "producer")) / STATUS_FILE)
     now = datetime.now(UTC)
     running = is_running(status, now)
     delay = "" if status.delay_seconds is None else f", last delivery {status.delay_seconds:.3f} s after its trade"
@@ -99,14 +97,3 @@ def run_producer_status(*, data: Path | None) -> None:
         typer.echo(f"{name:<13} {value}")
     if not running:
         raise typer.Exit(1)
-
-
-def _latest_folder() -> Path:
-    """Return the folder, of those that are taken where none is named, that a producer wrote to last."""
-    found = [folder for folder in (DEFAULT_DATA, SIMULATED_DATA) if (folder / STATUS_FILE).exists()]
-    if not found:
-        raise CliError(
-            f"no producer has run in '{DEFAULT_DATA}' or '{SIMULATED_DATA}'",
-            hint="start one with `tickhouse up` or `tickhouse producer run`, or name its folder with --data",
-        )
-    return max(found, key=lambda folder: (folder / STATUS_FILE).stat().st_mtime)
