@@ -18,7 +18,7 @@ from cli.load import require_market
 from cli.servers import until_signal_or_end
 from cli.settings import require_reachable
 from emulator.engine.eventhouse import Eventhouse
-from emulator.errors import KustoError, UnsupportedFault
+from emulator.errors import KustoError
 from emulator.eventhubs.data_connection import DataConnection, Destination, Table
 from emulator.eventhubs.remote_table import RemoteTable
 
@@ -98,9 +98,9 @@ async def _require_marks(table: Table, console: Console) -> None:
     """Refuse an Eventhouse that cannot keep rows and marks together; one that is out of reach is waited for."""
     try:
         await asyncio.to_thread(table.mark, "data-connection")
-    except UnsupportedFault as fault:
-        raise CliError(fault.message, hint=fault.hint) from fault
     except KustoError as fault:
+        if fault.permanent:
+            raise CliError(fault.message, hint=fault.hint) from fault
         console.print(f"[yellow]{fault.message}[/]; it is waited for.")
 
 

@@ -92,10 +92,10 @@ class RemoteTable:
         error = (document or {}).get("error")
         inner = error.get("innererror") if isinstance(error, dict) else None
         if isinstance(inner, dict):
-            message, code = str(inner.get("message")), str(inner.get("code"))
-            if code == _STALE:
-                return StaleMark(message, code)
-            return KustoError(message, code) if inner.get("@permanent") else EngineFault(message, code)
+            fault = KustoError if inner.get("@permanent") else EngineFault
+            if inner.get("code") == _STALE:
+                fault = StaleMark
+            return fault(str(inner.get("message")), str(inner.get("code")))
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return KustoError(f"the Eventhouse at {self.url} refuses access", "TH_AUTHENTICATION")

@@ -28,6 +28,7 @@ from emulator.eventhubs.remote_table import RemoteTable
 from emulator.eventhubs.storing import Source
 from emulator.server.app import create_app
 from tests.emulator.eventhubs.clients import send
+from tests.emulator.eventhubs.freezing import way_to
 from tests.emulator.eventhubs.test_data_connection import CREATE, fill, ids, record
 from tests.emulator.server.live import serving
 from tests.end_to_end.platform import free_port
@@ -191,6 +192,22 @@ async def test_a_hub_made_anew_is_read_from_its_start(eventhouse: Eventhouse, ta
         await drained(connection)
     await hubs.close()
     assert ids(eventhouse) == list(range(15))
+
+
+async def test_a_connection_that_falls_silent_is_made_anew(
+    hubs: EventHubs, eventhouse: Eventhouse, table: RemoteTable
+) -> None:
+    hub = hubs.hub("trades")
+    await fill(hub, record(0))
+    async with way_to(hubs.port) as (way, port):
+        address = hubs.connection_string("trades").replace(f":{hubs.port};", f":{port};")
+        async with connected(address, table) as connection:
+            await drained(connection)
+            way.freeze()
+            await fill(hub, *map(record, range(1, 10)))
+            await drained(connection)
+            await until(lambda: connection.health().is_healthy and not connection.progress()[0].failure)
+    assert ids(eventhouse) == list(range(10))
 
 
 async def test_events_gone_by_retention_are_counted(eventhouse: Eventhouse, table: RemoteTable) -> None:
