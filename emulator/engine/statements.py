@@ -66,7 +66,8 @@ class Statements:
 
     def hashes(self, sql: str) -> Hashes:
         """Return the one column, of unsigned 64-bit numbers, that a query of staged rows has."""
-        return np.asarray([row[0] for row in self.kept(sql).fetchall()], np.uint64)
+        (column,) = self.kept(sql).fetchnumpy().values()
+        return np.asarray(column, np.uint64)
 
     def end_batch(self) -> None:
         """Remove all staged rows; rows that come and go within one transaction leave no trace in a table."""

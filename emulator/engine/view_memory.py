@@ -12,8 +12,8 @@ from emulator.engine.view_shape import GROUP_KEY
 from emulator.sql.render import identifier
 
 _ROWS = 1 << 20
-# So many keys take 200 MB; a view with more is searched.
-_MOST_KEYS = 1 << 26
+# To load so many keys takes two seconds, and to hold them 32 MB; a view with more is searched.
+_MOST_KEYS = 1 << 23
 
 
 class ViewMemory:
@@ -40,21 +40,29 @@ class ViewMemory:
         if relation in self._counts:
             self._counts[relation] += count
 
+    def merged(self, relation: str) -> None:
+        """Count anew, when next asked, a relation to which nobody knows how many groups were added."""
+        self._counts.pop(relation, None)
+
     def may_hold_any(self, relation: str, hashes: Hashes) -> bool:
         """Return False only where a relation certainly has no group of these hashes."""
+        if self.count(relation) > _MOST_KEYS:
+            self._keys.pop(relation, None)
+            return True
         if relation not in self._keys:
             self._loaded_now.add(relation)
             self._keys[relation] = known = KnownKeys()
-            if self.count(relation) <= _MOST_KEYS:
-                for loaded in self._stored(relation):
-                    known.add(loaded)
-        return self.count(relation) > _MOST_KEYS or self._keys[relation].may_hold_any(hashes)
+            for loaded in self._stored(relation):
+                known.add(loaded)
+        return self._keys[relation].may_hold_any(hashes)
+
+    def remembers(self, relation: str) -> bool:
+        """Whether the hashes of groups that are added to a relation are to be held."""
+        return relation in self._keys
 
     def remember(self, relation: str, hashes: Hashes) -> None:
-        """Hold the hashes of groups that were added to a relation, and count them."""
-        if relation in self._keys:
-            self._keys[relation].add(hashes)
-        self.added(relation, len(hashes))
+        """Hold the hashes of groups that were added to a relation."""
+        self._keys[relation].add(hashes)
 
     def end_transaction(self) -> None:
         """Keep what was loaded."""

@@ -104,6 +104,7 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
     elif count:
         for statement in upkeep.store:
             statements.run(statement, {"time": time} if "$time" in statement else {})
+        statements.views.merged(upkeep.view.parts)
     if not count:
         return
     if upkeep.dependents:
@@ -119,8 +120,9 @@ def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, count: 
     if count and (count > SMALL or memory.may_hold_any(parts, statements.hashes(hashes))):
         count -= statements.run(upkeep.discard, {})
     if count:
-        memory.remember(parts, statements.hashes(hashes))
-        statements.run(upkeep.insert, {"time": time}, count)
+        if memory.remembers(parts):
+            memory.remember(parts, statements.hashes(hashes))
+        memory.added(parts, statements.run(upkeep.insert, {"time": time}, count))
     return count
 
 

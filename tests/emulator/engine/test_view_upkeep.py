@@ -149,3 +149,16 @@ def test_an_event_counts_once_whenever_and_beside_whatever_it_comes_again(tmp_pa
     assert list(opened.query("Names | summarize sum(count_)")[0].rows()) == [(6_001,)]
     assert list(opened.query("Once | count")[0].rows()) == [(6_001,)]
     opened.close()
+
+
+def test_the_groups_of_a_view_are_counted_right_whichever_way_they_were_merged(eventhouse: Eventhouse) -> None:
+    eventhouse.command(".create table Counted (Id: long)")
+    eventhouse.command(".create materialized-view PerId on table Counted { Counted | summarize count() by Id }")
+    parts = next(
+        view.parts for view in eventhouse._core.database("NetDefaultDB").views.values() if view.name == "PerId"
+    )
+    # Few groups are compared, many are searched for; both add groups and meet known ones.
+    for last, step in ((3, 1), (3_000, 1), (4_000, 1), (5_000, 2_000)):
+        eventhouse.command(f".set-or-append Counted <| range Id from 1 to {last} step {step}")
+        counted = eventhouse._core.writer.change(lambda transaction: transaction.statements.views.count(parts))
+        assert [(counted,)] == list(eventhouse.query("PerId | count")[0].rows())
