@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -150,7 +151,7 @@ def _unserved(failures: Sequence[Failure]) -> Iterator[tuple[str, str, str, str]
     for (symbol, reason), group in groupby(failures, key=lambda each: (each.gap.symbol, each.reason)):
         gaps = [each.gap for each in group]
         first, last = gaps[0].first.date, gaps[-1].last.date
-        yield "not served", symbol, f"{first}" if first == last else f"{first} to {last}", reason
+        yield "not served", symbol, f"{first}" if first == last else f"{first} to {last}", escape(reason)
 
 
 def _table(rows: Sequence[tuple[str, str, str, str]]) -> Table:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.errors import CliError
 from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
@@ -165,7 +166,7 @@ async def _check_keys(wanted: Sequence[str], given: Surroundings, console: Conso
         if isinstance(error, NotEntitled):
             raise error
         if error is not None:
-            console.print(f"{name.capitalize()} does not answer ({error.message}): it is asked again.")
+            console.print(f"{name.capitalize()} does not answer ({escape(error.message)}): it is asked again.")
 
 
 async def _working(given: Surroundings, console: Console) -> list[str]:
@@ -174,7 +175,7 @@ async def _working(given: Surroundings, console: Console) -> list[str]:
     errors = await asyncio.gather(*(_error_of(name, given) for name in providers))
     working = [name for name, error in zip(providers, errors, strict=True) if error is None]
     refusals = [
-        f"{name.capitalize()} is out of reach ({error.message})"
+        f"{name.capitalize()} is out of reach ({escape(error.message)})"
         for name, error in zip(providers, errors, strict=True)
         if error is not None and not isinstance(error, NoKey)
     ]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from api.app import create_app
 from cli.delivery import Delivery, direct, through_hub
@@ -128,7 +129,7 @@ async def _upkeep(source: LiveSource, store: LandingStore, console: Console) -> 
         try:
             await fetch()
         except ProducerError as error:
-            console.print(f"[yellow]The past is incomplete:[/] {error.message}")
+            console.print(f"[yellow]The past is incomplete:[/] {escape(error.message)}")
 
     task = asyncio.create_task(keep_past(refresh, load_calendar(), clock), name="upkeep")
     try:
@@ -155,4 +156,4 @@ async def _fetch_history(
         report = await backfill(store, history, symbols, clock, settings, show)
     console.print(f"History: {report.daily_written:,} daily and {report.intraday_written:,} one-minute bars were new.")
     for failure in report.failures:
-        console.print(f"[yellow]No history:[/] {failure}")
+        console.print(f"[yellow]No history:[/] {escape(failure)}")

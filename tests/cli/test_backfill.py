@@ -62,7 +62,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
         BackfillPlan(CoverageRequest(SYMBOLS, "daily", session.date, session.date), (gap,), (gap,)),
         bars_written=4,
         actions_written=1,
-        failures=(Failure(gap, "quota is used up", retry_after=90.0),),
+        failures=(Failure(gap, "quota [/of] the day is used up", retry_after=90.0),),
         gaps=(gap,),
         findings=Reconciliation(
             (Duplicate("AAPL", "yahoo", 2, 3),),
@@ -76,7 +76,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
     text = shown.getvalue()
     for expected in (
         "4 bars, and 1 split or dividend were new.",
-        "quota is used up",
+        "quota [/of] the day is used up",
         "1 session ",
         "3 more statements of 2 bars by yahoo",
         "Close 100 (yahoo), 101.5 (tiingo)",

@@ -123,11 +123,12 @@ async def test_a_wrong_key_of_a_named_source_is_known_at_once(monkeypatch: pytes
 
 
 async def test_a_named_source_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    with providing(lambda _: Said("Edge: Too Many Requests", 429)) as busy:
+    # What a provider says is shown as it is, whatever brackets it has.
+    with providing(lambda _: Said("no [/market] today", 418)) as busy:
         monkeypatch.setenv("TICKHOUSE_YAHOO_URL", busy.url)
         source, said = await chosen("yahoo")
     assert source.name == "yahoo"
-    assert said == "Yahoo does not answer (too many requests): it is asked again.\n"
+    assert said == "Yahoo does not answer (HTTP 418: no [/market] today): it is asked again.\n"
 
 
 async def test_finnhub_tells_no_past(provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> None:
