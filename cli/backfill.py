@@ -48,7 +48,12 @@ class BackfillOrder:
 
 def run_backfill_command(order: BackfillOrder) -> None:
     """Fill the range and print the reconciliation; exit code 1 where sessions are still missing."""
-    report = asyncio.run(_backfill(order, Console(stderr=True)))
+    console = Console(stderr=True)
+    try:
+        report = asyncio.run(_backfill(order, console))
+    except KeyboardInterrupt:
+        console.print("Interrupted: what was fetched is stored, and the same command goes on from there.")
+        raise
     print_report(report, Console())
     if not report.is_complete:
         raise typer.Exit(1)

@@ -59,7 +59,10 @@ def _sign_in(vault: str, scope: str, credential: Credential | None) -> Secret:
     from azure.identity import DefaultAzureCredential
 
     try:
-        return Secret((credential or DefaultAzureCredential()).get_token(scope).token)
+        if credential is not None:
+            return Secret(credential.get_token(scope).token)
+        with DefaultAzureCredential() as own:
+            return Secret(own.get_token(scope).token)
     except ClientAuthenticationError as error:
         reason = str(error.message).strip().splitlines()[0]
         raise CliError(

@@ -1,6 +1,7 @@
 """`tickhouse backfill` against a provider on this machine: killed on the way, it goes on where it was."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -41,6 +42,21 @@ def ran(data: Path, provider: LocalProvider) -> "subprocess.CompletedProcess[str
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.slow
+def test_an_interrupted_backfill_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    with providing(answer) as provider:
+        provider.gate.clear()
+        environment = offline_environment() | {"TICKHOUSE_YAHOO_URL": provider.url}
+        arguments = [sys.executable, "-m", "cli", *command(tmp_path / "data")]
+        with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: bool(provider.asked), "the first request")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted: what was fetched is stored" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow
