@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.liveness import ENDED, describe_state, is_running, latest_folder
-from producer.status import Status, StatusMeter, read_status, write_status
+from cli.liveness import describe_state, is_running, latest_folder
+from producer.clock import SystemClock
+from producer.status import Status, StatusMeter, read_status, report_status
 
 STATUS_FILE = "producer.json"
 STATUS_SECONDS = 1.0
@@ -31,7 +32,7 @@ async def reported(
 
     `role` says whether the producer is active or stands by, `landing` how the way behind the sink does.
     """
-    tasks = [asyncio.create_task(_keep(meter, data / STATUS_FILE, role))]
+    tasks = [asyncio.create_task(report_status(meter, data / STATUS_FILE, SystemClock(), role, STATUS_SECONDS))]
     if console.is_terminal:
         tasks.append(asyncio.create_task(_show(meter, sink, console, landing)))
     try:
@@ -40,15 +41,6 @@ async def reported(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def _keep(meter: StatusMeter, path: Path, role: Callable[[], str]) -> None:
-    try:
-        while True:
-            write_status(path, meter.look(role()))
-            await asyncio.sleep(STATUS_SECONDS)
-    finally:
-        write_status(path, meter.look(ENDED))
 
 
 async def _show(meter: StatusMeter, sink: str, console: Console, landing: Callable[[], str] | None) -> None:

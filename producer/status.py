@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,11 +89,13 @@ class StatusMeter:
         )
 
 
-async def report_status(meter: StatusMeter, path: Path, clock: Clock, seconds: float = 1.0) -> None:
+async def report_status(
+    meter: StatusMeter, path: Path, clock: Clock, role: Callable[[], str] = lambda: "active", seconds: float = 1.0
+) -> None:
     """Keep a status file up to date until cancelled, and leave the last look in it."""
     try:
         while True:
-            write_status(path, meter.look())
+            write_status(path, meter.look(role()))
             await clock.sleep(seconds)
     finally:
         write_status(path, meter.look("ended"))

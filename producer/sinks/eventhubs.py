@@ -85,7 +85,6 @@ class EventHubSink:
             await self._forget_clients()
             raise self._refusal(error) from error
         self._interrupted = _Interrupted()
-        self._has_sent = True
 
     async def close(self) -> None:
         """Close the connections."""
@@ -101,6 +100,7 @@ class EventHubSink:
                 async with asyncio.timeout(self._settings.send_seconds):
                     await self._send_part(client, symbol, bodies)
                 self._interrupted.acknowledged.add(symbol)
+                self._has_sent = True
         except BaseException:
             waiting.clear()
             raise

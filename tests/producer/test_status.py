@@ -69,9 +69,9 @@ async def test_what_is_on_disk_lags_and_is_not_dropped(tmp_path: Path) -> None:
 async def test_the_status_is_left_in_a_file_that_another_process_reads(tmp_path: Path) -> None:
     clock, path = ManualClock(), tmp_path / "status.json"
     meter = StatusMeter(pipeline(clock, ListSink(), []), clock)
-    task = asyncio.create_task(report_status(meter, path, clock))
+    task = asyncio.create_task(report_status(meter, path, clock, lambda: "standby"))
     await settle()
-    assert read_status(path) == meter.look()
+    assert read_status(path) == meter.look("standby")
     await clock.advance(5.0)
     assert read_status(path).at == START + timedelta(seconds=5)
     task.cancel()
