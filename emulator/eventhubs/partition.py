@@ -85,7 +85,7 @@ class Partition:
     def expire(self) -> None:
         """Apply retention, unless a commit is about to do so."""
         if self._committing is None:
-            self.log.expire(self._now())
+            self._expire()
 
     async def flush(self) -> None:
         """Wait until all that waits is stored."""
@@ -112,8 +112,15 @@ class Partition:
                 continue
             self.log.publish()
             self._wake(group)
-            self.log.expire(self._now())
+            self._expire()
         self._committing = None
+
+    def _expire(self) -> None:
+        try:
+            self.log.expire(self._now())
+        except OSError:
+            # Events that stay longer do no harm, and there is a next time.
+            _LOGGER.exception("partition %s: retention cannot be applied", self.id)
 
     def _take(self) -> list[tuple[Sequence[Message], int, asyncio.Future[None]]]:
         size = 0

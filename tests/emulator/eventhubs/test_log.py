@@ -10,7 +10,8 @@ import pytest
 
 from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
 from emulator.eventhubs.log import Log, Retention
-from tests.emulator.eventhubs.events import Stored
+from emulator.eventhubs.partition import Partition
+from tests.emulator.eventhubs.events import Stored, message
 
 SMALL = Retention(timedelta(seconds=10), 1 << 40, segment_size=200)
 BIG = Retention()
@@ -238,3 +239,21 @@ def test_retention_by_size_keeps_the_newest(folder: Path | None) -> None:
     log.close()
     if folder is not None:
         assert len(files(folder)) <= 6
+
+
+async def test_a_disk_that_refuses_retention_does_not_stop_the_partition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = Log.open(tmp_path, BIG)
+    partition = Partition(0, log, lambda: 1000)
+
+    def refuse(now: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log, "expire", refuse)
+    await partition.append([message(b"a")])
+    partition.expire()
+    await partition.append([message(b"b")])
+    assert [event.body for event in partition.read(0, 10)] == [b"a", b"b"]
+    await partition.close()
+    assert "retention cannot be applied" in caplog.text
