@@ -4,17 +4,23 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import httpx
 
 
 class Restartable:
-    """One process of the soak; what it prints goes to a file."""
+    """One process of the soak; what it prints goes to a file. `works` tells by the process id whether it works yet."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        works: Callable[[int], bool] = bool,
+    ) -> None:
         self.name = name
+        self._works = works
         self.deaths = 0
         self.stalls = 0
         self._command = list(command)
@@ -36,6 +42,21 @@ class Restartable:
         """Start the process, again or for the first time."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)
+
+    def has_begun(self, seconds: float) -> bool:
+        """Wait until the process works, at most so long; say whether it does. One that ends is an error."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.require()
+            if self._process is not None and self._works(self._process.pid):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def require(self) -> None:
+        """Raise AssertionError where the process has ended by itself."""
+        if not self.is_running:
+            raise AssertionError(f"{self.name} ended by itself:\n{self.log[-3000:]}")
 
     def kill(self) -> None:
         """End the process without a chance to do anything."""
@@ -72,18 +93,3 @@ class Restartable:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, number)
-
-
-def wait_for(process: Restartable, url: str, seconds: float = 60) -> None:
-    """Wait until a URL answers 200; a process that ends before that is an error."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not process.is_running:
-            raise AssertionError(f"{process.name} ended:\n{process.log[-2000:]}")
-        try:
-            if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"{process.name} is not ready after {seconds} s:\n{process.log[-2000:]}")

@@ -1,16 +1,20 @@
 """One soak: start the processes, disturb each of them, let them finish in peace, and judge."""
 
+import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from emulator.eventhubs.access import OPEN_KEY, POLICY
 from tests.end_to_end.platform import free_port, offline_environment
 from tests.soak.chaos import disturb
 from tests.soak.market import JOURNAL
-from tests.soak.processes import Restartable, wait_for
+from tests.soak.processes import Restartable
 from tests.soak.verdict import Verdict, judge
 
 CALM_SECONDS = 300.0
@@ -67,18 +71,15 @@ class Pipeline:
 
 def run(soak: Soak, folder: Path, say: Callable[[str], None]) -> Outcome:
     """Run a soak in an empty folder and return what came of it; a process that ends by itself is an error."""
-    api = free_port()
-    pipeline = _pipeline(soak, folder, api)
-    ready = f"http://127.0.0.1:{api}/readyz"
+    pipeline = _pipeline(soak, folder)
     try:
-        pipeline.eventhouse.start()
-        pipeline.hub.start()
-        wait_for(pipeline.eventhouse, ready)
-        pipeline.connection.start()
-        pipeline.producer.start()
+        for process in pipeline.disturbed:
+            process.start()
+        for process in pipeline.disturbed:
+            begin(process)
         overlaps = disturb(pipeline.disturbed, soak.seconds, soak.seed, say)
         say("chaos is over; the producer ends and delivers the rest")
-        wait_for(pipeline.eventhouse, ready)
+        begin(pipeline.eventhouse)
         pipeline.producer.end(CALM_SECONDS)
         pipeline.rest.start()
         if pipeline.rest.wait(CALM_SECONDS) != 0:
@@ -98,6 +99,12 @@ def run(soak: Soak, folder: Path, say: Callable[[str], None]) -> Outcome:
     return Outcome(verdict, deaths, stalls, overlaps)
 
 
+def begin(process: Restartable) -> None:
+    """Wait until a process works."""
+    if not process.has_begun(CALM_SECONDS):
+        raise AssertionError(f"{process.name} does not work after {CALM_SECONDS:.0f} s:\n{process.log[-3000:]}")
+
+
 def settle(connection: Restartable) -> None:
     """End the data connection, which stores all that is in the hub; one that cannot in its time is asked again."""
     deadline = time.monotonic() + CALM_SECONDS
@@ -109,28 +116,57 @@ def settle(connection: Restartable) -> None:
     raise AssertionError(f"the hub was not stored in {CALM_SECONDS:.0f} s:\n{connection.log[-3000:]}")
 
 
-def _pipeline(soak: Soak, folder: Path, api: int) -> Pipeline:
-    wire, hub = free_port(), free_port()
+def _pipeline(soak: Soak, folder: Path) -> Pipeline:
+    api, wire, hub = free_port(), free_port(), free_port()
     environment = offline_environment()
     environment["TICKHOUSE_EVENTHUBS_CONNECTION"] = (
         f"Endpoint=sb://127.0.0.1:{hub};SharedAccessKeyName={POLICY};SharedAccessKey={OPEN_KEY};"
         "UseDevelopmentEmulator=true;EntityPath=trades"
     )
 
-    def process(name: str, arguments: Sequence[str], log: str = "") -> Restartable:
+    def process(name: str, arguments: Sequence[str], works: Callable[[int], bool] = bool) -> Restartable:
         command = [sys.executable, "-m", *arguments]
-        return Restartable(name, command, folder / f"{log or name.replace(' ', '-')}.log", environment)
+        return Restartable(name, command, folder / f"{name.replace(' ', '-')}.log", environment, works)
 
     market = ["tests.soak.market", str(folder / "market")]
     house, url = folder / "eventhouse", f"http://127.0.0.1:{wire}"
     places = f"--data {house} --port {api} --eventhouse-port {wire}".split()
     return Pipeline(
-        producer=process("producer", [*market, str(soak.trades_per_second)]),
+        producer=process(
+            "producer",
+            [*market, str(soak.trades_per_second)],
+            lambda pid: _says(folder / "market" / "producer.json", pid, "received"),
+        ),
         rest=process("producer of the rest", [*market, "0"]),
-        hub=process("hub", f"cli eventhubs --port {hub} --data {folder / 'hub'}".split()),
+        hub=process("hub", f"cli eventhubs --port {hub} --data {folder / 'hub'}".split(), lambda _: _listens(hub)),
         connection=process(
             "data connection",
             f"cli data-connection run --eventhouse {url} --data {folder / 'connection'}".split(),
+            lambda pid: _says(folder / "connection" / "data-connection.json", pid, "stored"),
         ),
-        eventhouse=process("eventhouse", ["cli", "up", "--source", "none", *places]),
+        eventhouse=process("eventhouse", ["cli", "up", "--source", "none", *places], lambda _: _is_ready(api)),
     )
+
+
+def _says(status: Path, pid: int, count: str) -> bool:
+    """Whether a process has left a status that counts something."""
+    try:
+        facts = json.loads(status.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(facts["pid"] == pid and facts[count])
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _is_ready(api: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{api}/readyz", timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
