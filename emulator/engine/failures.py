@@ -2,9 +2,11 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
+
+LIFETIME = timedelta(days=14)
 
 _COLUMNS = (
     "operation UUID, database VARCHAR, target VARCHAR, failed_on TIMESTAMP, details VARCHAR, source VARCHAR,"
@@ -63,6 +65,11 @@ def record_failure(connection: duckdb.DuckDBPyConnection, failure: Failure) -> N
             failure.code,
         ),
     )
+
+
+def prune_failures(connection: duckdb.DuckDBPyConnection, time: datetime) -> None:
+    """Forget failures as old as the service forgets them."""
+    connection.execute('DELETE FROM "$failures" WHERE failed_on < ?', (time - LIFETIME,))
 
 
 def failures(connection: duckdb.DuckDBPyConnection, database: str) -> list[Failure]:

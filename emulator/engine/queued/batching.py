@@ -74,7 +74,8 @@ class Batches:
         not_before = waiting[0].not_before
         if len(waiting) >= limits.items or sum(each.size for each in waiting) >= limits.size:
             return not_before
-        ages = (limits.flush_age if each.message.flush_immediately else limits.age for each in waiting)
+        flush_age = min(limits.flush_age, limits.age)
+        ages = (flush_age if each.message.flush_immediately else limits.age for each in waiting)
         return max(not_before, min(each.since + age for each, age in zip(waiting, ages, strict=True)))
 
     def _pop(self, key: tuple[str, str]) -> list[Pending]:

@@ -173,10 +173,10 @@ class BlobStore:
             raise KustoError(
                 f"The blob is larger than {self._limits.size} bytes.", "RequestBodyTooLarge", hint="split it"
             )
-        if time.monotonic() >= self._next_sweep:
+        # What was removed since the last sweep still counts, until the next one.
+        if time.monotonic() >= self._next_sweep or self._total + size > self._limits.total:
             self.sweep()
         with self._lock:
-            # What was removed since the last sweep still counts: the limit is kept, only approached a little early.
             if self._total + size > self._limits.total:
                 raise BlobsFull("The blobs that wait for ingestion take all the room there is.", "ServerBusy")
             self._total += size

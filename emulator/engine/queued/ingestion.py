@@ -39,7 +39,10 @@ class QueuedIngestion:
             self._worker.add(each)
 
     def add(self, message: IngestionMessage) -> uuid.UUID:
-        """Queue a message; on return it is durable. Raises EngineFault while too many wait."""
+        """Queue a message, unless it is here already; on return it is durable.
+
+        Raises EngineFault while too many wait.
+        """
         if self._worker.waiting >= MESSAGES_KEPT:
             raise EngineFault("Too many messages wait for their ingestion.", "ServerBusy")
         with self._lock:
@@ -52,14 +55,17 @@ class QueuedIngestion:
             message = replace(message, blob="", refusal=f"{error.message} It may have been removed as unused.")
         pending = Pending(number, message, size, since=time.monotonic())
 
-        def keep(transaction: Transaction) -> None:
+        def keep(transaction: Transaction) -> bool:
+            if outcomes.is_known(transaction.connection, message):
+                return False
             store.add_message(transaction.connection, pending)
             outcomes.queued(transaction.connection, message, transaction.time)
             if number % _PRUNED_EVERY == 0:
                 store.prune(transaction.connection, transaction.time)
+            return True
 
-        self._core.writer.change(keep)
-        self._worker.add(pending)
+        if self._core.writer.change(keep):
+            self._worker.add(pending)
         return uuid.uuid4()
 
     def peek(self, queue: ReportQueue, limit: int) -> list[Report]:

@@ -19,7 +19,8 @@ class IngestionMessage:
     """One request to ingest a blob.
 
     `blob` is its key in the blob store; where the sender named none of ours, `refusal` says so. `path` is what reports
-    call it. `if_not_exists` are values of `ingest-by:` tags that must not be in the table yet.
+    call it. `if_not_exists` are values of `ingest-by:` tags that must not be in the table yet. Two messages of a source
+    with one `digest` are one message that was sent again.
     """
 
     source_id: str
@@ -37,6 +38,7 @@ class IngestionMessage:
     flush_immediately: bool = False
     retain_blob: bool = True
     report_level: ReportLevel = ReportLevel.FAILURES
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from emulator.engine.queued import store
 from emulator.engine.queued.message import IngestionMessage, ReportLevel
 from emulator.engine.queued.store import ReportQueue
 
+_DIGEST = "MessageDigest"
 _SKIPPED = "Skipped_IngestByTagAlreadyExists"
+
+
+def is_known(connection: duckdb.DuckDBPyConnection, message: IngestionMessage) -> bool:
+    """Whether this very message came before: its sender did not hear that it was taken."""
+    known = store.status(connection, message.source_id) if message.digest else None
+    return known is not None and known.get(_DIGEST) == message.digest
 
 
 def queued(connection: duckdb.DuckDBPyConnection, message: IngestionMessage, time: datetime) -> None:
@@ -73,7 +80,7 @@ def _report_failure(
 def _set_status(
     connection: duckdb.DuckDBPyConnection, message: IngestionMessage, time: datetime, status: str, **more: object
 ) -> None:
-    document = {**_base(message, ""), "Status": status, "UpdatedOn": _text(time), **more}
+    document = {**_base(message, ""), "Status": status, "UpdatedOn": _text(time), _DIGEST: message.digest, **more}
     store.set_status(connection, message.source_id, document, time)
 
 

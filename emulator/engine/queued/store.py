@@ -11,6 +11,7 @@ from enum import StrEnum
 import duckdb
 
 from emulator.engine.catalog import INGESTION_TIME
+from emulator.engine.failures import prune_failures
 from emulator.engine.queued.message import IngestionMessage, Pending, from_text, to_text
 from emulator.sql.render import identifier
 
@@ -80,7 +81,8 @@ def add_report(connection: duckdb.DuckDBPyConnection, queue: ReportQueue, docume
 
 
 def prune(connection: duckdb.DuckDBPyConnection, time: datetime) -> None:
-    """Forget reports and statuses that are old, or too many."""
+    """Forget reports and statuses that are old, or too many, and old failures."""
+    prune_failures(connection, time)
     for table in ("$queued_reports", "$queued_statuses"):
         moment = "inserted" if table == "$queued_reports" else "updated"
         connection.execute(

@@ -5,6 +5,7 @@ import binascii
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from xml.etree import ElementTree
 
 from emulator.engine.queued.message import IngestionMessage, ReportLevel
@@ -53,8 +54,9 @@ def parse_message(text: str, own_blob: Callable[[str], str]) -> IngestionMessage
             raise KustoError("The message names no data format.", hint="set 'format' in AdditionalProperties")
     except KustoError as fault:
         blob, refusal = "", fault.message + (f" Hint: {fault.hint}" if fault.hint else "")
+    source_id = _text(document, "Id")
     return IngestionMessage(
-        source_id=_text(document, "Id") or str(uuid.uuid4()),
+        source_id=source_id or str(uuid.uuid4()),
         database=_text(document, "DatabaseName", required=True),
         table=_text(document, "TableName", required=True),
         format=format_.lower(),
@@ -69,6 +71,8 @@ def parse_message(text: str, own_blob: Callable[[str], str]) -> IngestionMessage
         flush_immediately=_flag(document, "FlushImmediately", default=False),
         retain_blob=_flag(document, "RetainBlobOnSuccess", default=True),
         report_level=_level(document.get("ReportLevel", 0)),
+        # Clients write the time and an id into a message, and send the same text again when no answer came.
+        digest=sha256(text.encode()).hexdigest() if source_id else "",
     )
 
 

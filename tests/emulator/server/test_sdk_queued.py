@@ -295,6 +295,23 @@ def send(client: KustoClient, document: object) -> None:
         queue.send_message(text)
 
 
+def test_a_message_that_is_sent_again_is_one_message(client: KustoClient, table: str) -> None:
+    address = object_in(resource(client, "TempStorage"), f"{table}.csv")
+    with BlobClient.from_blob_url(address) as blob:
+        blob.upload_blob(CSV)
+    message = {
+        "Id": str(uuid.uuid4()), "BlobPath": address, "DatabaseName": DATABASE, "TableName": table,
+        "SourceMessageCreationTime": "2026-01-05T10:00:00", "AdditionalProperties": {"format": "csv"},
+    }  # fmt: skip
+    send(client, message)
+    send(client, message)
+    assert arrived(client, table) == ROWS
+    # After its ingestion too; a message of its own is another one, and comes after what is not to come.
+    send(client, message)
+    send(client, {**message, "SourceMessageCreationTime": "2026-01-05T10:00:01"})
+    assert len(arrived(client, table, 4)) == 4
+
+
 @pytest.mark.parametrize("is_retained", [True, False])
 def test_a_blob_goes_after_its_ingestion_as_asked(client: KustoClient, table: str, is_retained: bool) -> None:
     address = object_in(resource(client, "TempStorage"), f"{table}.csv")
