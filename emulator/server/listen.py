@@ -4,7 +4,7 @@ import errno
 import socket
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from emulator.server.exchange import is_loopback
 
@@ -40,7 +40,7 @@ def bind(host: str, port: int, *, token: str | None = None) -> socket.socket:
     return listener
 
 
-def server_for(app: Starlette) -> uvicorn.Server:
+def server_for(app: ASGIApp) -> uvicorn.Server:
     """Return a server for an application; run it with `server.serve(sockets=[…])`."""
     config = uvicorn.Config(
         app,

@@ -1,12 +1,17 @@
 """A wire in front of the emulator's that answers some requests itself, as a service in trouble does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from emulator.engine.eventhouse import Eventhouse
+from emulator.server.app import create_app
+from tests.emulator.server.live import serving
 
 Answer = Callable[[Request], Response | None]
 
@@ -30,6 +35,14 @@ class FaultyWire:
                 await answer(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+@contextmanager
+def serving_faulty(engine: Eventhouse) -> Iterator[tuple[FaultyWire, str]]:
+    """Serve an Eventhouse behind such a wire for the duration; yields it and its URL."""
+    wire = FaultyWire(create_app(engine))
+    with serving(wire) as url:
+        yield wire, url
 
 
 def refusing(prefix: str, status: int, *, is_permanent: bool = False, code: str = "General_InternalError") -> Answer:

@@ -9,12 +9,10 @@ import pytest
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.errors import EngineFault, EntityNotFound, KustoError, LimitFault
-from emulator.server.app import create_app
 from kql.client import IngestionWay
 from kql.client.remote import RemoteEventhouse
-from tests.emulator.server.live import serving
 from tests.emulator.server.queued import eventually
-from tests.kql.faulty_wire import Answer, FaultyWire, refusing
+from tests.kql.faulty_wire import Answer, FaultyWire, refusing, serving_faulty
 
 DATABASE = "Market"
 ROWS = b'{"N": 1}\n{"N": 2}\n'
@@ -31,9 +29,8 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def served(engine: Engine) -> Iterator[tuple[FaultyWire, str]]:
-    wire = FaultyWire(create_app(engine))
-    with serving(wire) as url:  # type: ignore[arg-type]  # any ASGI application does
-        yield wire, url
+    with serving_faulty(engine) as served:
+        yield served
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.engine.queued.batching import BatchingLimits
-from emulator.server.app import create_app
 from kql.client.remote import RemoteEventhouse
 from kql.deploy import deploy
 from producer.batching import Batch
@@ -17,9 +16,8 @@ from producer.delivery import Delivery, DeliverySettings
 from producer.errors import BadData, Transient
 from producer.model import Trade, encode_trade
 from producer.sinks.eventhouse import EventhouseSink
-from tests.emulator.server.live import serving
 from tests.emulator.server.queued import eventually
-from tests.kql.faulty_wire import FaultyWire, refusing
+from tests.kql.faulty_wire import FaultyWire, refusing, serving_faulty
 from tests.producer.clock import START
 
 INGEST = "/v1/rest/ingest/"
@@ -35,9 +33,8 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def served(engine: Engine) -> Iterator[tuple[FaultyWire, str]]:
-    wire = FaultyWire(create_app(engine))
-    with serving(wire) as url:  # type: ignore[arg-type]  # any ASGI application does
-        yield wire, url
+    with serving_faulty(engine) as served:
+        yield served
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Worker:
-    """Ingests what waits, from `start` to `close`."""
+    """Ingests what waits, from the first `add` to `close`."""
 
     def __init__(self, core: Core, blobs: BlobStore, limits: BatchingLimits) -> None:
         self._core = core
@@ -109,7 +109,9 @@ class Worker:
         found = self._existing_tags(run[0].message)
         if found:
             return self._finish(
-                run, lambda transaction: skipped(transaction.connection, run[0].message, found, transaction.time)
+                run,
+                lambda transaction: skipped(transaction.connection, run[0].message, found, transaction.time),
+                is_success=True,
             )
         jobs = [self._read(each.message) for each in run]
         if any(job.schema != jobs[0].schema for job in jobs):
@@ -117,7 +119,7 @@ class Worker:
         job = replace(jobs[0], rows=pa.concat_tables(job.rows for job in jobs))
         job.also = lambda transaction: self._record(run, transaction)
         self._core.writer.add(job)
-        self._release(run)
+        self._release(run, is_success=True)
         return None
 
     def _existing_tags(self, message: IngestionMessage) -> list[str]:
@@ -158,9 +160,9 @@ class Worker:
             record_failure(transaction.connection, failure)
             failed(transaction.connection, message, failure, is_permanent=error.permanent)
 
-        self._finish([pending], record)
+        self._finish([pending], record, is_success=False)
 
-    def _finish(self, run: Sequence[Pending], record: Callable[[Transaction], None]) -> None:
+    def _finish(self, run: Sequence[Pending], record: Callable[[Transaction], None], *, is_success: bool) -> None:
         def act(transaction: Transaction) -> None:
             store.remove_messages(transaction.connection, [each.number for each in run])
             record(transaction)
@@ -171,7 +173,7 @@ class Worker:
             for each in run:
                 self._try_later(each)
         else:
-            self._release(run)
+            self._release(run, is_success=is_success)
 
     def _try_later(self, pending: Pending) -> None:
         pause = min(_FIRST_PAUSE * 2**pending.attempts, _LAST_PAUSE)
@@ -179,10 +181,10 @@ class Worker:
         with self._changed:
             self._batches.put_back([again])
 
-    def _release(self, run: Sequence[Pending]) -> None:
+    def _release(self, run: Sequence[Pending], *, is_success: bool) -> None:
         for each in run:
             if each.message.blob:
-                self._blobs.release(each.message.blob, delete=not each.message.retain_blob)
+                self._blobs.release(each.message.blob, delete=is_success and not each.message.retain_blob)
 
 
 def _as_fault(error: Exception) -> KustoError:

@@ -206,6 +206,17 @@ def test_a_passing_fault_is_tried_again(tmp_path: Path) -> None:
         eventhouse.close()
 
 
+def test_a_blob_that_could_not_be_ingested_is_kept_to_be_looked_at() -> None:
+    eventhouse = Eventhouse.open(None, batching=BatchingLimits(age=0.0))
+    try:
+        eventhouse.queued.blobs.put("x", b"1\n")
+        eventhouse.queued.add(message("Nowhere", blob="x", retain_blob=False))
+        wait_until(lambda: (eventhouse.queued.status("id") or {}).get("Status") == "Failed")
+        assert eventhouse.queued.blobs.read("x") == b"1\n"
+    finally:
+        eventhouse.close()
+
+
 def test_a_message_waits_for_the_next_opening(tmp_path: Path) -> None:
     for opening in (1, 2, 3):
         eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=3600.0))

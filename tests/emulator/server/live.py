@@ -5,13 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from emulator.server.listen import bind, server_for, url_of
 
 
 @contextmanager
-def serving(app: Starlette, port: int = 0) -> Iterator[str]:
+def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Serve an application for the duration; yields its URL."""
     listener = bind("127.0.0.1", port)
     server = server_for(app)

@@ -27,6 +27,7 @@ from azure.kusto.ingest import (
 from azure.kusto.ingest.status import KustoIngestStatusQueues, StatusMessage
 from azure.storage.blob import BlobClient
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+from starlette.types import Receive, Scope, Send
 
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.queued.batching import BatchingLimits
@@ -241,10 +242,10 @@ def test_an_unknown_table_is_reported(ingest: QueuedIngestClient, client: KustoC
 def test_other_addresses_are_never_read(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     asked: list[str] = []
 
-    async def tempting(scope: dict[str, object], receive: object, send: object) -> None:
+    async def tempting(scope: Scope, receive: Receive, send: Send) -> None:
         asked.append(str(scope["path"]))
 
-    with serving(tempting) as elsewhere:  # type: ignore[arg-type]  # any ASGI application does
+    with serving(tempting) as elsewhere:
         asked.clear()
         for address in (f"{elsewhere}/storage/ingestion-blobs/rows.csv?sig=x", "file:///etc/passwd", "/etc/passwd"):
             ingest.ingest_from_blob(BlobDescriptor(address), properties(table))
