@@ -241,16 +241,17 @@ class _Run:
         )
         if is_told or self.refusal or gap.symbol in self.unknown:
             return
-        actions = await self._asked(gap, partial(actions_of, self.source, gap.symbol, gap.start, gap.end))
+        ask = partial(actions_of, self.source, gap.symbol, gap.start, gap.end)
+        actions = await self._asked(gap, ask, "splits and dividends: ")
         if actions:
             self.actions_written += await self.store.write(CORPORATE_ACTIONS, CORPORATE_ACTIONS.rows(actions))
 
-    async def _asked(self, gap: Gap, ask: Callable[[], Awaitable[T]]) -> T | None:
+    async def _asked(self, gap: Gap, ask: Callable[[], Awaitable[T]], what: str = "") -> T | None:
         try:
             return await with_retries(ask, self.settings.retry, self.clock, self.random)
         except ProducerError as error:
             logger.info("no answer for %s: %s", gap, error)
-            self.failures.append(Failure(gap, error.message, retry_after=error.retry_after))
+            self.failures.append(Failure(gap, what + error.message, retry_after=error.retry_after))
             if error.retryable:
                 self.refusal = error
             elif isinstance(error, UnknownSymbol):

@@ -1,20 +1,31 @@
 """Splits that providers tell when the bars are there already: adjusted answers change, stored rows do not."""
 
+from collections.abc import AsyncIterator
 from datetime import date
 
 import httpx
+import pytest
 
 from api.app import create_app
 from cli.embedded import EmbeddedEventhouse
 from kql.deploy import deploy
 from kql.registry import load_registry
+from producer.errors import RateLimited
 from producer.model import CorporateAction
 from tests.producer.test_backfill import FIRST, NOW, Provider, planned, ran, request
 
 
-async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_row() -> None:
+@pytest.fixture
+async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
     eventhouse = EmbeddedEventhouse.open(None, "Market")
     await deploy(eventhouse)
+    yield eventhouse
+    await eventhouse.close()
+
+
+async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_row(
+    eventhouse: EmbeddedEventhouse,
+) -> None:
     provider = Provider()
     await ran(eventhouse, await planned(eventhouse, request()), provider)
     stored = list((await eventhouse.query("DailyBars | sort by Timestamp asc")).rows())
@@ -30,7 +41,17 @@ async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_
     assert await closes(eventhouse, adjusted=True) == [25.0] * 4 + [100.0] * 3
     assert await closes(eventhouse, adjusted=False) == [100.0] * 7
     assert list((await eventhouse.query("DailyBars | sort by Timestamp asc")).rows()) == stored
-    await eventhouse.close()
+
+
+async def test_splits_that_cannot_be_had_are_reported_and_leave_the_bars(eventhouse: EmbeddedEventhouse) -> None:
+    provider = Provider()
+    await ran(eventhouse, await planned(eventhouse, request()), provider)
+    provider.errors = [RateLimited("for today", retry_after=3600.0)]
+    report = await ran(eventhouse, await planned(eventhouse, request()), provider)
+    assert report.is_complete
+    assert [(each.reason, each.retry_after) for each in report.failures] == [
+        ("splits and dividends: for today", 3600.0)
+    ]
 
 
 async def closes(eventhouse: EmbeddedEventhouse, *, adjusted: bool) -> list[float]:
