@@ -20,6 +20,8 @@ from azure.kusto.ingest import (
     ColumnMapping,
     IngestionProperties,
     IngestionStatus,
+    KustoStreamingIngestClient,
+    ManagedStreamingIngestClient,
     QueuedIngestClient,
     ReportLevel,
     StreamDescriptor,
@@ -365,6 +367,22 @@ def test_a_status_is_found_by_its_source(ingest: QueuedIngestClient, client: Kus
     assert (entity["Status"], entity["Table"]) == ("Succeeded", table)
     unknown = httpx.get(f"{root}{key.replace(str(result.source_id), 'x')}?{signature}")
     assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize("kind", [KustoStreamingIngestClient, ManagedStreamingIngestClient])
+def test_a_blob_of_ours_is_streamed_at_once(
+    url: str,
+    client: KustoClient,
+    table: str,
+    kind: type[KustoStreamingIngestClient] | type[ManagedStreamingIngestClient],
+) -> None:
+    root = str(client.execute(DATABASE, ".show export containers").primary_results[0][0]["StorageRoot"])
+    address = object_in(root, f"{table}.csv.gz")
+    with BlobClient.from_blob_url(address) as blob, kind(url) as streaming:
+        blob.upload_blob(gzip.compress(CSV))
+        result = streaming.ingest_from_blob(BlobDescriptor(address), properties(table))
+        assert result.status is IngestionStatus.SUCCESS
+        assert rows(client, table) == ROWS
 
 
 def test_only_what_was_handed_out_opens_a_resource(client: KustoClient) -> None:
