@@ -56,13 +56,10 @@ class ViewMemory:
                 known.add(loaded)
         return self._keys[relation].may_hold_any(hashes)
 
-    def remembers(self, relation: str) -> bool:
-        """Whether the hashes of groups that are added to a relation are to be held."""
-        return relation in self._keys
-
     def remember(self, relation: str, hashes: Hashes) -> None:
-        """Hold the hashes of groups that were added to a relation."""
-        self._keys[relation].add(hashes)
+        """Hold the hashes of groups that a relation has from now on, if its hashes are held at all."""
+        if relation in self._keys:
+            self._keys[relation].add(hashes)
 
     def end_transaction(self) -> None:
         """Keep what was loaded."""

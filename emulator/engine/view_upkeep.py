@@ -116,12 +116,14 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
 def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> int:
     """Add the groups that a deduplicating view does not have yet; return how many they are."""
     parts, memory = upkeep.view.parts, statements.views
-    hashes = f"SELECT {identifier(GROUP_KEY)} FROM {identifier(_new(upkeep.view))}"
-    if count and (count > SMALL or memory.may_hold_any(parts, statements.hashes(hashes))):
+    if not count:
+        return 0
+    hashes = statements.hashes(f"SELECT {identifier(GROUP_KEY)} FROM {identifier(_new(upkeep.view))}")
+    if count > SMALL or memory.may_hold_any(parts, hashes):
         count -= statements.run(upkeep.discard, {})
     if count:
-        if memory.remembers(parts):
-            memory.remember(parts, statements.hashes(hashes))
+        # Those that were discarded are remembered already.
+        memory.remember(parts, hashes)
         memory.added(parts, statements.run(upkeep.insert, {"time": time}, count))
     return count
 
