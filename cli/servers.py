@@ -1,7 +1,6 @@
 """Several HTTP servers in one event loop, with one place that decides when they end."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -59,8 +58,6 @@ async def running(http: Server, listener: socket.socket) -> AsyncIterator[None]:
 
 async def until_signal_or_end(*work: Awaitable[object]) -> None:
     """Wait for SIGINT or SIGTERM, or until one of the awaitables ends; its error is raised, the rest is cancelled."""
-    # What was built until here stays until the end: a full collection would stop all work for a tenth of a second.
-    gc.freeze()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -109,7 +109,7 @@ def settle(connection: Restartable) -> None:
     """End the data connection, which stores all that is in the hub; one that cannot in its time is asked again."""
     deadline = time.monotonic() + CALM_SECONDS
     while time.monotonic() < deadline:
-        if connection.end(60) == 0 and connection.log.rstrip().endswith(ALL_STORED):
+        if connection.end(60) == 0 and ALL_STORED in connection.log.rpartition("Ended:")[2]:
             return
         connection.start()
         time.sleep(10)
