@@ -32,7 +32,8 @@ class DeliverySettings:
     `write_ahead` every batch does, before it is sent: then even a killed process loses nothing of a sealed batch.
     """
 
-    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=None))
+    # A sink that is back should not be left waiting long: what is late is no live price.
+    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=None, cap_seconds=5.0))
     direct_attempts: int = 3
     write_ahead: bool = False
     send_interval_seconds: float = 0.0
