@@ -17,6 +17,7 @@ from tests.soak.market import JOURNAL
 from tests.soak.processes import Restartable
 from tests.soak.verdict import Verdict, judge
 
+# How long a process may take to begin, and the rest to be delivered: what chaos holds back can be most of a soak.
 CALM_SECONDS = 300.0
 ALL_STORED = " 0 events wait in the hub."
 
@@ -82,10 +83,10 @@ def run(soak: Soak, folder: Path, say: Callable[[str], None]) -> Outcome:
         begin(pipeline.eventhouse)
         pipeline.producer.end(CALM_SECONDS)
         pipeline.rest.start()
-        if pipeline.rest.wait(CALM_SECONDS) != 0:
+        if pipeline.rest.wait(CALM_SECONDS + soak.seconds) != 0:
             raise AssertionError(f"the rest was not delivered:\n{pipeline.rest.log[-3000:]}")
         say("the hub is stored to its end")
-        settle(pipeline.connection)
+        settle(pipeline.connection, CALM_SECONDS + soak.seconds)
         for process in (pipeline.hub, pipeline.eventhouse):
             if process.end(60) != 0:
                 raise AssertionError(f"{process.name} did not end well:\n{process.log[-3000:]}")
@@ -105,15 +106,15 @@ def begin(process: Restartable) -> None:
         raise AssertionError(f"{process.name} does not work after {CALM_SECONDS:.0f} s:\n{process.log[-3000:]}")
 
 
-def settle(connection: Restartable) -> None:
+def settle(connection: Restartable, seconds: float) -> None:
     """End the data connection, which stores all that is in the hub; one that cannot in its time is asked again."""
-    deadline = time.monotonic() + CALM_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if connection.end(60) == 0 and ALL_STORED in connection.log.rpartition("Ended:")[2]:
             return
         connection.start()
         time.sleep(10)
-    raise AssertionError(f"the hub was not stored in {CALM_SECONDS:.0f} s:\n{connection.log[-3000:]}")
+    raise AssertionError(f"the hub was not stored in {seconds:.0f} s:\n{connection.log[-3000:]}")
 
 
 def _pipeline(soak: Soak, folder: Path) -> Pipeline:
