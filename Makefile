@@ -14,7 +14,7 @@ up: $(STAMP)  ## Eventhouse, market database, producer and API on this machine: 
 	$(BIN)/tickhouse up $(ARGS)
 
 test: $(STAMP)  ## the whole test suite
-	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 3 --dist loadfile $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
