@@ -52,18 +52,6 @@ def eventhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eventhouse]
 
 
 @pytest.fixture(scope="module")
-def url(eventhouse: Eventhouse) -> Iterator[str]:
-    with serving(create_app(eventhouse)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[KustoClient]:
-    with KustoClient(url) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def ingest(url: str) -> Iterator[QueuedIngestClient]:
     with QueuedIngestClient(url) as ingest:
         yield ingest
