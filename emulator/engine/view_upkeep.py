@@ -20,6 +20,8 @@ from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
 _PAIRS = 200_000
+# Up to so many rows, aggregating them once for the update and once for new groups takes less time than keeping the groups.
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Upkeep:
     discard: str = ""
     update: str = ""
     insert: str = ""
+    update_few: str = ""
+    insert_few: str = ""
     is_local: bool = False
     shown: str = ""
     dependents: tuple["Upkeep", ...] = ()
@@ -88,13 +92,21 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
         return replace(upkeep, discard=_discard(view, added), insert=_append(view, added, new), shown=shown)
     if shape.is_mergeable:
         return replace(
-            upkeep, store=(_merge(view, added),), update=_update(view, added), insert=_insert_missing(view, added)
+            upkeep,
+            store=(_merge(view, added),),
+            update=_update(view, added, new),
+            insert=_insert_missing(view, added, new),
+            update_few=_update(view, added, f"({rows})"),
+            insert_few=_insert_missing(view, added, f"({rows})"),
         )
     return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
 
 
 def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
+    if upkeep.update_few and upkeep.is_local and rows is not None and _are_few(statements, upkeep, rows):
+        _merge_few(statements, upkeep, time, rows)
+        return
     storage.define_staged(statements, _new(upkeep.view), upkeep.added)
     count = statements.run(upkeep.contribute, {}, rows if upkeep.is_local else None)
     if upkeep.discard:
@@ -134,6 +146,17 @@ def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: 
     if missing:
         statements.run(upkeep.insert, {"time": time}, count)
         statements.views.added(upkeep.view.parts, missing)
+
+
+def _are_few(statements: Statements, upkeep: Upkeep, rows: int) -> bool:
+    return rows <= _FEW and rows * statements.views.count(upkeep.view.parts) <= _PAIRS
+
+
+def _merge_few(statements: Statements, upkeep: Upkeep, time: datetime, rows: int) -> None:
+    """Merge a few rows into a view with few groups."""
+    # As many groups as rows are all there are.
+    if statements.run(upkeep.update_few, {"time": time}, rows) < rows:
+        statements.views.added(upkeep.view.parts, statements.run(upkeep.insert_few, {"time": time}, rows))
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -193,17 +216,17 @@ def _changes(added: Contribution) -> str:
     return ", ".join((*updates, f"{identifier(INGESTION_TIME)} = CAST($time AS TIMESTAMP)"))
 
 
-def _update(view: View, added: Contribution) -> str:
+def _update(view: View, added: Contribution, rows: str) -> str:
     return (
-        f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {identifier(_new(view))} AS x"
+        f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {rows} AS x"
         f" WHERE {_same_group(added)}"
     )
 
 
-def _insert_missing(view: View, added: Contribution) -> str:
+def _insert_missing(view: View, added: Contribution, rows: str) -> str:
     parts, key = identifier(view.parts), identifier(GROUP_KEY)
     # With the new groups on the right DuckDB builds its hash table of them, also without the optimizer.
-    found = f"{parts} AS t RIGHT JOIN {identifier(_new(view))} AS x ON {_same_group(added)}"
+    found = f"{parts} AS t RIGHT JOIN {rows} AS x ON {_same_group(added)}"
     return _append(view, added, f"(SELECT x.* FROM {found} WHERE t.{key} IS NULL) AS m")
 
 
