@@ -4,16 +4,16 @@ All of it happens in the transaction of the landing rows. Tables that a chain of
 as on a real Eventhouse.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import duckdb
-import pyarrow as pa
 
 from emulator.engine import storage
 from emulator.engine.catalog import Table
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
+from emulator.engine.ingestion.rows import Rows
 from emulator.engine.pipelines import Pipelines, PolicyStep
 from emulator.engine.transaction import Transaction
 from emulator.engine.view_upkeep import apply_batch
@@ -45,7 +45,7 @@ class Batch:
         self._spread(table, count, frozenset())
         return count
 
-    def add_rows(self, table: Table, rows: pa.Table) -> None:
+    def add_rows(self, table: Table, rows: Sequence[Rows]) -> None:
         """Add rows with the physical columns of the table, and all that follows."""
         count = storage.stage_rows(self._transaction.statements, table.relation, table.schema, rows)
         self._spread(table, count, frozenset())

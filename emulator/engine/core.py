@@ -22,7 +22,6 @@ from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.queued import store as queued_store
 from emulator.engine.queued.access import open_access
-from emulator.engine.statements import Statements
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
 from emulator.engine.udf import register
@@ -46,7 +45,7 @@ class Core:
     def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
         self._connection = connection
         self._lock = lock
-        self._idle: list[Statements] = []
+        self._idle: list[duckdb.DuckDBPyConnection] = []
         self._pool = threading.Lock()
         self._closed = threading.Event()
         self.compiler = Compiler()
@@ -99,26 +98,20 @@ class Core:
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
-        with self.statements() as statements:
-            yield statements.connection
-
-    @contextmanager
-    def statements(self) -> Iterator[Statements]:
-        """Lend a connection for reading, with what it has prepared."""
         with self._pool:
             if self._closed.is_set():
                 raise closed_fault()
             idle = self._idle.pop() if self._idle else None
-        lent = Statements(self._new_cursor()) if idle is None else idle
+        lent = self._new_cursor() if idle is None else idle
         try:
             yield lent
         except BaseException:
             # It may hold a result that was not read to its end.
-            lent.connection.close()
+            lent.close()
             raise
         with self._pool:
             if self._closed.is_set():
-                lent.connection.close()
+                lent.close()
             else:
                 self._idle.append(lent)
 
@@ -145,8 +138,8 @@ class Core:
         snapshot = self.database(database)
         target = find_table(snapshot, table)
         fields = _fields(snapshot, target, payload)
-        with self.statements() as statements:
-            return Job(snapshot.name, table, target.schema, read_payload(statements, payload, target.schema, fields))
+        with self.cursor() as cursor:
+            return Job(snapshot.name, table, target.schema, (read_payload(cursor, payload, target.schema, fields),))
 
     def ingest(
         self, database: str, table: str, payload: Payload, stretches: Mapping[str, marks.Stretch] | None = None
@@ -163,7 +156,7 @@ class Core:
                     raise
                 attempt += 1
             else:
-                return int(job.rows.num_rows)
+                return job.count
 
     def mark(self, name: str) -> int | None:
         """Return the position of a mark as of the last commit."""
@@ -177,8 +170,8 @@ class Core:
                 return
             self._closed.set()
             idle, self._idle = self._idle, []
-        for statements in idle:
-            statements.connection.close()
+        for cursor in idle:
+            cursor.close()
         self.writer.close()
         self._connection.close()
         if self._lock is not None:

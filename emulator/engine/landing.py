@@ -2,9 +2,8 @@
 
 from itertools import groupby
 
-import pyarrow as pa
-
 from emulator.engine.batch import Batch
+from emulator.engine.ingestion.rows import merged
 from emulator.engine.marks import advance
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.transaction import Transaction, find_table
@@ -37,7 +36,7 @@ def _land(transaction: Transaction, batch: Batch, database: str, name: str, jobs
     table = find_table(transaction.database(database), name)
     if any(job.schema != table.schema for job in jobs):
         raise TableChanged(f"Table '{name}' was altered during the ingestion.", "TH_TableChanged")
-    batch.add_rows(table, jobs[0].rows if len(jobs) == 1 else pa.concat_tables(job.rows for job in jobs))
+    batch.add_rows(table, merged([rows for job in jobs for rows in job.rows]))
 
 
 def _destination(job: Job) -> tuple[str, str]:

@@ -5,18 +5,18 @@ Relations have names of their own (`t12`), so that renaming an entity moves no d
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
-import pyarrow as pa
 
 from emulator.binder.plan import Stored
 from emulator.emit.context import Storage
 from emulator.emit.names import physical_names
 from emulator.emit.scalar_types import duckdb_type
 from emulator.engine.catalog import INGESTION_TIME
+from emulator.engine.ingestion.rows import Rows
 from emulator.engine.statements import Statements
 from emulator.sql.ast import ColumnRef, From, Item, Query, Select, SubqueryRef, TableRef
 from emulator.sql.build import lit, op
@@ -125,12 +125,12 @@ def stage(
     return statements.run(f"{_into_batch(relation, schema)} FROM ({query}) AS q({names})", values, rows)
 
 
-def stage_rows(statements: Statements, relation: str, schema: Schema, landed_rows: pa.Table) -> int:
-    """Keep Arrow rows with the physical columns of a relation as its batch; return how many they are."""
+def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequence[Rows]) -> int:
+    """Keep rows with the physical columns of a relation as its batch; return how many they are."""
     _prepare_batch(statements, relation, schema)
-    # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
-    statements.connection.execute(f"{_into_batch(relation, schema)} FROM landed_rows")
-    return int(landed_rows.num_rows)
+    for each in rows:
+        each.stage(statements, _into_batch(relation, schema))
+    return sum(map(len, rows))
 
 
 def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:

@@ -20,7 +20,7 @@ from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
 _PAIRS = 200_000
-# Up to so many rows, aggregating them once for the update and once for new groups takes less time than keeping the groups.
+# Up to so many rows, aggregating them for the update and again for new groups takes less time than keeping them.
 _FEW = 64
 
 
@@ -217,10 +217,7 @@ def _changes(added: Contribution) -> str:
 
 
 def _update(view: View, added: Contribution, rows: str) -> str:
-    return (
-        f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {rows} AS x"
-        f" WHERE {_same_group(added)}"
-    )
+    return f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {rows} AS x WHERE {_same_group(added)}"
 
 
 def _insert_missing(view: View, added: Contribution, rows: str) -> str:

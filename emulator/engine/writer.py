@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from emulator.engine import catalog_store
 from emulator.engine.catalog import Catalog
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
+from emulator.engine.ingestion.rows import Rows
 from emulator.engine.marks import Stretch
 from emulator.engine.statements import Statements
 from emulator.engine.transaction import Transaction
@@ -36,11 +36,16 @@ class Job:
     database: str
     table: str
     schema: Schema
-    rows: pa.Table
+    rows: tuple[Rows, ...]
     marks: Mapping[str, Stretch] = field(default_factory=dict)
     also: Callable[[Transaction], None] | None = None
     is_done: bool = False
     fault: Exception | None = field(default=None)
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return sum(map(len, self.rows))
 
 
 Lost: TypeAlias = dict[tuple[str, str], Failure]
@@ -106,10 +111,10 @@ class Writer:
 
     def _commit_waiting(self) -> None:
         group = [self._waiting.popleft()]
-        rows = group[0].rows.num_rows
-        while self._waiting and rows + self._waiting[0].rows.num_rows <= _MAX_ROWS_PER_COMMIT:
+        rows = group[0].count
+        while self._waiting and rows + self._waiting[0].count <= _MAX_ROWS_PER_COMMIT:
             group.append(self._waiting.popleft())
-            rows += group[-1].rows.num_rows
+            rows += group[-1].count
         if len(group) > 1 and self._try(group) is None:
             return
         # One bad batch must not fail its neighbors: each gets a transaction of its own.

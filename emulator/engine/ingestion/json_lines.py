@@ -12,15 +12,14 @@ import pyarrow as pa
 from emulator.engine.ingestion.mapping import FieldMapping, JsonPath
 from emulator.engine.ingestion.projection import (
     INPUT,
-    LINES,
     column_fields,
     derived,
     project,
-    project_lines,
     projection,
 )
+from emulator.engine.ingestion.rows import LINES, ArrowRows, LineRows, Rows
 from emulator.engine.ingestion.values import from_json, from_text
-from emulator.engine.statements import SMALL, Statements
+from emulator.engine.statements import SMALL
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
@@ -34,24 +33,24 @@ Paths: TypeAlias = tuple[JsonPath, ...]
 
 
 def read(
-    statements: Statements,
+    cursor: duckdb.DuckDBPyConnection,
     data: bytes,
     schema: Schema,
     mapping: tuple[FieldMapping, ...],
     *,
     multiline: bool,
-) -> pa.Table:
+) -> Rows:
     """Read a JSON payload; every record must be an object."""
     text = _decode(data)
     lines = _documents(text) if multiline else [line for line in text.split("\n") if line and not line.isspace()]
+    if len(lines) <= SMALL and all(map(_is_record, lines)):
+        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), _projection(schema, mapping, LINES))
     if not all(line.lstrip().startswith("{") for line in lines):
         raise _fault(lines)
+    numbers = pa.array(range(1, len(lines) + 1), pa.int64())
+    fields = pa.table({"line": pa.array(lines, pa.string()), "number": numbers})
     try:
-        if len(lines) <= SMALL:
-            return project_lines(statements, lines, _projection(schema, mapping, LINES))
-        numbers = pa.array(range(1, len(lines) + 1), pa.int64())
-        fields = pa.table({"line": pa.array(lines, pa.string()), "number": numbers})
-        return project(statements.connection, fields, _projection(schema, mapping, INPUT))
+        return ArrowRows(project(cursor, fields, _projection(schema, mapping, INPUT)))
     except duckdb.InvalidInputException as error:
         raise _fault(lines) from error
 
@@ -97,6 +96,14 @@ def json_pointer(path: JsonPath) -> str:
     if not path:
         return "$"
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        # What DuckDB takes beyond the standard, as a comma at the end, is not known here.
+        return False
 
 
 def _decode(data: bytes) -> str:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
+import duckdb
 
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
 from emulator.engine.ingestion.mapping import KINDS, FieldMapping
-from emulator.engine.statements import Statements
+from emulator.engine.ingestion.rows import ArrowRows, Rows
 from emulator.errors import IngestionFault
 from emulator.types import Schema
 
@@ -40,8 +40,8 @@ def mapping_kind(format_: str) -> str:
 
 
 def read_payload(
-    statements: Statements, payload: Payload, schema: Schema, mapping: tuple[FieldMapping, ...]
-) -> pa.Table:
+    cursor: duckdb.DuckDBPyConnection, payload: Payload, schema: Schema, mapping: tuple[FieldMapping, ...]
+) -> Rows:
     """Return the rows of a payload with the physical columns of a table, in DuckDB's types for them.
 
     Values that do not convert are null. A payload that is not of its format raises IngestionFault naming the row.
@@ -56,10 +56,10 @@ def read_payload(
     data = decompress(payload.data)
     match kind:
         case "json":
-            return json_lines.read(statements, data, schema, mapping, multiline=format_ == "multijson")
+            return json_lines.read(cursor, data, schema, mapping, multiline=format_ == "multijson")
         case "csv":
-            return delimited.read(
-                statements.connection, data, format_, schema, mapping, ignore_first_record=payload.ignore_first_record
+            return ArrowRows(
+                delimited.read(cursor, data, format_, schema, mapping, ignore_first_record=payload.ignore_first_record)
             )
         case _:
-            return parquet.read(statements.connection, data, schema, mapping)
+            return ArrowRows(parquet.read(cursor, data, schema, mapping))

@@ -9,17 +9,12 @@ import pyarrow as pa
 from emulator.emit.names import physical_names
 from emulator.engine.ingestion.mapping import FieldMapping, Transform
 from emulator.engine.statement import Statement
-from emulator.engine.statements import Statements
 from emulator.sql.ast import From, Item, Select, Sql, TableRef
 from emulator.sql.build import call, lit
-from emulator.sql.render import identifier, render
+from emulator.sql.render import render
 from emulator.types import Column, Schema
 
 INPUT = TableRef(("$payload",), "p")
-LINES = TableRef(("$lines",), "p")
-
-_LINES = identifier(LINES.parts[0])
-_FILL = Statement(f"INSERT INTO {_LINES} SELECT unnest($lines), generate_subscripts($lines, 1)")
 
 
 def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, sql: str) -> pa.Table:
@@ -31,19 +26,6 @@ def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, sql: str) -> pa
         return cursor.execute(statement).to_arrow_table()
     finally:
         cursor.unregister(INPUT.parts[0])
-
-
-def project_lines(statements: Statements, lines: Sequence[str], sql: str) -> pa.Table:
-    """Run a projection over a few lines of text and their numbers from 1, which it reads as `LINES`."""
-    statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
-    connection = statements.connection
-    connection.begin()
-    try:
-        connection.execute(_FILL.parsed(connection), {"lines": lines})
-        return statements.kept(sql).to_arrow_table()
-    finally:
-        # Nothing is kept; taking lines back costs less than removing them.
-        connection.rollback()
 
 
 def projection(source: From, columns: Sequence[Sql], schema: Schema) -> str:

@@ -13,8 +13,6 @@ from dataclasses import replace
 from itertools import groupby
 from uuid import uuid4
 
-import pyarrow as pa
-
 from emulator.engine.commands.policies import effective
 from emulator.engine.core import Core
 from emulator.engine.failures import Failure, record_failure
@@ -116,7 +114,7 @@ class Worker:
         jobs = [self._read(each.message) for each in run]
         if any(job.schema != jobs[0].schema for job in jobs):
             raise EngineFault("The table was altered while its payloads were read.", "TH_TableChanged")
-        job = replace(jobs[0], rows=pa.concat_tables(job.rows for job in jobs))
+        job = replace(jobs[0], rows=tuple(rows for job in jobs for rows in job.rows))
         job.also = lambda transaction: self._record(run, transaction)
         self._core.writer.add(job)
         self._release(run, is_success=True)

@@ -1,0 +1,85 @@
+"""Rows that were read from payloads, on their way into the staged batch of a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from emulator.engine.statement import Statement
+from emulator.engine.statements import Statements
+from emulator.errors import IngestionFault
+from emulator.sql.ast import TableRef
+from emulator.sql.render import identifier
+
+LINES = TableRef(("$lines",), "p")
+
+_LINES = identifier(LINES.parts[0])
+_FILL = Statement(f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)")
+
+
+class Rows(Protocol):
+    """Rows with the physical columns of a table, in DuckDB's types for them or such that convert."""
+
+    def __len__(self) -> int: ...
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Run an insertion that lacks its source, `INSERT INTO … SELECT …`, over the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """Rows that are converted already."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Insert the rows."""
+        staged_rows = self.table  # noqa: F841 - read by DuckDB
+        # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
+        statements.connection.execute(f"{insertion} FROM staged_rows")
+
+
+@dataclass(frozen=True, slots=True)
+class LineRows:
+    """A few lines of text with their numbers, and the SELECT over `LINES` that makes rows of them.
+
+    They are converted where they are stored: to move rows between connections costs more than to make them.
+    """
+
+    lines: tuple[str, ...]
+    numbers: tuple[int, ...]
+    projection: str
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Insert the rows that the lines make. Raises IngestionFault for lines that make none."""
+        statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
+        statements.empty(LINES.parts[0])
+        connection = statements.connection
+        connection.execute(_FILL.parsed(connection), {"lines": self.lines, "numbers": self.numbers})
+        try:
+            statements.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
+        except duckdb.InvalidInputException as error:
+            raise IngestionFault(f"The payload cannot be read: {error}", "BadRequest_InvalidJson") from error
+
+
+def merged(rows: Sequence[Rows]) -> list[Rows]:
+    """Put rows of one kind together, so that they are staged at once."""
+    tables = [each.table for each in rows if isinstance(each, ArrowRows)]
+    together: list[Rows] = [ArrowRows(pa.concat_tables(tables))] if tables else []
+    by_projection: dict[str, list[LineRows]] = {}
+    for each in rows:
+        if isinstance(each, LineRows):
+            by_projection.setdefault(each.projection, []).append(each)
+    for projection, group in by_projection.items():
+        lines = tuple(line for each in group for line in each.lines)
+        numbers = tuple(number for each in group for number in each.numbers)
+        together.append(LineRows(lines, numbers, projection))
+    return together
