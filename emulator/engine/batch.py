@@ -34,7 +34,6 @@ class Batch:
         lost: Mapping[tuple[str, str], Failure],
     ) -> None:
         self._transaction = transaction
-        self._connection = transaction.connection
         self._pipelines = pipelines
         self._database = database
         self._lost = lost
@@ -69,7 +68,7 @@ class Batch:
         if isinstance(step.compiled, KustoError):
             if step.policy.is_transactional:
                 raise self._fault(step, step.compiled) from step.compiled
-            record_failure(self._connection, self._failure(step, source, step.compiled))
+            record_failure(self._transaction.connection, self._failure(step, source, step.compiled))
             return 0
         compiled, target, statements = step.compiled, step.target, self._transaction.statements
         values = {"now": self._transaction.time} if compiled.uses_now else {}

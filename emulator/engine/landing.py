@@ -25,7 +25,7 @@ def landing(pipelines: Pipelines) -> Apply:
         for (database, name), group in groupby(ordered, _destination):
             _land(transaction, Batch(transaction, pipelines, database, lost), database, name, list(group))
         for job in jobs:
-            advance(transaction.connection, job.marks)
+            advance(transaction.statements, job.marks)
             if job.also is not None:
                 job.also(transaction)
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 import duckdb
 
+from emulator.engine.statements import Statements
 from emulator.errors import IngestionFault, KustoError
+
+_READ = 'SELECT position FROM "$marks" WHERE name = $name'
+_ADD = 'INSERT INTO "$marks" VALUES ($name, $position)'
+_MOVE = 'UPDATE "$marks" SET position = $position WHERE name = $name'
 
 
 class StaleMark(IngestionFault):
@@ -27,11 +32,10 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 def mark(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:
     """Return the position that a source is to be read on from, or None for one never read."""
-    rows = connection.execute('SELECT position FROM "$marks" WHERE name = ?', (name,)).fetchall()
-    return int(rows[0][0]) if rows else None
+    return _position(connection.execute(_READ, {"name": name}))
 
 
-def advance(connection: duckdb.DuckDBPyConnection, stretches: Mapping[str, Stretch]) -> None:
+def advance(statements: Statements, stretches: Mapping[str, Stretch]) -> None:
     """Move marks forward.
 
     Raises StaleMark for one that is not where its stretch begins. So of two attempts to store the same events only one
@@ -40,7 +44,7 @@ def advance(connection: duckdb.DuckDBPyConnection, stretches: Mapping[str, Stret
     for name, stretch in stretches.items():
         if stretch.until <= (stretch.since or 0):
             raise KustoError(f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}.", "TH_Mark")
-        kept = mark(connection, name)
+        kept = _position(statements.plain(_READ, {"name": name}))
         if kept != stretch.since:
             at = "not stored yet" if kept is None else f"stored up to {kept}"
             raise StaleMark(
@@ -48,7 +52,9 @@ def advance(connection: duckdb.DuckDBPyConnection, stretches: Mapping[str, Stret
                 "TH_StaleMark",
                 hint="read the mark, and go on from there",
             )
-        if kept is None:
-            connection.execute('INSERT INTO "$marks" VALUES (?, ?)', (name, stretch.until))
-        else:
-            connection.execute('UPDATE "$marks" SET position = ? WHERE name = ?', (stretch.until, name))
+        statements.plain(_ADD if kept is None else _MOVE, {"name": name, "position": stretch.until})
+
+
+def _position(result: duckdb.DuckDBPyConnection) -> int | None:
+    rows = result.fetchall()
+    return int(rows[0][0]) if rows else None

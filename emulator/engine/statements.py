@@ -2,7 +2,8 @@
 
 Making a plan costs more than running it on a small batch. DuckDB keeps the plan of a statement that was prepared
 without its optimizer, so small batches run with such plans; large ones, and statements that search history, are
-planned for what they find.
+planned for what they find. To run a kept plan is a statement too, which the optimizer would spend its time on: it is
+off while such statements follow each other.
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter or `lit`
 
@@ -29,14 +30,20 @@ class Statements:
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
-        self.views = ViewMemory(connection)
+        self._connection = connection
+        self._is_optimizing = True
+        self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
         self._prepared: dict[str, str] = {}
         self._defined: dict[str, str] = {}
         self._filled: set[str] = set()
         self._has_defined = False
         self._number = 0
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, for statements that are to be optimized."""
+        return self._optimizing(True)
 
     def define(self, name: str, definition: str, create: Callable[[], str] | None = None) -> None:
         """Make a temporary relation, unless this connection has it already with this definition.
@@ -64,6 +71,10 @@ class Statements:
             result = self.kept(sql, values)
         return sum(int(row[0]) for row in result.fetchall())
 
+    def plain(self, sql: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
+        """Run a statement that has nothing to optimize."""
+        return self._optimizing(False).execute(self._statement(sql), dict(values))
+
     def hashes(self, sql: str) -> Hashes:
         """Return the one column, of unsigned 64-bit numbers, that a query of staged rows has."""
         (column,) = self.kept(sql).fetchnumpy().values()
@@ -74,7 +85,7 @@ class Statements:
         names = [identifier(self._prepare(f"DELETE FROM {identifier(name)}")) for name in sorted(self._filled)]
         if names:
             # One call: between calls other threads take their turns.
-            self.connection.execute("; ".join(f"EXECUTE {name}" for name in names))
+            self._optimizing(False).execute("; ".join(f"EXECUTE {name}" for name in names))
         self._filled.clear()
 
     def end_transaction(self) -> None:
@@ -104,7 +115,13 @@ class Statements:
             for name, value in (values or {}).items()
         )
         name = identifier(self._prepare(sql))
-        return self.connection.execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+        return self._optimizing(False).execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+
+    def _optimizing(self, wanted: bool) -> duckdb.DuckDBPyConnection:
+        if wanted != self._is_optimizing:
+            self._connection.execute(f"SET SESSION enable_optimizer = {'true' if wanted else 'false'}")
+            self._is_optimizing = wanted
+        return self._connection
 
     def _forget(self) -> None:
         self._release()
@@ -117,7 +134,7 @@ class Statements:
         if found is None:
             if len(self._parsed) >= _CAPACITY:
                 self._parsed.clear()
-            (found,) = self.connection.extract_statements(sql)
+            (found,) = self._connection.extract_statements(sql)
             self._parsed[sql] = found
         return found
 
@@ -128,15 +145,11 @@ class Statements:
                 self._release()
             self._number += 1
             found = f"$write{self._number}"
-            self.connection.execute("SET SESSION enable_optimizer = false")
-            try:
-                self.connection.execute(f"PREPARE {identifier(found)} AS {sql}")
-            finally:
-                self.connection.execute("SET SESSION enable_optimizer = true")
+            self._optimizing(False).execute(f"PREPARE {identifier(found)} AS {sql}")
             self._prepared[sql] = found
         return found
 
     def _release(self) -> None:
         for name in self._prepared.values():
-            self.connection.execute(f"DEALLOCATE {identifier(name)}")
+            self._connection.execute(f"DEALLOCATE {identifier(name)}")
         self._prepared.clear()

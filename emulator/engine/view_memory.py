@@ -1,7 +1,7 @@
 """What the writer remembers of the groups of views, so that a small batch need not search them."""
 # ruff: noqa: S608 - every name goes through `identifier`
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import duckdb
 import numpy as np
@@ -22,7 +22,7 @@ class ViewMemory:
     What a transaction adds and takes back stays remembered: it may be taken for present, never for absent.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._connection = connection
         self._counts: dict[str, int] = {}
         self._keys: dict[str, KnownKeys] = {}
@@ -32,7 +32,7 @@ class ViewMemory:
         """Return how many groups a relation has at most."""
         if relation not in self._counts:
             self._loaded_now.add(relation)
-            self._counts[relation] = count_rows(self._connection, relation)
+            self._counts[relation] = count_rows(self._connection(), relation)
         return self._counts[relation]
 
     def added(self, relation: str, count: int) -> None:
@@ -80,7 +80,7 @@ class ViewMemory:
 
     def _stored(self, relation: str) -> Iterator[Hashes]:
         query = f"SELECT {identifier(GROUP_KEY)} FROM {identifier(relation)}"
-        reader: pa.RecordBatchReader = self._connection.execute(query).to_arrow_reader(_ROWS)
+        reader: pa.RecordBatchReader = self._connection().execute(query).to_arrow_reader(_ROWS)
         for batch in reader:
             yield np.asarray(batch.column(0), np.uint64)
 

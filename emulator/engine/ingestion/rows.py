@@ -7,7 +7,6 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from emulator.engine.statement import Statement
 from emulator.engine.statements import Statements
 from emulator.errors import IngestionFault
 from emulator.sql.ast import TableRef
@@ -16,7 +15,7 @@ from emulator.sql.render import identifier
 LINES = TableRef(("$lines",), "p")
 
 _LINES = identifier(LINES.parts[0])
-_FILL = Statement(f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)")
+_FILL = f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)"
 
 
 class Rows(Protocol):
@@ -62,8 +61,7 @@ class LineRows:
         """Insert the rows that the lines make. Raises IngestionFault for lines that make none."""
         statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
         statements.empty(LINES.parts[0])
-        connection = statements.connection
-        connection.execute(_FILL.parsed(connection), {"lines": self.lines, "numbers": self.numbers})
+        statements.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
         try:
             statements.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
         except duckdb.InvalidInputException as error:
