@@ -3,7 +3,8 @@
 Making a plan costs more than running it on a small batch. DuckDB keeps the plan of a statement that was prepared
 without its optimizer, so small batches run with such plans; large ones, and statements that search history, are
 planned for what they find. To run a kept plan is a statement too, which the optimizer would spend its time on: it is
-off while such statements follow each other.
+off while such statements follow each other. And after every call to DuckDB a thread waits for its turn again, so that
+statements of which nobody needs an answer are sent together with the next one.
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter or `lit`
 
@@ -23,8 +24,18 @@ SMALL = 4_096
 _CAPACITY = 2_048
 
 
+class Unattributed(Exception):
+    """One of several statements that were sent together failed, and ended the transaction; `error` is DuckDB's."""
+
+    def __init__(self, error: duckdb.Error) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Statements:
     """What one connection has parsed, prepared and staged; the rows staged in a transaction go with its end.
+
+    With `is_one_by_one` every statement is sent alone, so that what fails is known; else Unattributed may be raised.
 
     `views` is what it remembers of views.
     """
@@ -32,17 +43,20 @@ class Statements:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._is_optimizing = True
+        self.is_one_by_one = False
         self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
         self._prepared: dict[str, str] = {}
         self._defined: dict[str, str] = {}
         self._filled: set[str] = set()
+        self._waiting: list[str] = []
         self._has_defined = False
         self._number = 0
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection, for statements that are to be optimized."""
+        self._send_waiting()
         return self._optimizing(True)
 
     def define(self, name: str, definition: str, create: Callable[[], str] | None = None) -> None:
@@ -60,33 +74,43 @@ class Statements:
     def empty(self, name: str) -> None:
         """Remove what the transaction has staged in a temporary table, and count it as staged in from now on."""
         if name in self._filled:
-            self._clear(name)
+            self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
         self._filled.add(name)
+
+    def stayed_empty(self, name: str) -> None:
+        """Take back that a transaction has staged rows in a temporary table."""
+        self._filled.discard(name)
 
     def run(self, sql: str, values: Mapping[str, datetime], rows: int | None = None) -> int:
         """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
-        if rows is None or rows > SMALL:
-            result = self.connection.execute(self._statement(sql), dict(values) or None)
+        return sum(int(row[0]) for row in self._run(sql, values, rows).fetchall())
+
+    def run_later(self, sql: str, values: Mapping[str, datetime], rows: int) -> None:
+        """Run a statement whose answer nobody needs; one that reads few rows is sent with the next statement."""
+        if rows > SMALL or self.is_one_by_one:
+            self.run(sql, values, rows)
         else:
-            result = self.kept(sql, values)
-        return sum(int(row[0]) for row in result.fetchall())
+            self._waiting.append(self._execution(sql, values))
 
     def plain(self, sql: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Run a statement that has nothing to optimize."""
+        self._send_waiting()
         return self._optimizing(False).execute(self._statement(sql), dict(values))
 
-    def hashes(self, sql: str) -> Hashes:
-        """Return the one column, of unsigned 64-bit numbers, that a query of staged rows has."""
-        (column,) = self.kept(sql).fetchnumpy().values()
+    def hashes(self, sql: str, rows: int | None) -> Hashes:
+        """Run a statement and return the one column, of unsigned 64-bit numbers, that it answers with."""
+        (column,) = self._run(sql, {}, rows).fetchnumpy().values()
         return np.asarray(column, np.uint64)
 
     def end_batch(self) -> None:
         """Remove all staged rows; rows that come and go within one transaction leave no trace in a table."""
-        names = [identifier(self._prepare(f"DELETE FROM {identifier(name)}")) for name in sorted(self._filled)]
-        if names:
-            # One call: between calls other threads take their turns.
-            self._optimizing(False).execute("; ".join(f"EXECUTE {name}" for name in names))
+        for name in sorted(self._filled):
+            self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
         self._filled.clear()
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        self._send("COMMIT")
 
     def end_transaction(self) -> None:
         """Keep everything after a commit that changed rows alone, but for plans made before a catalog was committed."""
@@ -97,6 +121,7 @@ class Statements:
 
     def roll_back(self) -> None:
         """Start anew after a rollback, which may have taken relations along."""
+        self._waiting.clear()
         self.views.roll_back()
         self._forget()
 
@@ -105,17 +130,32 @@ class Statements:
         self.views.forget()
         self._forget()
 
-    def _clear(self, name: str) -> None:
-        self.run(f"DELETE FROM {identifier(name)}", {}, 0)
+    def _run(self, sql: str, values: Mapping[str, datetime], rows: int | None) -> duckdb.DuckDBPyConnection:
+        if rows is None or rows > SMALL:
+            return self.connection.execute(self._statement(sql), dict(values) or None)
+        return self._send(self._execution(sql, values))
 
-    def kept(self, sql: str, values: Mapping[str, datetime] | None = None) -> duckdb.DuckDBPyConnection:
-        """Run a statement with a plan that is kept, made without the optimizer; for what reads few rows."""
+    def _execution(self, sql: str, values: Mapping[str, datetime]) -> str:
+        # With a plan that is kept, made without the optimizer.
         arguments = ", ".join(
-            f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}"
-            for name, value in (values or {}).items()
+            f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}" for name, value in values.items()
         )
         name = identifier(self._prepare(sql))
-        return self._optimizing(False).execute(f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}")
+        return f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}"
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            self._send(self._waiting.pop())
+
+    def _send(self, statement: str) -> duckdb.DuckDBPyConnection:
+        if not self._waiting:
+            return self._optimizing(False).execute(statement)
+        together = "; ".join((*self._waiting, statement))
+        self._waiting.clear()
+        try:
+            return self._optimizing(False).execute(together)
+        except duckdb.Error as error:
+            raise Unattributed(error) from error
 
     def _optimizing(self, wanted: bool) -> duckdb.DuckDBPyConnection:
         if wanted != self._is_optimizing:
@@ -150,6 +190,7 @@ class Statements:
         return found
 
     def _release(self) -> None:
+        self._send_waiting()
         for name in self._prepared.values():
             self._connection.execute(f"DEALLOCATE {identifier(name)}")
         self._prepared.clear()

@@ -122,7 +122,10 @@ def stage(
     """
     _prepare_batch(statements, relation, schema)
     names = ", ".join(map(identifier, physical_names(schema)))
-    return statements.run(f"{_into_batch(relation, schema)} FROM ({query}) AS q({names})", values, rows)
+    count = statements.run(f"{_into_batch(relation, schema)} FROM ({query}) AS q({names})", values, rows)
+    if not count:
+        statements.stayed_empty(batch_name(relation))
+    return count
 
 
 def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequence[Rows]) -> int:
@@ -136,7 +139,7 @@ def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequ
 def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:
     """Append the batch of a table, which has so many rows, to it."""
     names = ", ".join(map(identifier, physical_names(schema)))
-    statements.run(
+    statements.run_later(
         f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
         f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {identifier(batch_name(relation))}",
         {"time": time},

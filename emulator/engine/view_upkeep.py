@@ -108,36 +108,36 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
         _merge_few(statements, upkeep, time, rows)
         return
     storage.define_staged(statements, _new(upkeep.view), upkeep.added)
-    count = statements.run(upkeep.contribute, {}, rows if upkeep.is_local else None)
+    read = rows if upkeep.is_local else None
     if upkeep.discard:
-        count = _add_unknown(statements, upkeep, time, count)
-    elif count and upkeep.update and count * statements.views.count(upkeep.view.parts) <= _PAIRS:
+        _add_unknown(statements, upkeep, time, read)
+        return
+    count = statements.run(upkeep.contribute, {}, read)
+    if count and upkeep.update and count * statements.views.count(upkeep.view.parts) <= _PAIRS:
         _merge_pairs(statements, upkeep, time, count)
     elif count:
         for statement in upkeep.store:
             statements.run(statement, {"time": time} if "$time" in statement else {})
         statements.views.merged(upkeep.view.parts)
+
+
+def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None) -> None:
+    """Add the groups that a deduplicating view does not have yet, to it and to the views over it."""
+    parts, memory = upkeep.view.parts, statements.views
+    hashes = statements.hashes(f"{upkeep.contribute} RETURNING {identifier(GROUP_KEY)}", rows)
+    count = len(hashes)
+    if count and (count > SMALL or memory.may_hold_any(parts, hashes)):
+        count -= statements.run(upkeep.discard, {})
     if not count:
         return
+    # Those that were discarded are remembered already.
+    memory.remember(parts, hashes)
+    memory.added(parts, count)
+    statements.run_later(upkeep.insert, {"time": time}, count)
     if upkeep.dependents:
         statements.define(batch_name(upkeep.view.relation), upkeep.shown)
     for dependent in upkeep.dependents:
         apply_batch(statements, dependent, time, count)
-
-
-def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> int:
-    """Add the groups that a deduplicating view does not have yet; return how many they are."""
-    parts, memory = upkeep.view.parts, statements.views
-    if not count:
-        return 0
-    hashes = statements.hashes(f"SELECT {identifier(GROUP_KEY)} FROM {identifier(_new(upkeep.view))}")
-    if count > SMALL or memory.may_hold_any(parts, hashes):
-        count -= statements.run(upkeep.discard, {})
-    if count:
-        # Those that were discarded are remembered already.
-        memory.remember(parts, hashes)
-        memory.added(parts, statements.run(upkeep.insert, {"time": time}, count))
-    return count
 
 
 def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> None:

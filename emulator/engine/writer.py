@@ -16,7 +16,7 @@ from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.ingestion.rows import Rows
 from emulator.engine.marks import Stretch
-from emulator.engine.statements import Statements
+from emulator.engine.statements import Statements, Unattributed
 from emulator.engine.transaction import Transaction
 from emulator.errors import KustoError
 from emulator.types import Schema
@@ -73,7 +73,7 @@ class Writer:
     def change(self, action: Callable[[Transaction], Result]) -> Result:
         """Run an action in a transaction of its own."""
         with self._turn:
-            return self._transact(action)
+            return self._transact(action, is_one_by_one=True)
 
     def change_rows(self, action: Callable[[Transaction, Lost], Result]) -> Result:
         """Run an action that adds rows: again without the policies that fail and are not transactional."""
@@ -139,18 +139,23 @@ class Writer:
                 record_failure(transaction.connection, failure)
             return action(transaction, lost)
 
+        is_one_by_one = False
         while True:
             try:
-                return self._transact(attempt)
+                return self._transact(attempt, is_one_by_one=is_one_by_one)
+            except Unattributed:
+                # The next attempt tells what fails, and for whom.
+                is_one_by_one = True
             except PolicyAborted as aborted:
                 # The source keeps its rows; the next attempt leaves the policy out and records why.
                 lost[aborted.policy] = aborted.failure
 
-    def _transact(self, action: Callable[[Transaction], Result]) -> Result:
+    def _transact(self, action: Callable[[Transaction], Result], *, is_one_by_one: bool) -> Result:
         if self._is_closed:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
+        self._statements.is_one_by_one = is_one_by_one
         self._connection.begin()
         try:
             transaction = Transaction(self._statements, before, time)
@@ -159,8 +164,8 @@ class Writer:
             after = transaction.catalog
             if after is not before:
                 after = _next_version(after, before)
-                catalog_store.save(self._connection, before, after)
-            self._connection.commit()
+                catalog_store.save(self._statements.connection, before, after)
+            self._statements.commit()
         except BaseException as error:
             self._roll_back()
             if isinstance(error, duckdb.Error):

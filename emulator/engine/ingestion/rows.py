@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import duckdb
 import pyarrow as pa
 
 from emulator.engine.statements import Statements
-from emulator.errors import IngestionFault
 from emulator.sql.ast import TableRef
 from emulator.sql.render import identifier
 
@@ -58,14 +56,11 @@ class LineRows:
         return len(self.lines)
 
     def stage(self, statements: Statements, insertion: str) -> None:
-        """Insert the rows that the lines make. Raises IngestionFault for lines that make none."""
+        """Insert the rows that the lines make."""
         statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
         statements.empty(LINES.parts[0])
         statements.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
-        try:
-            statements.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
-        except duckdb.InvalidInputException as error:
-            raise IngestionFault(f"The payload cannot be read: {error}", "BadRequest_InvalidJson") from error
+        statements.run_later(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
 
 
 def merged(rows: Sequence[Rows]) -> list[Rows]:

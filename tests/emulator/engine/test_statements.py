@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
-from emulator.engine.statements import Statements
+from emulator.engine.statements import Statements, Unattributed
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 
@@ -109,7 +109,7 @@ def test_staged_rows_leave_no_trace() -> None:
             statements.empty("staged")
             assert statements.run("INSERT INTO staged SELECT * FROM range(3000)", {}, rows=3_000) == 3_000
         statements.end_batch()
-        connection.commit()
+        statements.commit()
     assert connection.execute("SELECT count(*) FROM staged").fetchall() == [(0,)]
     assert connection.execute("SELECT count(*) FROM pragma_storage_info('staged')").fetchall() == [(0,)]
 
@@ -140,3 +140,39 @@ def test_a_rollback_takes_staged_relations_along() -> None:
         statements.connection.rollback()
         statements.roll_back()
     assert statements.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall() == [(0,)]
+
+
+def test_statements_that_nobody_waits_for_run_before_the_next_one() -> None:
+    statements = Statements(duckdb.connect())
+    statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER)")
+    for _ in range(2):
+        statements.connection.begin()
+        statements.plain("INSERT INTO source SELECT unnest($numbers)", {"numbers": [1, 2]})
+        statements.run_later("INSERT INTO target SELECT a FROM source", {}, rows=2)
+        statements.run_later("DELETE FROM source", {}, rows=2)
+        assert statements.run("UPDATE target SET a = a + 10", {}, rows=2) % 2 == 0
+        statements.run_later("DELETE FROM target WHERE a > 20", {}, rows=4)
+        statements.commit()
+    assert statements.connection.execute("SELECT a FROM target ORDER BY a").fetchall() == [(11,), (12,)]
+    assert statements.connection.execute("SELECT count(*) FROM source").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("is_one_by_one", [False, True])
+def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_alone(is_one_by_one: bool) -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE checked (a INTEGER CHECK (a < 10)); CREATE TABLE source (a INTEGER)")
+    statements = Statements(connection)
+    statements.plain("INSERT INTO source VALUES ($number)", {"number": 10})
+    statements.is_one_by_one = is_one_by_one
+    connection.begin()
+    expected = duckdb.ConstraintException if is_one_by_one else Unattributed
+
+    def fill() -> None:
+        statements.run_later("INSERT INTO checked SELECT a FROM source", {}, rows=1)
+        statements.run("UPDATE source SET a = 1", {}, rows=1)
+
+    with pytest.raises(expected):
+        fill()
+    connection.rollback()
+    statements.roll_back()
+    assert connection.execute("SELECT a FROM source").fetchall() == [(10,)]
