@@ -8,6 +8,7 @@ Relations have names of their own (`t12`), so that renaming an entity moves no d
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import duckdb
 
@@ -120,9 +121,9 @@ def stage(
 
     `rows` is what the query reads at most, None for any number.
     """
-    _prepare_batch(statements, relation, schema)
-    names = ", ".join(map(identifier, physical_names(schema)))
-    count = statements.run(f"{_into_batch(relation, schema)} FROM ({query}) AS q({names})", values, rows)
+    staging = _staging(relation, schema)
+    _prepare_batch(statements, relation, staging)
+    count = statements.run(f"{staging.fill} FROM ({query}) AS q({staging.names})", values, rows)
     if not count:
         statements.stayed_empty(batch_name(relation))
     return count
@@ -130,39 +131,49 @@ def stage(
 
 def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequence[Rows]) -> int:
     """Keep rows with the physical columns of a relation as its batch; return how many they are."""
-    _prepare_batch(statements, relation, schema)
+    staging = _staging(relation, schema)
+    _prepare_batch(statements, relation, staging)
     for each in rows:
-        each.stage(statements, _into_batch(relation, schema))
+        each.stage(statements, staging.fill)
     return sum(map(len, rows))
 
 
 def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:
     """Append the batch of a table, which has so many rows, to it."""
-    names = ", ".join(map(identifier, physical_names(schema)))
-    statements.run_later(
-        f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
-        f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {identifier(batch_name(relation))}",
-        {"time": time},
-        rows,
-    )
+    statements.run_later(_staging(relation, schema).append, {"time": time}, rows)
 
 
-def _prepare_batch(statements: Statements, relation: str, schema: Schema) -> None:
-    name = batch_name(relation)
-    columns = ", ".join(
-        f"{identifier(column)} {duckdb_type(each.type)}"
-        for column, each in zip(physical_names(schema), schema, strict=True)
-    )
-    statements.define(name, f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns})")
-    statements.empty(name)
+@dataclass(frozen=True, slots=True)
+class _Staging:
+    """The statements that define the batch of a relation, fill it (`fill` lacks its source), and append it."""
+
+    names: str
+    definition: str
+    fill: str
+    append: str
 
 
-def _into_batch(relation: str, schema: Schema) -> str:
-    columns = ", ".join(
-        f"CAST({identifier(name)} AS {duckdb_type(column.type)})"
+@lru_cache(maxsize=1024)
+def _staging(relation: str, schema: Schema) -> _Staging:
+    batch = identifier(batch_name(relation))
+    columns = [
+        (identifier(name), duckdb_type(column.type))
         for name, column in zip(physical_names(schema), schema, strict=True)
+    ]
+    names = ", ".join(name for name, _ in columns)
+    return _Staging(
+        names,
+        definition=f"CREATE OR REPLACE TEMP TABLE {batch} ({', '.join(map(' '.join, columns))})",
+        fill=f"INSERT INTO {batch} SELECT {', '.join(f'CAST({name} AS {type_})' for name, type_ in columns)}",
+        append=f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
+        f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {batch}",
     )
-    return f"INSERT INTO {identifier(batch_name(relation))} SELECT {columns}"
+
+
+def _prepare_batch(statements: Statements, relation: str, staging: _Staging) -> None:
+    name = batch_name(relation)
+    statements.define(name, staging.definition)
+    statements.empty(name)
 
 
 def define_staged(statements: Statements, name: str, query: str) -> None:
