@@ -20,8 +20,8 @@ from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
 _PAIRS = 200_000
-# Up to so many rows, aggregating them for the update and again for new groups takes less time than keeping them.
-_FEW = 64
+# So few rows are mostly of a group each: then an update is all, and keeping the groups would take longer.
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)

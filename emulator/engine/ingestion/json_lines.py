@@ -24,7 +24,7 @@ from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
 from emulator.sql.build import call, lit
-from emulator.types import Schema
+from emulator.types import Scalar, Schema
 
 _BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = re.compile(r"\s*")
@@ -58,17 +58,18 @@ def read(
 @lru_cache(maxsize=256)
 def _projection(schema: Schema, mapping: tuple[FieldMapping, ...], lines: TableRef) -> str:
     paths = tuple(dict.fromkeys(field.path for field in mapping if field.path is not None))
-    return projection(_source(paths, lines), _columns(schema, mapping, paths), schema)
+    # No optimizer would leave out what nobody reads.
+    reads_documents = any(column.type.scalar is Scalar.DYNAMIC for column in schema)
+    source = _source(paths, lines, reads_documents=reads_documents)
+    return projection(source, _columns(schema, mapping, paths), schema)
 
 
-def _source(paths: Paths, lines: TableRef) -> From:
+def _source(paths: Paths, lines: TableRef, *, reads_documents: bool) -> From:
     # A subquery of its own: each line is parsed once for all its paths.
-    items = (
-        Item(_extract("json_extract_string", paths), "texts"),
-        Item(_extract("json_extract", paths), "documents"),
-        Item(ColumnRef("number"), "number"),
-    )
-    return SubqueryRef(Select(items, lines), "f")
+    items = [Item(_extract("json_extract_string", paths), "texts"), Item(ColumnRef("number"), "number")]
+    if reads_documents:
+        items.append(Item(_extract("json_extract", paths), "documents"))
+    return SubqueryRef(Select(tuple(items), lines), "f")
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], paths: Paths) -> tuple[Sql, ...]:
