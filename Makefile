@@ -8,6 +8,9 @@ SECONDS ?= 600
 RATE ?= 5000
 SEED ?= 1
 
+# Most commands start processes: each would compile every module anew where the environment forbids to keep bytecode.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: up test lint fix bench soak lock clean
 
 up: $(STAMP)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000

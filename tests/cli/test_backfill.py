@@ -1,7 +1,6 @@
 """`tickhouse backfill`: fills what is missing, goes on where it ended, and prints what it found."""
 
 import io
-import json
 from datetime import date
 from pathlib import Path
 
@@ -14,15 +13,14 @@ from producer.coverage import CoverageRequest, Gap
 from producer.market_time import load_calendar
 from producer.reconciliation import Disagreement, Duplicate, Reconciliation, Split, SuspectedSplit
 from producer.settings import SYMBOLS
-from tests.end_to_end.platform import tickhouse
+from tests.end_to_end.platform import rows_in, tickhouse
 
 NOVEMBER = ("--source", "simulated", "--interval", "1d")
 
 
-def days_by_symbol(data: Path) -> dict[str, int]:
+def days_by_symbol(data: Path) -> dict[object, object]:
     query = "DailyBars | summarize Days = dcount(Timestamp), Bars = count() by Symbol | where Days == Bars"
-    rows = json.loads(tickhouse("query", query, "--data", str(data), "--format", "json").stdout)
-    return {row["Symbol"]: row["Days"] for row in rows}
+    return {row["Symbol"]: row["Days"] for row in rows_in(data, query)}
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """`tickhouse producer run --ingestion` against an Eventhouse by URL."""
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -8,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.server.app import create_app
-from kql.deploy import deploy
 from tests.emulator.server.live import serving
 from tests.emulator.server.queued import eventually
 from tests.end_to_end.platform import offline_environment, tickhouse
+from tests.kql.template import DATABASE, market_folder
 
 
 def test_a_way_needs_an_eventhouse_by_url(tmp_path: Path) -> None:
@@ -27,23 +25,16 @@ def test_a_way_needs_an_eventhouse_by_url(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-async def deployed(eventhouse: Eventhouse) -> None:
-    client = EmbeddedEventhouse(eventhouse, "Market")
-    await deploy(client)
-    await client.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("way", "is_queued"), [("queued", True), ("managed", False)])
 def test_a_producer_takes_the_way_that_was_asked_for(tmp_path: Path, way: str, is_queued: bool) -> None:
-    eventhouse = Eventhouse.open(None, database="Market", batching=BatchingLimits(age=0.1))
+    eventhouse = Eventhouse.open(market_folder(tmp_path), database=DATABASE, batching=BatchingLimits(age=0.1))
     command = [sys.executable, "-m", "cli", "producer", "run", "--source", "simulated", "--trades-per-second", "50"]
 
     def count() -> int:
         return int(str(eventhouse.query("TradesUnique | count")[0].records()[0]["Count"]))
 
     try:
-        asyncio.run(deployed(eventhouse))
         with (
             serving(create_app(eventhouse)) as url,
             subprocess.Popen(

@@ -1,7 +1,6 @@
 """Which live sources a run takes: by name, in a chain, or those that answer; the providers are local servers."""
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from cli.sources import LiveSource, choose_source, chosen_symbols
 from producer.errors import NotEntitled
 from producer.sources.simulated import SimulatedSource
 from tests.cli.test_producer import until
-from tests.end_to_end.platform import free_port, offline_environment, running, tickhouse
+from tests.end_to_end.platform import free_port, offline_environment, running
 from tests.producer.local_provider import Asked, LocalProvider, Said, providing, yahoo_chart
 
 ALPACA = {"TICKHOUSE_ALPACA_KEY": "key", "TICKHOUSE_ALPACA_SECRET": "secret"}
@@ -186,15 +185,11 @@ def test_up_takes_the_history_of_the_provider_that_answers(
     data = tmp_path / "data"
     inherited = offline_environment() | variables(provider)
     monkeypatch.setattr("tests.end_to_end.platform.offline_environment", lambda: inherited)
-    count = "DailyBars | summarize Bars = count(), Sources = strcat_array(make_set(Source), ',') by Symbol"
+    sources = "DailyBars | summarize Sources = strcat_array(make_set(Source), ',') by Symbol"
     with running(data, "--source", "auto", "--symbols", "AAPL") as platform:
         assert platform.process.poll() is None
-        rows: list[dict[str, object]] = []
-        for _ in range(100):
-            rows = json.loads(tickhouse("query", count, "--data", str(data), "--format", "json").stdout)
-            if rows:
-                break
-    assert [(row["Symbol"], row["Sources"]) for row in rows] == [("AAPL", "yahoo")]
+        until(lambda: bool(platform.rows(sources)), "taking the history")
+        assert platform.rows(sources) == [["AAPL", "yahoo"]]
     assert "Source      yahoo" in (tmp_path / "data.log").read_text()
     assert {asked.path.rpartition("/")[2] for asked in provider.asked} == {"AAPL"}
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.platform import free_port, offline_environment, running, tickhouse
+from tests.end_to_end.platform import free_port, offline_environment, rows_in, running, tickhouse
 
-COUNT = "TradesUnique | summarize Trades = count(), Symbols = dcount(Symbol)"
 PATIENCE_SECONDS = 60.0
 
 
@@ -23,10 +22,8 @@ def until(found: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-def trades_in(data: Path) -> int:
-    result = tickhouse("query", COUNT, "--data", str(data), "--format", "json")
-    assert result.returncode == 0, result.stderr
-    return int(json.loads(result.stdout)[0]["Trades"])
+def trades_in(data: Path) -> object:
+    return rows_in(data, "TradesUnique | count")[0]["Count"]
 
 
 def status_of(data: Path) -> dict[str, object]:
@@ -53,8 +50,7 @@ def test_trades_take_the_way_of_production_and_ctrl_c_leaves_none_behind(tmp_pat
     # The trades of the half hour before the start come as history; the log of the hub has the live ones.
     before = (data / "eventhubs" / "trades").glob("*/*.log")
     assert sum(path.stat().st_size for path in before) > 0
-    live = tickhouse("query", "TradesRaw | count", "--data", str(data), "--format", "json")
-    assert int(json.loads(live.stdout)[0]["Count"]) == trades_in(data)
+    assert rows_in(data, "TradesRaw | count") == rows_in(data, "TradesUnique | count")
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Two producers that share a lease: the one that stands by takes over from a killed one without a gap."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_producer import status_of, until
-from tests.end_to_end.platform import free_port, offline_environment, running, tickhouse
+from tests.end_to_end.platform import free_port, offline_environment, rows_in, running
 
 RATE = 20
 RUN = (sys.executable, "-m", "cli", "producer", "run", "--source", "simulated")
@@ -59,9 +58,7 @@ def test_the_one_that_stands_by_takes_over_without_a_gap(tmp_path: Path) -> None
             until(lambda: int(str(status_of(second)["sent"])) > 10 * RATE, "going on")
             standby.terminate()
             assert standby.wait(30) == 0
-    result = tickhouse("query", SECONDS, "--data", str(data), "--format", "json")
-    seconds = json.loads(result.stdout)
+    seconds = rows_in(data, SECONDS)
     # The first and the last second were not told whole.
     assert {row["Trades"] for row in seconds[1:-1]} == {RATE}
-    gaps = tickhouse("query", SECONDS + "| where Second - Before > 1s", "--data", str(data), "--format", "json")
-    assert json.loads(gaps.stdout) == []
+    assert rows_in(data, SECONDS + "| where Second - Before > 1s") == []

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,11 +12,11 @@ from rich.console import Console
 from cli.embedded import EmbeddedEventhouse
 from cli.sources import LiveSource, choose_source
 from cli.up import _upkeep
-from kql.deploy import deploy
 from producer.clock import SystemClock
 from producer.errors import ProducerError, Transient
 from producer.model import Bar, History
 from producer.store import LandingStore
+from tests.kql.template import open_market
 from tests.producer.clock import ManualClock
 from tests.producer.scripted import ScriptedSource
 from tests.producer.test_backfill import Provider
@@ -45,10 +46,9 @@ def due(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return done
 
 
-async def kept(source: LiveSource, due: asyncio.Event) -> tuple[int, str]:
+async def kept(source: LiveSource, due: asyncio.Event, folder: Path) -> tuple[int, str]:
     """How many daily bars are there after the past was looked at, and what was said."""
-    eventhouse, shown = EmbeddedEventhouse.open(None, "Market"), io.StringIO()
-    await deploy(eventhouse)
+    eventhouse, shown = open_market(folder), io.StringIO()
     async with _upkeep(source, LandingStore(eventhouse, SystemClock()), Console(file=shown, width=200)):
         await asyncio.wait_for(due.wait(), 30)
     ((count,),) = (await eventhouse.query("DailyBars | count")).rows()
@@ -65,10 +65,10 @@ async def kept(source: LiveSource, due: asyncio.Event) -> tuple[int, str]:
     ],
 )
 async def test_a_session_is_stated_by_the_provider(
-    errors: list[ProducerError], count: int, said: str, due: asyncio.Event
+    errors: list[ProducerError], count: int, said: str, due: asyncio.Event, tmp_path: Path
 ) -> None:
     source = LiveSource(ScriptedSource(ManualClock(), []), OneDay(errors=errors), ("AAPL",))
-    stored, shown = await kept(source, due)
+    stored, shown = await kept(source, due, tmp_path)
     assert stored == count
     assert said in shown
 

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import httpx
 
-SHARED = Path(os.environ.get("TICKHOUSE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+from emulator import Eventhouse
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("TICKHOUSE_SHARED", ROOT.parent / "shared"))
 MARKET = SHARED / "data" / "market"
 START_SECONDS = 60
 
@@ -31,11 +34,20 @@ def tickhouse(*arguments: str, cwd: Path | None = None, timeout: float = 300) ->
     )
 
 
+def rows_in(data: Path, query: str) -> list[dict[str, object]]:
+    """Query a data folder that nobody serves any more."""
+    eventhouse = Eventhouse.open(data, database="Market")
+    try:
+        return eventhouse.query(query)[0].records()
+    finally:
+        eventhouse.close()
+
+
 def offline_environment() -> dict[str, str]:
-    """Return this process's environment without Tickhouse settings, in offline mode."""
+    """Return this process's environment without Tickhouse settings, in offline mode, without what only tests need."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TICKHOUSE_")}
-    root = str(Path(__file__).resolve().parents[2])
-    return {**kept, "TICKHOUSE_OFFLINE": "1", "PYTHONPATH": root, "COLUMNS": "160"}
+    path = os.pathsep.join(map(str, (ROOT / "tests" / "as_installed", ROOT)))
+    return {**kept, "TICKHOUSE_OFFLINE": "1", "PYTHONPATH": path, "COLUMNS": "160"}
 
 
 def free_port() -> int:
@@ -57,6 +69,12 @@ class Platform:
     def get(self, path: str, **parameters: str | int | float | bool) -> httpx.Response:
         """Ask the API."""
         return httpx.get(f"{self.api}{path}", params=parameters, timeout=60)
+
+    def rows(self, query: str) -> list[list[object]]:
+        """Ask the Eventhouse over its wire; no process is started for what a test only looks at."""
+        answer = httpx.post(f"{self.wire}/v1/rest/query", json={"db": "Market", "csl": query}, timeout=60)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return [list(row) for row in answer.json()["Tables"][0]["Rows"]]
 
 
 @contextmanager

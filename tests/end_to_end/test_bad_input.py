@@ -19,12 +19,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield platform
 
 
-def daily_rows(platform: Platform) -> str:
-    printed = tickhouse("query", "DailyBars | count", "--data", str(platform.data), "--format", "csv")
-    assert printed.returncode == 0, printed.stderr
-    return printed.stdout
-
-
 @pytest.mark.parametrize(
     ("path", "parameters", "status", "words"),
     [
@@ -66,13 +60,13 @@ def test_a_faulty_file_is_refused_whole(
 ) -> None:
     file = tmp_path / name
     file.write_bytes(content)
-    before = daily_rows(platform)
+    before = platform.rows("DailyBars | count")
     result = tickhouse("load", str(file), "--as", "daily", "--data", str(platform.data))
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     for word in words:
         assert word in result.stderr.lower()
-    assert daily_rows(platform) == before
+    assert platform.rows("DailyBars | count") == before
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

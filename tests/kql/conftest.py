@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from kql.registry import Registry, load_registry
-from tests.kql.market import Market, Prices, load_prices, new_eventhouse
+from tests.kql.market import Market, Prices, load_prices
+from tests.kql.template import open_market
 
 
 @pytest.fixture(scope="session")
@@ -15,16 +16,16 @@ def registry() -> Registry:
 
 
 @pytest.fixture(scope="session")
-def filled(registry: Registry) -> Iterator[tuple[Market, dict[str, Prices]]]:
-    eventhouse = new_eventhouse()
+def filled(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Market, dict[str, Prices]]]:
+    eventhouse = open_market(tmp_path_factory.mktemp("filled"))
     prices = load_prices(eventhouse)
     yield Market(eventhouse, registry), prices
     asyncio.run(eventhouse.close())
 
 
 @pytest.fixture
-def market(registry: Registry) -> Iterator[Market]:
+def market(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     """Return an empty market database."""
-    eventhouse = new_eventhouse()
+    eventhouse = open_market(tmp_path_factory.mktemp("market"))
     yield Market(eventhouse, registry)
     asyncio.run(eventhouse.close())

@@ -1,4 +1,4 @@
-"""A market database in memory, filled with real daily prices."""
+"""A market database, filled with real daily prices."""
 
 import asyncio
 import io
@@ -12,10 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cli.embedded import EmbeddedEventhouse
 from emulator.result import ResultTable
 from kql.client import Eventhouse, ParameterValue
-from kql.deploy import deploy
 from kql.registry import Registry
 from tests.kql.shared import shared_file
 
@@ -35,13 +33,6 @@ class Prices:
     close: FloatArray
     volume: FloatArray
     factor: FloatArray
-
-
-def new_eventhouse() -> Eventhouse:
-    """Return an Eventhouse in memory with the market database."""
-    eventhouse = EmbeddedEventhouse.open(None, "Market")
-    asyncio.run(deploy(eventhouse))
-    return eventhouse
 
 
 def parquet(table: pa.Table) -> bytes:

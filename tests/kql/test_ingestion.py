@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from kql.registry import Registry
-from tests.kql.market import Market, new_eventhouse
+from tests.kql.market import Market
+from tests.kql.template import open_market
 
 GOOD: dict[str, object] = {
     "event_id": "e1",
@@ -23,9 +24,9 @@ GOOD: dict[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def shared_market(registry: Registry) -> Iterator[Market]:
+def shared_market(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     """Return a market database for tests that tell their rows apart by venue."""
-    eventhouse = new_eventhouse()
+    eventhouse = open_market(tmp_path_factory.mktemp("shared"))
     yield Market(eventhouse, registry)
     asyncio.run(eventhouse.close())
 

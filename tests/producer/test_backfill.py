@@ -2,13 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from cli.embedded import EmbeddedEventhouse
 from producer.backfill import BackfillPlan, BackfillProgress, Report, RunSettings, plan_backfill, run_backfill
@@ -27,19 +26,12 @@ from producer.sources.simulated import SimulatedSettings, SimulatedSource
 from producer.sources.simulated_market import DAY_STARTS
 from producer.store import LandingStore
 from tests.producer.clock import ManualClock, seeded
-from tests.producer.test_embedded import opened, value
+from tests.producer.test_embedded import value
 
 CALENDAR = load_calendar()
 NOW = datetime(2025, 12, 1, 22, 0, tzinfo=UTC)
 # Thanksgiving is the 27th, the 28th a half day.
 FIRST, LAST = date(2025, 11, 20), date(2025, 12, 1)
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = await opened(None)
-    yield eventhouse
-    await eventhouse.close()
 
 
 def bar(symbol: str, at: datetime, price: float = 100.0, source: str = "test", volume: float = 10.0) -> Bar:

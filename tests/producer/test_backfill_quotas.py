@@ -1,6 +1,6 @@
 """Backfills of real sources whose quota runs out on the way: short waits are waited, long ones left to the next run."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,7 +20,7 @@ from producer.store import LandingStore
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.documented_errors import ALPHA_VANTAGE, TIINGO, Row
 from tests.producer.local_provider import Asked, tiingo_days
-from tests.producer.test_embedded import opened, value
+from tests.producer.test_embedded import value
 
 CALENDAR = load_calendar()
 NOW = datetime(2025, 12, 1, 22, 0, tzinfo=UTC)
@@ -28,13 +28,6 @@ DAY = date(2025, 11, 26)
 KEYS = ProviderKeys(*[Secret("key")] * 6)
 HOURLY = Row("tiingo", "hourly", 429, RateLimited, recorded=(TIINGO, "429"))
 DAILY = Row("alphavantage", "daily", 200, RateLimited, recorded=(ALPHA_VANTAGE, "daily_25"))
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = await opened(None)
-    yield eventhouse
-    await eventhouse.close()
 
 
 def alpaca(request: httpx.Request) -> object:

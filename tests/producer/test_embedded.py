@@ -3,14 +3,12 @@
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from cli.embedded import EmbeddedEventhouse
 from kql.client import Eventhouse
-from kql.loader import load_database
 from producer.backfill import BackfillSettings, backfill
 from producer.clock import SystemClock
 from producer.load import LoadReport, LoadRequest, load_file
@@ -20,28 +18,13 @@ from producer.sinks.eventhouse import EventhouseSink
 from producer.sources.files import FileOptions
 from producer.sources.simulated import SimulatedSource
 from producer.store import LandingStore
+from tests.kql.template import DATABASE, market_folder
 from tests.producer.clock import START
 from tests.producer.shared import market_file
 
-PARTS = ("reference", "tables", "ingestion", "views", "facades")
 BATCH_ROWS = 15_000
 ROOT = Path(__file__).resolve().parents[2]
 INTRADAY = "intraday/av_1min_ext_2020q4.parquet"
-
-
-async def opened(folder: Path | None) -> EmbeddedEventhouse:
-    eventhouse = EmbeddedEventhouse.open(folder, "market")
-    for statement in load_database().statements:
-        if statement.file.parent.name in PARTS:
-            await eventhouse.command(statement.text)
-    return eventhouse
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = await opened(None)
-    yield eventhouse
-    await eventhouse.close()
 
 
 async def value(eventhouse: Eventhouse, query: str) -> object:
@@ -98,7 +81,7 @@ from producer.load import LoadRequest, load_file
 from producer.store import LandingStore
 
 async def main(data, file, rows):
-    store = LandingStore(EmbeddedEventhouse.open(Path(data), "market"), SystemClock(), batch_rows=int(rows))
+    store = LandingStore(EmbeddedEventhouse.open(Path(data), "Market"), SystemClock(), batch_rows=int(rows))
     await load_file(store, LoadRequest(Path(file), "intraday"), SystemClock(), lambda at: print(at.done, flush=True))
 
 asyncio.run(main(*sys.argv[1:]))
@@ -117,10 +100,8 @@ def load_and_kill(data: Path) -> int:
 
 
 async def test_a_killed_load_is_completed_by_the_next_one(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    await (await opened(data)).close()
-    acknowledged = load_and_kill(data)
-    eventhouse = EmbeddedEventhouse.open(data, "market")
+    acknowledged = load_and_kill(market_folder(tmp_path))
+    eventhouse = EmbeddedEventhouse.open(tmp_path, DATABASE)
     try:
         kept = await value(eventhouse, "IntradayBars | count")
         assert isinstance(kept, int)

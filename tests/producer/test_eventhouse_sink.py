@@ -8,7 +8,6 @@ import pytest
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.engine.queued.batching import BatchingLimits
 from kql.client.remote import RemoteEventhouse
-from kql.deploy import deploy
 from producer.batching import Batch
 from producer.clock import SystemClock
 from producer.counters import Counters
@@ -18,15 +17,16 @@ from producer.model import Trade, encode_trade
 from producer.sinks.eventhouse import EventhouseSink
 from tests.emulator.server.queued import eventually
 from tests.kql.faulty_wire import FaultyWire, refusing, serving_faulty
+from tests.kql.template import DATABASE, market_folder
 from tests.producer.clock import START
 
 INGEST = "/v1/rest/ingest/"
-DATABASE = "Market"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine.open(None, database=DATABASE, batching=BatchingLimits(age=0.05))
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = market_folder(tmp_path_factory.mktemp("market"))
+    engine = Engine.open(folder, database=DATABASE, batching=BatchingLimits(age=0.05))
     yield engine
     engine.close()
 
@@ -40,7 +40,6 @@ def served(engine: Engine) -> Iterator[tuple[FaultyWire, str]]:
 @pytest.fixture
 async def sink(served: tuple[FaultyWire, str], queued: list[int]) -> AsyncIterator[EventhouseSink]:
     client = RemoteEventhouse.connect(served[1], DATABASE, "managed")
-    await deploy(client)
     yield EventhouseSink(client, queued.append)
     served[0].answer = lambda _request: None
     await client.command(".clear table TradesRaw data")

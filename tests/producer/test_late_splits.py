@@ -1,26 +1,15 @@
 """Splits that providers tell when the bars are there already: adjusted answers change, stored rows do not."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 
 import httpx
-import pytest
 
 from api.app import create_app
 from cli.embedded import EmbeddedEventhouse
-from kql.deploy import deploy
 from kql.registry import load_registry
 from producer.errors import RateLimited
 from producer.model import CorporateAction
 from tests.producer.test_backfill import FIRST, NOW, Provider, planned, ran, request
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = EmbeddedEventhouse.open(None, "Market")
-    await deploy(eventhouse)
-    yield eventhouse
-    await eventhouse.close()
 
 
 async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_row(

@@ -4,7 +4,7 @@ On a simulated clock prices are asked for when, and only when, the market makes 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -26,7 +26,7 @@ from producer.sources.streaming import StreamingSource, StreamSettings
 from producer.sources.yahoo import YahooSettings, YahooSource
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.local_provider import Asked, yahoo_chart
-from tests.producer.test_embedded import opened, value
+from tests.producer.test_embedded import value
 from tests.producer.test_redundancy import Inline
 from tests.producer.websocket_server import ScriptedServer, Step, close, say, serving, stall, until
 
@@ -47,13 +47,6 @@ PER_DAY = "TradesUnique | summarize Trades = count() by Day = TradingDate(Timest
 @pytest.fixture(autouse=True)
 async def without_threads() -> None:
     asyncio.get_running_loop().set_default_executor(Inline())
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = await opened(None)
-    yield eventhouse
-    await eventhouse.close()
 
 
 def utc(text: str) -> datetime:

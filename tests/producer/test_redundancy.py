@@ -1,7 +1,7 @@
 """Two producers on the same symbols: both active, or one standing by, give the same analytics as one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from producer.source import TradeSource
 from producer.sources.simulated import SimulatedSettings, SimulatedSource
 from producer.sources.standby import StandbySettings, StandbySource
 from tests.producer.clock import START, ManualClock, move_until
-from tests.producer.test_embedded import opened, value
+from tests.producer.test_embedded import value
 
 T = TypeVar("T")
 SIMULATION = SimulatedSettings(seed=7, trades_per_second=5.0)
@@ -44,13 +44,6 @@ class Inline(ThreadPoolExecutor):
 @pytest.fixture(autouse=True)
 async def without_threads() -> None:
     asyncio.get_running_loop().set_default_executor(Inline())
-
-
-@pytest.fixture
-async def eventhouse() -> AsyncIterator[EmbeddedEventhouse]:
-    eventhouse = await opened(None)
-    yield eventhouse
-    await eventhouse.close()
 
 
 class Producer:

@@ -13,7 +13,6 @@ import respx
 
 from cli.embedded import EmbeddedEventhouse
 from cli.sources import LiveSource
-from kql.deploy import deploy
 from producer.lease import FileLease
 from producer.market_time import load_calendar
 from producer.pipeline import Pipeline, PipelineSettings
@@ -27,6 +26,7 @@ from producer.sources.finnhub_stream import FinnhubStream
 from producer.sources.standby import StandbySettings, StandbySource
 from producer.sources.streaming import Dialect, StreamingSource, StreamSettings
 from producer.sources.yahoo import YahooSettings, YahooSource
+from tests.kql.template import open_market
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.local_provider import Asked, yahoo_chart
 from tests.producer.test_redundancy import Inline
@@ -57,11 +57,9 @@ async def without_threads() -> None:
 
 
 @pytest.fixture
-async def eventhouses() -> AsyncIterator[list[EmbeddedEventhouse]]:
+async def eventhouses(tmp_path: Path) -> AsyncIterator[list[EmbeddedEventhouse]]:
     """One for the single producer, one for the two."""
-    opened = [EmbeddedEventhouse.open(None, "Market") for _ in range(2)]
-    for each in opened:
-        await deploy(each)
+    opened = [open_market(tmp_path / name) for name in ("single", "both")]
     yield opened
     for each in opened:
         await each.close()
