@@ -56,8 +56,8 @@ class ManualClock:
             if task.done():
                 break
             if self._next() is None:
-                # Only work in a thread can still bring it on.
-                await asyncio.wait({task}, timeout=0.01)
+                # Only work in a thread can still bring it on; most of it takes no longer than this.
+                await asyncio.wait({task}, timeout=0.001)
             else:
                 self._wake()
         return await task
