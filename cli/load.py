@@ -15,7 +15,6 @@ from emulator.errors import KustoError
 from kql.client import Eventhouse
 from kql.deploy import deploy
 from producer.clock import SystemClock
-from producer.landing import TRADES
 from producer.load import LoadKind, LoadReport, LoadRequest, load_file
 from producer.pipeline import Pipeline, PipelineSettings
 from producer.sinks.eventhouse import EventhouseSink
@@ -23,6 +22,9 @@ from producer.sources.files import FileOptions
 from producer.sources.replay import ReplaySettings, ReplaySource
 from producer.store import LandingStore
 from producer.store import Progress as Written
+
+# What a deployment makes last.
+LAST_DEPLOYED = "VolumeAnalytics_v1"
 
 
 def run_load(
@@ -85,9 +87,9 @@ def describe(file: Path, report: LoadReport, seconds: float) -> str:
 
 
 async def require_market(eventhouse: Eventhouse) -> None:
-    """Deploy the market database where it is missing; one that is there is left as it is."""
-    tables = {str(row[0]) for row in (await eventhouse.command(".show tables | project TableName")).rows()}
-    if TRADES.table not in tables:
+    """Deploy the market database where it is missing, or was cut off on the way; a whole one is left as it is."""
+    functions = {str(row[0]) for row in (await eventhouse.command(".show functions | project Name")).rows()}
+    if LAST_DEPLOYED not in functions:
         await deploy(eventhouse)
 
 

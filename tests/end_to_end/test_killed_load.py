@@ -45,6 +45,13 @@ def load_command(data: Path, *files: Path) -> list[str]:
     return [sys.executable, "-m", "cli", "load", *map(str, files), "--as", "intraday", "--data", str(data)]
 
 
+def load(data: Path, files: list[Path]) -> None:
+    loaded = subprocess.run(
+        load_command(data, *files), check=False, env=offline_environment(), capture_output=True, text=True
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+
 @pytest.fixture(scope="module")
 def minutes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The real minutes three times, each under other dates, so that loading lasts long enough to be killed in."""
@@ -65,7 +72,7 @@ def minutes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, minutes: list[Path]) -> list[tuple[object, ...]]:
     data = tmp_path_factory.mktemp("undisturbed") / "data"
-    subprocess.run(load_command(data, *minutes), check=True, env=offline_environment(), capture_output=True)
+    load(data, minutes)
     return figures(data)
 
 
@@ -91,9 +98,9 @@ def test_killed_loads_complete_to_the_figures_of_an_undisturbed_one(
         assert all(landed[symbol][0] == latest[symbol][0] for symbol in landed), "a view is behind its table"
         rows_seen.append(sum(int(str(rows[0])) for rows in landed.values()))
     assert rows_seen == sorted(rows_seen), "an acknowledged row got lost"
-    subprocess.run(load_command(data, *minutes), check=True, env=offline_environment(), capture_output=True)
+    load(data, minutes)
     assert figures(data) == undisturbed
-    subprocess.run(load_command(data, *minutes), check=True, env=offline_environment(), capture_output=True)
+    load(data, minutes)
     assert figures(data) == undisturbed
 
 
