@@ -24,6 +24,7 @@ from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import create_app as create_wire
 from emulator.server.listen import url_of
 from kql.deploy import deploy
+from kql.loader import load_database
 from kql.registry import load_registry
 from producer.backfill import BackfillSettings, backfill
 from producer.clock import Clock, SystemClock
@@ -75,11 +76,12 @@ async def _up(settings: UpSettings, console: Console) -> None:
         async with AsyncExitStack() as stack:
             stack.callback(engine.close)
             eventhouse = EmbeddedEventhouse(engine, settings.database)
-            deployment = await deploy(eventhouse)
+            definitions = load_database()
+            deployment = await deploy(eventhouse, definitions)
             if source is not None and not settings.mix:
                 await refuse_mixing(eventhouse, simulated=source.is_simulated)
             stack.enter_context(served(data, url_of(wire_socket)))
-            app = create_app(load_registry(), eventhouse, api_key=settings.api_key)
+            app = create_app(load_registry(database=definitions), eventhouse, api_key=settings.api_key)
             api_server, wire_server = server(app), server(create_wire(engine))
             console.print(f"Deployed {deployment}.")
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
