@@ -17,6 +17,12 @@ from tests.emulator.eventhubs.events import message
 
 PARTITIONS = 4
 
+# The Azure client forgets to close the socket of a connection that breaks.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*unclosed (<socket|transport):ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 class Reading:
     """A consumer of all partitions it can have; keeps what came, by partition, and checkpoints it."""
