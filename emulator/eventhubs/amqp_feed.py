@@ -47,10 +47,11 @@ _TIME, _PARTITION_KEY = b"x-opt-enqueued-time", b"x-opt-partition-key"
 
 
 class AmqpFeed:
-    """A hub by its connection string, which holds a key and is never shown."""
+    """A hub by its connection string, which holds a key and is never shown; it has `patience` seconds to answer."""
 
-    def __init__(self, connection: str, *, consumer_group: str = "$Default") -> None:
+    def __init__(self, connection: str, *, consumer_group: str = "$Default", patience: float = _ANSWER_SECONDS) -> None:
         self._connection = connection
+        self._patience = patience
         self._group = consumer_group
         # Else the client reads all certificates of the machine for every connection, with TLS or without.
         self._trusted = ssl.create_default_context()
@@ -101,7 +102,7 @@ class AmqpFeed:
 
     async def _patiently(self, request: Coroutine[None, None, _T]) -> _T:
         """Make a request; it goes on where whoever waits gives up, for the client does not clean up behind it."""
-        return await asyncio.shield(self.behind(_answered(request)))
+        return await asyncio.shield(self.behind(_answered(request, self._patience)))
 
     def _ended(self, task: asyncio.Task[_T]) -> None:
         self._ending.discard(task)
@@ -227,13 +228,13 @@ class AmqpReader:
             _LOGGER.debug("closing a failed client: %s", error)
 
 
-async def _answered(request: Coroutine[None, None, _T]) -> _T:
+async def _answered(request: Coroutine[None, None, _T], patience: float) -> _T:
     """Wait for an answer, and turn what goes wrong into a FeedError."""
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(patience):
             return await request
     except TimeoutError as error:
-        raise HubUnreachable(f"the hub has not answered for {_ANSWER_SECONDS:.0f} s") from error
+        raise HubUnreachable(f"the hub has not answered for {patience:.0f} s") from error
     except _ERRORS as error:
         raise _refusal(error) from error
 

@@ -1,6 +1,7 @@
 """The Azure client against a served hub: what the tests send and receive with it."""
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,11 +11,13 @@ from azure.eventhub.aio import EventHubProducerClient as AsyncProducerClient
 from azure.eventhub.aio import PartitionContext as AsyncPartitionContext
 
 PATIENCE = 20.0
+# Else the client reads all certificates of the machine for every connection, with TLS or without.
+TRUSTED = ssl.create_default_context()
 
 
 async def send(connection: str, bodies: Sequence[bytes], *, partition_id: str | None = "0") -> None:
     """Send events in one batch."""
-    async with AsyncProducerClient.from_connection_string(connection) as producer:
+    async with AsyncProducerClient.from_connection_string(connection, ssl_context=TRUSTED) as producer:
         await producer.send_batch([EventData(body) for body in bodies], partition_id=partition_id)
 
 
@@ -37,7 +40,7 @@ async def receive(
         if len(events) >= count:
             done.set()
 
-    async with AsyncConsumerClient.from_connection_string(connection, group) as consumer:
+    async with AsyncConsumerClient.from_connection_string(connection, group, ssl_context=TRUSTED) as consumer:
         receiving = asyncio.create_task(
             consumer.receive_batch(
                 take,
@@ -70,7 +73,7 @@ def receive_sync(
     """Receive so many events of partition 0 with the client that is not asynchronous; raise what it is told instead."""
     events: list[EventData] = []
     told: list[Exception] = []
-    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default", retry_total=0)
+    consumer = EventHubConsumerClient.from_connection_string(connection, "$Default", retry_total=0, ssl_context=TRUSTED)
 
     def take(_: object, batch: list[EventData]) -> None:
         events.extend(batch)

@@ -74,8 +74,11 @@ def remote(app: Starlette) -> Iterator[RemoteTable]:
 
 
 @asynccontextmanager
-async def connected(connection_string: str, table: RemoteTable) -> AsyncIterator[DataConnection]:
-    connection = DataConnection(AmqpFeed(connection_string), table, Destination("T"), name="test", limits=QUICK)
+async def connected(
+    connection_string: str, table: RemoteTable, feed: AmqpFeed | None = None
+) -> AsyncIterator[DataConnection]:
+    feed = feed or AmqpFeed(connection_string)
+    connection = DataConnection(feed, table, Destination("T"), name="test", limits=QUICK)
     connection.start()
     try:
         yield connection
@@ -201,7 +204,7 @@ async def test_a_connection_that_falls_silent_is_made_anew(
     await fill(hub, record(0))
     async with way_to(hubs.port) as (way, port):
         address = hubs.connection_string("trades").replace(f":{hubs.port};", f":{port};")
-        async with connected(address, table) as connection:
+        async with connected(address, table, AmqpFeed(address, patience=3.0)) as connection:
             await drained(connection)
             way.freeze()
             await fill(hub, *map(record, range(1, 10)))

@@ -13,7 +13,7 @@ from azure.eventhub.exceptions import ConnectionLostError, EventHubError
 
 from emulator.eventhubs import EventHubs, Options
 from emulator.eventhubs.log import Retention
-from tests.emulator.eventhubs.clients import PATIENCE, bodies, receive, receive_sync, stop
+from tests.emulator.eventhubs.clients import PATIENCE, TRUSTED, bodies, receive, receive_sync, stop
 from tests.emulator.eventhubs.events import message
 
 FIVE = [b"%d" % number for number in range(5)]
@@ -262,7 +262,9 @@ async def _error(
     async def fail(_: PartitionContext | None, error: Exception) -> None:
         told.put_nowait(error)
 
-    async with EventHubConsumerClient.from_connection_string(connection, group, retry_total=0) as consumer:
+    async with EventHubConsumerClient.from_connection_string(
+        connection, group, retry_total=0, ssl_context=TRUSTED
+    ) as consumer:
         receiving = asyncio.create_task(
             consumer.receive_batch(
                 take, on_error=fail, partition_id="0", starting_position=position, owner_level=owner_level

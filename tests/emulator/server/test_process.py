@@ -18,6 +18,7 @@ from azure.kusto.ingest import IngestionProperties, QueuedIngestClient
 from tests.emulator.server.queued import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
+BATCHING = """@'{"MaximumNumberOfItems": 2, "MaximumBatchingTimeSpan": "00:00:01"}'"""
 QUEUED = IngestionProperties("NetDefaultDB", "Kept", data_format=DataFormat.CSV)
 
 
@@ -119,7 +120,7 @@ def test_a_queue_survives_kills_at_any_moment(tmp_path: Path) -> None:
     with running("--port", "0", "--data", data) as (_, url):
         ask(url, ".create table Kept (N: long)")
         # Batches of two: some are ingested while the next messages come.
-        ask(url, ".alter table Kept policy ingestionbatching @'{\"MaximumNumberOfItems\": 2}'")
+        ask(url, f".alter table Kept policy ingestionbatching {BATCHING}")
     for count in (1, 3, 8):
         with running("--port", "0", "--data", data) as (process, url), QueuedIngestClient(url) as ingest:
             for _ in range(count):
