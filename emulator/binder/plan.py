@@ -25,14 +25,19 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """All rows of a stored table, or of a materialized view (fresh as of the last acknowledged batch)."""
+    """All rows of a stored table, or of a materialized view (fresh as of the last acknowledged batch).
+
+    `names` are the columns that are read, None for all; they keep the order of the stored relation.
+    """
 
     stored: Stored
+    names: frozenset[str] | None = None
 
     @property
     def schema(self) -> Schema:
-        """Columns of the stored relation."""
-        return self.stored.schema
+        """The columns that are read."""
+        schema = self.stored.schema
+        return schema if self.names is None else Schema(tuple(each for each in schema if each.name in self.names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,11 @@ NOW_PARAMETER = "now"
 class Storage(Protocol):
     """Where the rows of stored relations are."""
 
-    def relation(self, stored: Stored, alias: str) -> From:
-        """Return the rows under an alias, with the columns `physical_names(stored.schema)` in the storable types."""
+    def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
+        """Return the rows under an alias, with at least the columns `names` of `physical_names(stored.schema)`.
+
+        The columns have the storable types.
+        """
         ...
 
 

@@ -137,9 +137,10 @@ def relation(emission: Emission, plan: Plan) -> Relation:  # noqa: C901 - one br
 
 def _stored(emission: Emission, plan: Scan) -> Relation:
     alias = emission.alias()
-    names = physical_names(plan.schema)
+    physical = dict(zip(plan.stored.schema.names, physical_names(plan.stored.schema), strict=True))
+    names = tuple(physical[column.name] for column in plan.schema)
     columns = tuple(ColumnRef(name, alias) for name in names)
-    return Relation(plan.schema, columns, emission.storage.relation(plan.stored, alias))
+    return Relation(plan.schema, columns, emission.storage.relation(plan.stored, alias, names))
 
 
 def _values(emission: Emission, plan: Values) -> Relation:

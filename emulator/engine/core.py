@@ -22,6 +22,7 @@ from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.queued import store as queued_store
 from emulator.engine.queued.access import open_access
+from emulator.engine.shown_views import ShownViews
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import find_database, find_table
 from emulator.engine.udf import register
@@ -51,6 +52,7 @@ class Core:
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
+        self.shown = ShownViews()
         register(connection)
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
@@ -121,7 +123,8 @@ class Core:
         while True:
             catalog = self.catalog
             snapshot = find_database(catalog, database)
-            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), (snapshot.name, catalog.version))
+            storage = DuckStorage(shown=self.shown.of(snapshot))
+            compiled = self.compiler.compile(text, Entities(snapshot), storage, (snapshot.name, catalog.version))
             try:
                 with self.cursor() as cursor:
                     return execute(compiled, cursor, properties)

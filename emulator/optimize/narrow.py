@@ -74,14 +74,16 @@ class _Narrowing:
 
     def _narrow(self, plan: Plan, needed: Names) -> Plan:
         match plan:
-            case Scan() | OneRow() | GroupInput() | Range():
+            case Scan(stored):
+                return Scan(stored, frozenset(_only(plan.schema, needed).names))
+            case OneRow() | GroupInput() | Range():
                 return mapped(plan, self._whole, self._expression)
             case Values():
                 return _values(plan, needed)
             case Project():
                 return self._project(plan, needed)
-            case Filter() | Sort() | Serialize() | Limit():
-                below = needed | _read(plan)
+            case Filter() | Sort() | Serialize() | Limit() | MakeSeries():
+                below = _read(plan) if isinstance(plan, MakeSeries) else needed | _read(plan)
                 return mapped(plan, lambda each: self.plan(each, below), self._expression)
             case Aggregate():
                 return self._aggregate(plan, needed)
@@ -91,9 +93,6 @@ class _Narrowing:
                 return self._union(plan, needed)
             case Expand():
                 return self._expand(plan, needed)
-            case MakeSeries():
-                below = _read(plan)
-                return mapped(plan, lambda each: self.plan(each, below), self._expression)
             case ForEachGroup():
                 # The subplan reads the rows of its group as they are.
                 return replace(plan, input=self._whole(plan.input))

@@ -21,7 +21,7 @@ Rows = list[list[object]]
 class NoStorage:
     """A database without tables: the binder finds none, so none is asked for."""
 
-    def relation(self, stored: Stored, alias: str) -> From:
+    def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
         raise LookupError(stored.name)
 
 

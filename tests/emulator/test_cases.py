@@ -58,7 +58,7 @@ class Tables(NoEntities):
     def table_names(self) -> tuple[str, ...]:
         return tuple(self._schemas)
 
-    def relation(self, stored: Stored, alias: str) -> From:
+    def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
         return TableRef((stored.identity,), alias)
 
     def run(self, query: str) -> ResultTable:

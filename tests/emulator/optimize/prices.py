@@ -38,7 +38,7 @@ class Prices(NoEntities):
     def table_names(self) -> tuple[str, ...]:
         return ("Days", "Minutes", "None")
 
-    def relation(self, stored: Stored, alias: str) -> From:
+    def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
         return TableRef((stored.identity,), alias)
 
     def compiled(self, text: str) -> CompiledQuery:
