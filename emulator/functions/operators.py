@@ -9,7 +9,7 @@ from math import isnan
 
 from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
 from emulator.functions.overloads import common_type
-from emulator.functions.physical import as_json, as_list, null_of, to_json
+from emulator.functions.physical import as_json, as_list, lowered, null_of, to_json
 from emulator.functions.shorthand import (
     BOOLS,
     DATETIMES,
@@ -366,7 +366,7 @@ def _is_in(operands: tuple[Operand, ...]) -> Sql:
 
 def _folded_in(operands: tuple[Operand, ...]) -> Sql:
     value, *elements = operands
-    return in_list(call("lower", value.sql), (call("lower", element.sql) for element in elements))
+    return in_list(lowered(value), map(lowered, elements))
 
 
 def _in_array(operands: tuple[Operand, ...]) -> Sql:
@@ -377,7 +377,7 @@ def _in_array(operands: tuple[Operand, ...]) -> Sql:
 def _folded_in_array(operands: tuple[Operand, ...]) -> Sql:
     value, array = operands
     items = call("list_transform", as_list(array, Scalar.STRING), lambda_("e", call("lower", ColumnRef("e"))))
-    return call("list_contains", items, call("lower", value.sql))
+    return call("list_contains", items, lowered(value))
 
 
 def _membership(name: str, description: str, example: tuple[str, str], *, folded: bool, negated: bool) -> Function:

@@ -175,6 +175,13 @@ def as_text(operand: Operand) -> Sql:
     return to_text(operand.sql, operand.type)
 
 
+def lowered(operand: Operand) -> Sql:
+    """Return a string operand in lower case, which for an ASCII constant is known here and now."""
+    if operand.is_constant and isinstance(operand.value, str) and operand.value.isascii():
+        return lit(operand.value.lower())
+    return call("lower", operand.sql)
+
+
 def as_list(operand: Operand, element: Scalar) -> Sql:
     """Emit an operand as a typed list."""
     return to_list(operand.sql, operand.type, element)

@@ -6,7 +6,7 @@ A term is a run of letters and digits; every other character, the underscore inc
 from collections.abc import Callable
 
 from emulator.functions.function import Emit, Function, Operand, Signature
-from emulator.functions.physical import as_list
+from emulator.functions.physical import as_list, lowered
 from emulator.functions.shorthand import DYNAMICS, TEXT, param, repeated
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, TRUE, and_, call, coalesce, lambda_, lit, not_, op, or_
@@ -18,14 +18,8 @@ _SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 Test = Callable[[Sql, Operand], Sql]
 
 
-def _lower(operand: Operand) -> Sql:
-    if operand.is_constant and isinstance(operand.value, str):
-        return lit(operand.value.lower())
-    return call("lower", operand.sql)
-
-
 def _contains(text: Sql, part: Operand) -> Sql:
-    return call("contains", call("lower", text), _lower(part))
+    return call("contains", call("lower", text), lowered(part))
 
 
 def _contains_cs(text: Sql, part: Operand) -> Sql:
@@ -33,7 +27,7 @@ def _contains_cs(text: Sql, part: Operand) -> Sql:
 
 
 def _starts(text: Sql, part: Operand) -> Sql:
-    return call("starts_with", call("lower", text), _lower(part))
+    return call("starts_with", call("lower", text), lowered(part))
 
 
 def _starts_cs(text: Sql, part: Operand) -> Sql:
@@ -41,7 +35,7 @@ def _starts_cs(text: Sql, part: Operand) -> Sql:
 
 
 def _ends(text: Sql, part: Operand) -> Sql:
-    return call("ends_with", call("lower", text), _lower(part))
+    return call("ends_with", call("lower", text), lowered(part))
 
 
 def _ends_cs(text: Sql, part: Operand) -> Sql:
@@ -49,7 +43,7 @@ def _ends_cs(text: Sql, part: Operand) -> Sql:
 
 
 def _equals_folded(text: Sql, other: Operand) -> Sql:
-    return op("=", call("lower", text), _lower(other))
+    return op("=", call("lower", text), lowered(other))
 
 
 def _matches(text: Sql, pattern: Operand) -> Sql:
