@@ -1,6 +1,7 @@
 """Ends what takes too long: one thread watches all requests, since starting one costs as much as a small query."""
 
 import heapq
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ class _Watch:
         self._ahead: list[tuple[float, int, Deadline]] = []
         self._numbers = count()
         self._thread: threading.Thread | None = None
+        self._wakes_at = math.inf
 
     def add(self, deadline: Deadline) -> None:
         with self._changed:
@@ -37,7 +39,8 @@ class _Watch:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
             heapq.heappush(self._ahead, (deadline.at, next(self._numbers), deadline))
-            if self._ahead[0][2] is deadline:
+            # Waking the thread for every request would cost each of them a turn.
+            if deadline.at < self._wakes_at:
                 self._changed.notify()
 
     def finish(self, deadline: Deadline) -> None:
@@ -53,17 +56,23 @@ class _Watch:
         with self._changed:
             while True:
                 if not self._ahead:
-                    self._changed.wait()
+                    self._wait(None)
                     continue
                 at, _, deadline = self._ahead[0]
                 if deadline.is_over:
                     heapq.heappop(self._ahead)
                 elif (left := at - time.monotonic()) > 0:
-                    self._changed.wait(left)
+                    self._wait(left)
                 else:
                     heapq.heappop(self._ahead)
                     deadline.expired = True
                     deadline.end()
+
+    def _wait(self, seconds: float | None) -> None:
+        self._wakes_at = math.inf if seconds is None else time.monotonic() + seconds
+        self._changed.wait(seconds)
+        # What comes before the next wait is seen without waking.
+        self._wakes_at = -math.inf
 
 
 _WATCH = _Watch()
