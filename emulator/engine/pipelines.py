@@ -1,10 +1,10 @@
 """What follows from new rows of a table, compiled once per schema version of its database."""
 
-import threading
 from dataclasses import dataclass
 
 from emulator.engine.catalog import Database, Table
 from emulator.engine.compile import Compiled
+from emulator.engine.snapshot_cache import SnapshotCache
 from emulator.engine.update_policy import UpdatePolicy, compile_policy, policies_from
 from emulator.engine.view_upkeep import Upkeep, compile_upkeep
 from emulator.errors import KustoError
@@ -31,25 +31,18 @@ class Pipelines:
     """The compiled steps of the latest snapshot of each database."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._compiled: dict[str, tuple[Database, dict[str, Steps]]] = {}
+        self._compiled = SnapshotCache(_compile)
 
     def steps(self, database: Database, table: str) -> Steps:
         """Return the steps that follow new rows of a table."""
-        with self._lock:
-            snapshot, compiled = self._compiled.get(database.name, (None, {}))
-            if snapshot is not database:
-                compiled = {}
-                self._compiled[database.name] = (database, compiled)
-            if table not in compiled:
-                compiled[table] = _compile(database, database.tables[table])
-            return compiled[table]
+        return self._compiled.get(database, table)
 
 
-def _compile(database: Database, table: Table) -> Steps:
+def _compile(database: Database, name: str) -> Steps:
+    table = database.tables[name]
     return Steps(
-        tuple(compile_upkeep(database, view) for view in database.views_on(table.name) if view.is_enabled),
-        tuple(_policy_step(database, table, target, policy) for target, policy in policies_from(database, table.name)),
+        tuple(compile_upkeep(database, view) for view in database.views_on(name) if view.is_enabled),
+        tuple(_policy_step(database, table, target, policy) for target, policy in policies_from(database, name)),
     )
 
 

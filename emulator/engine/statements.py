@@ -25,11 +25,7 @@ _CAPACITY = 2_048
 
 
 class Unattributed(Exception):
-    """One of several statements that were sent together failed, and ended the transaction; `error` is DuckDB's."""
-
-    def __init__(self, error: duckdb.Error) -> None:
-        super().__init__(str(error))
-        self.error = error
+    """One of several statements that were sent together failed, and ended the transaction."""
 
 
 class Statements:
@@ -74,7 +70,7 @@ class Statements:
     def empty(self, name: str) -> None:
         """Remove what the transaction has staged in a temporary table, and count it as staged in from now on."""
         if name in self._filled:
-            self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
+            self._clear(name)
         self._filled.add(name)
 
     def stayed_empty(self, name: str) -> None:
@@ -107,7 +103,7 @@ class Statements:
     def end_batch(self) -> None:
         """Remove all staged rows; rows that come and go within one transaction leave no trace in a table."""
         for name in sorted(self._filled):
-            self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
+            self._clear(name)
         self._filled.clear()
 
     def commit(self) -> None:
@@ -131,6 +127,9 @@ class Statements:
         """Start anew after a change of the catalog."""
         self.views.forget()
         self._forget()
+
+    def _clear(self, name: str) -> None:
+        self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
 
     def _run(self, sql: str, values: Mapping[str, datetime], rows: int | None) -> duckdb.DuckDBPyConnection:
         if rows is None or rows > SMALL:
@@ -157,7 +156,7 @@ class Statements:
         try:
             return self._optimizing(False).execute(together)
         except duckdb.Error as error:
-            raise Unattributed(error) from error
+            raise Unattributed(str(error)) from error
 
     def _optimizing(self, wanted: bool) -> duckdb.DuckDBPyConnection:
         if wanted != self._is_optimizing:

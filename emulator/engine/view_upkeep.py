@@ -16,6 +16,7 @@ from emulator.engine.statements import SMALL, Statements
 from emulator.engine.storage import DuckStorage, Reads, batch_name
 from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
 from emulator.errors import EntityNotFound, KustoError
+from emulator.sql.ast import Select
 from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
@@ -30,7 +31,8 @@ class Upkeep:
 
     `added` are the rows that the batch adds, which `contribute` puts into a temporary table; `discard` removes from it
     what the view has already, and `store` brings the rest into the view; `update` and then `insert` do the same, found
-    by comparing all pairs of groups. `is_local` tells that `contribute` reads nothing but the batch.
+    by comparing all pairs of groups; so do `update_few` and `insert_few`, straight from the batch. `is_local` tells
+    that `contribute` reads nothing but the batch.
     """
 
     view: View
@@ -104,8 +106,10 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
 
 def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
-    if upkeep.update_few and upkeep.is_local and rows is not None and _are_few(statements, upkeep, rows):
-        _merge_few(statements, upkeep, time, rows)
+    is_straight = bool(upkeep.update_few) and upkeep.is_local
+    if is_straight and rows is not None and rows <= _FEW and _are_few_pairs(statements, upkeep, rows):
+        # As many groups as rows are all there are.
+        _merge_pairs(statements, upkeep, (upkeep.update_few, upkeep.insert_few), time, rows)
         return
     storage.define_staged(statements, _new(upkeep.view), upkeep.added)
     read = rows if upkeep.is_local else None
@@ -113,8 +117,8 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
         _add_unknown(statements, upkeep, time, read)
         return
     count = statements.run(upkeep.contribute, {}, read)
-    if count and upkeep.update and count * statements.views.count(upkeep.view.parts) <= _PAIRS:
-        _merge_pairs(statements, upkeep, time, count)
+    if count and upkeep.update and _are_few_pairs(statements, upkeep, count):
+        _merge_pairs(statements, upkeep, (upkeep.update, upkeep.insert), time, count)
     elif count:
         for statement in upkeep.store:
             statements.run(statement, {"time": time} if "$time" in statement else {})
@@ -140,23 +144,15 @@ def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: i
         apply_batch(statements, dependent, time, count)
 
 
-def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> None:
-    """Merge a few groups into a view with a few, by plans that are kept."""
-    missing = count - statements.run(upkeep.update, {"time": time}, count)
-    if missing:
-        statements.run(upkeep.insert, {"time": time}, count)
-        statements.views.added(upkeep.view.parts, missing)
+def _are_few_pairs(statements: Statements, upkeep: Upkeep, count: int) -> bool:
+    return count * statements.views.count(upkeep.view.parts) <= _PAIRS
 
 
-def _are_few(statements: Statements, upkeep: Upkeep, rows: int) -> bool:
-    return rows <= _FEW and rows * statements.views.count(upkeep.view.parts) <= _PAIRS
-
-
-def _merge_few(statements: Statements, upkeep: Upkeep, time: datetime, rows: int) -> None:
-    """Merge a few rows into a view with few groups."""
-    # As many groups as rows are all there are.
-    if statements.run(upkeep.update_few, {"time": time}, rows) < rows:
-        statements.views.added(upkeep.view.parts, statements.run(upkeep.insert_few, {"time": time}, rows))
+def _merge_pairs(statements: Statements, upkeep: Upkeep, merging: tuple[str, str], time: datetime, count: int) -> None:
+    """Merge at most so many groups into a view with a few, by plans that are kept: an update, then an insertion."""
+    update, insert = merging
+    if statements.run(update, {"time": time}, count) < count:
+        statements.views.added(upkeep.view.parts, statements.run(insert, {"time": time}, count))
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -175,12 +171,20 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
 
 def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
     """Make the DuckDB view of a materialized view anew, as this version of the catalogue finishes its columns."""
+    query = finished_query(database, view, hidden=True)
+    if query is not None:
+        storage.create_view(connection, view.relation, query)
+
+
+def finished_query(database: Database, view: View, *, hidden: bool = False) -> Select | None:
+    """Return the query that a view is over its parts, with the ingestion time if it is wanted too.
+
+    A view whose query no longer binds has none: its DuckDB view keeps what it had; `.show materialized-views` tells.
+    """
     try:
-        shape = bind_shape(database, view)
+        return finished(bind_shape(database, view), view.parts, hidden=hidden)
     except KustoError:
-        # A view whose query no longer binds keeps what it had; `.show materialized-views` tells.
-        return
-    storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+        return None
 
 
 def catch_up(statements: Statements, database: Database, view: View, after: datetime, time: datetime) -> None:

@@ -76,14 +76,12 @@ class _Narrowing:
         match plan:
             case Scan(stored):
                 return Scan(stored, frozenset(_only(plan.schema, needed).names))
-            case OneRow() | GroupInput() | Range():
-                return mapped(plan, self._whole, self._expression)
             case Values():
                 return _values(plan, needed)
             case Project():
                 return self._project(plan, needed)
-            case Filter() | Sort() | Serialize() | Limit() | MakeSeries():
-                below = _read(plan) if isinstance(plan, MakeSeries) else needed | _read(plan)
+            case Filter() | Sort() | Serialize() | Limit():
+                below = needed | _read(plan)
                 return mapped(plan, lambda each: self.plan(each, below), self._expression)
             case Aggregate():
                 return self._aggregate(plan, needed)
@@ -93,10 +91,13 @@ class _Narrowing:
                 return self._union(plan, needed)
             case Expand():
                 return self._expand(plan, needed)
+            case MakeSeries():
+                below = _read(plan)
+                return mapped(plan, lambda each: self.plan(each, below), self._expression)
             case ForEachGroup():
                 # The subplan reads the rows of its group as they are.
                 return replace(plan, input=self._whole(plan.input))
-            case ScanMatch() | Materialized():
+            case OneRow() | GroupInput() | Range() | ScanMatch() | Materialized():
                 return mapped(plan, self._whole, self._expression)
             case _:
                 assert_never(plan)
