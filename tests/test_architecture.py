@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from emulator.engine.eventhouse import Eventhouse
+from emulator.server.app import create_app
+from tests.emulator.server.live import serving
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("api", "cli", "emulator", "kql", "producer")
 LINES_ALLOWED = 600
@@ -29,7 +33,12 @@ def test_a_module_is_one_idea_of_readable_size_and_says_what_it_is_for(path: Pat
 
 def loaded_after(code: str) -> set[str]:
     """Run code in a fresh interpreter and return the top-level packages it loaded."""
-    script = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    return {name.split(".")[0] for name in modules_after(code)}
+
+
+def modules_after(code: str) -> set[str]:
+    """Run code in a fresh interpreter and return the modules it loaded, by their full names."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(result.stdout.splitlines()[-1].split())
 
@@ -49,3 +58,22 @@ def test_light_parts_load_nothing_heavy(code: str, forbidden: tuple[str, ...]) -
 def test_help_loads_neither_duckdb_nor_azure() -> None:
     code = "from cli.main import app\ntry:\n    app(['--help'])\nexcept SystemExit:\n    pass"
     assert not loaded_after(code) & set(HEAVY)
+
+
+def test_a_remote_query_loads_nothing_for_ingestion() -> None:
+    eventhouse = Eventhouse.open(None, database="Market")
+    with serving(create_app(eventhouse)) as url:
+        asked = f"""
+import asyncio
+from kql.client.remote import RemoteEventhouse
+async def ask(data):
+    eventhouse = RemoteEventhouse.connect({url!r}, "Market")
+    await eventhouse.command(".create-merge table T (Id: long)")
+    if data:
+        await eventhouse.ingest("T", data, format="csv")
+    assert list((await eventhouse.query("T | count")).rows()) == [(len(data),)]
+    await eventhouse.close()
+"""
+        assert "azure.kusto.ingest" not in modules_after(f"{asked}\nasyncio.run(ask(b''))")
+        assert "azure.kusto.ingest" in modules_after(f"{asked}\nasyncio.run(ask(b'1'))")
+    eventhouse.close()

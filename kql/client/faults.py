@@ -15,7 +15,6 @@ from azure.kusto.data.exceptions import (
     KustoThrottlingError,
     OneApiError,
 )
-from azure.kusto.ingest.exceptions import KustoQueueError
 
 from emulator.errors import (
     EngineFault,
@@ -73,11 +72,16 @@ def fault_of(error: Exception, text: str) -> KustoError:
             return _api_fault(error.error, text)
         case KustoMultiApiError() if error.errors:
             return _api_fault(error.errors[0], text)
-        case KustoBlobError() | KustoQueueError():
-            # The cause may hold the signed address of the resource; its kind says enough.
-            return EngineFault(f"the batch could not be queued: {type(error.__cause__ or error).__name__}", "TH_QUEUE")
+        case KustoBlobError():
+            return not_queued(error)
         case _:
             return EngineFault(str(error) or type(error).__name__, "TH_SERVICE")
+
+
+def not_queued(error: Exception) -> EngineFault:
+    """Return the fault of a batch that blob or queue did not take."""
+    # The cause may hold the signed address of the resource; its kind says enough.
+    return EngineFault(f"the batch could not be queued: {type(error.__cause__ or error).__name__}", "TH_QUEUE")
 
 
 def _api_fault(answer: OneApiError, text: str) -> KustoError:

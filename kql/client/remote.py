@@ -1,19 +1,19 @@
 """An Eventhouse over the network, with Microsoft's SDK: Fabric, Azure Data Explorer, or the emulator's wire.
 
-Loading this module loads the Azure packages; nothing else of `kql` does.
+Loading this module loads the Azure packages for queries, the first ingestion those for ingestion; nothing else of `kql`
+loads any.
 """
 
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from azure.kusto.data import ClientRequestProperties
 from azure.kusto.data.aio import KustoClient
-from azure.kusto.data.data_format import DataFormat
 from azure.kusto.data.exceptions import KustoClientError
 from azure.kusto.data.exceptions import KustoError as SdkError
-from azure.kusto.ingest import IngestionProperties
 
 from emulator.binder.dynamic_literals import timespan_text
 from emulator.context import ParameterValue
@@ -25,15 +25,10 @@ from emulator.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_SECON
 from kql.client import IngestFormat, IngestionResult, IngestionWay
 from kql.client.connection import connection
 from kql.client.faults import fault_of
-from kql.client.remote_ingestion import RemoteIngestion
 from kql.client.wire import count_records, result_table
 
-_FORMATS: dict[IngestFormat, DataFormat] = {
-    "json": DataFormat.JSON,
-    "multijson": DataFormat.MULTIJSON,
-    "csv": DataFormat.CSV,
-    "parquet": DataFormat.PARQUET,
-}
+if TYPE_CHECKING:
+    from kql.client.remote_ingestion import RemoteIngestion
 
 
 class RemoteEventhouse:
@@ -42,7 +37,9 @@ class RemoteEventhouse:
     def __init__(self, url: str, database: str, ingestion: IngestionWay = "streaming") -> None:
         self.database = database
         self._queries = KustoClient(connection(url, is_async=True))
-        self._ingestion = RemoteIngestion(url, ingestion)
+        self._url = url
+        self._way = ingestion
+        self._ingestion: RemoteIngestion | None = None
 
     @classmethod
     def connect(cls, url: str, database: str, ingestion: IngestionWay = "streaming") -> "RemoteEventhouse":
@@ -80,16 +77,10 @@ class RemoteEventhouse:
         self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
     ) -> IngestionResult:
         """Ingest one batch; when it returns, the rows are durable, and visible to queries unless they are queued."""
-        properties = IngestionProperties(
-            self.database,
-            table,
-            data_format=_FORMATS[format],
-            ingestion_mapping_reference=mapping,
-            ingestion_mapping_kind=_FORMATS[format].ingestion_mapping_kind if mapping else None,
-        )
+        ingestion = self._opened_ingestion()
         try:
             records = count_records(data, format)
-            is_queued = await asyncio.to_thread(self._ingestion.send, data, properties)
+            is_queued = await asyncio.to_thread(ingestion.send, self.database, table, data, format, mapping)
         except ValueError as error:
             raise IngestionFault(f"The payload is not {format}: {error}", "BadRequest_InvalidPayload") from error
         except (SdkError, KustoClientError) as error:
@@ -99,7 +90,16 @@ class RemoteEventhouse:
     async def close(self) -> None:
         """Release the connections."""
         await self._queries.close()
-        await asyncio.to_thread(self._ingestion.close)
+        if self._ingestion is not None:
+            await asyncio.to_thread(self._ingestion.close)
+
+    def _opened_ingestion(self) -> "RemoteIngestion":
+        if self._ingestion is None:
+            # Most processes only query, and what the SDK loads for ingestion takes as long as all the rest of it.
+            from kql.client.remote_ingestion import RemoteIngestion
+
+            self._ingestion = RemoteIngestion(self._url, self._way)
+        return self._ingestion
 
 
 def parameter_literal(name: str, value: ParameterValue, text: str) -> str | int:

@@ -1,9 +1,13 @@
-"""Batches into a remote Eventhouse with the SDK's clients: streaming, queued, or streaming with a fall-back."""
+"""Batches into a remote Eventhouse with the SDK's clients: streaming, queued, or streaming with a fall-back.
+
+Loading this module loads the SDK's packages for ingestion, so only `remote` does it, for the first batch.
+"""
 
 import io
 import threading
 from typing import assert_never
 
+from azure.kusto.data.data_format import DataFormat
 from azure.kusto.data.exceptions import KustoServiceError
 from azure.kusto.ingest import (
     IngestionProperties,
@@ -14,12 +18,20 @@ from azure.kusto.ingest import (
     QueuedIngestClient,
 )
 from azure.kusto.ingest.base_ingest_client import BaseIngestClient
+from azure.kusto.ingest.exceptions import KustoQueueError
 
 from emulator.errors import EngineFault
-from kql.client import IngestionWay
+from kql.client import IngestFormat, IngestionWay
 from kql.client.connection import connection
+from kql.client.faults import not_queued
 
 _TOO_LARGE = 413
+_FORMATS: dict[IngestFormat, DataFormat] = {
+    "json": DataFormat.JSON,
+    "multijson": DataFormat.MULTIJSON,
+    "csv": DataFormat.CSV,
+    "parquet": DataFormat.PARQUET,
+}
 
 
 class RemoteIngestion:
@@ -35,22 +47,34 @@ class RemoteIngestion:
         self._lock = threading.Lock()
         self._client: BaseIngestClient | None = None
 
-    def send(self, data: bytes, properties: IngestionProperties) -> bool:
-        """Ingest a batch and return whether it is queued. Raises the SDK's errors."""
-        client = self._open()
+    def send(self, database: str, table: str, data: bytes, format: IngestFormat, mapping: str | None) -> bool:
+        """Ingest a batch and return whether it is queued. Raises the SDK's errors, or EngineFault without a queue."""
+        properties = IngestionProperties(
+            database,
+            table,
+            data_format=_FORMATS[format],
+            ingestion_mapping_reference=mapping,
+            ingestion_mapping_kind=_FORMATS[format].ingestion_mapping_kind if mapping else None,
+        )
         try:
-            result = client.ingest_from_stream(io.BytesIO(data), properties)
-        except KustoServiceError as error:
-            if not isinstance(client, ManagedStreamingIngestClient):
-                raise
-            result = _after(error, client, data, properties)
-        return result.status is IngestionStatus.QUEUED
+            return self._send(data, properties).status is IngestionStatus.QUEUED
+        except KustoQueueError as error:
+            raise not_queued(error) from error
 
     def close(self) -> None:
         """Release the connections."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
+
+    def _send(self, data: bytes, properties: IngestionProperties) -> IngestionResult:
+        client = self._open()
+        try:
+            return client.ingest_from_stream(io.BytesIO(data), properties)
+        except KustoServiceError as error:
+            if not isinstance(client, ManagedStreamingIngestClient):
+                raise
+            return _after(error, client, data, properties)
 
     def _open(self) -> BaseIngestClient:
         with self._lock:
