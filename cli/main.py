@@ -162,7 +162,15 @@ def eventhubs(
     port: Annotated[
         int, typer.Option("--port", envvar="TICKHOUSE_HUB_PORT", help="Port of AMQP 1.0.", min=1, max=65535)
     ] = 5672,
-    data: Data = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="TICKHOUSE_DATA",
+            help="Folder in which the hub keeps its events (in `eventhubs`); without it they are in memory.",
+            show_default=False,
+        ),
+    ] = None,
     hub: HubName = "trades",
     partitions: Partitions = 4,
     consumer_group: Annotated[
