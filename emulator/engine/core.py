@@ -1,7 +1,7 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from emulator.engine.queued import store as queued_store
 from emulator.engine.queued.access import open_access
 from emulator.engine.shown_views import ShownViews
 from emulator.engine.storage import DuckStorage
-from emulator.engine.transaction import find_database, find_table
+from emulator.engine.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
 from emulator.engine.view_upkeep import refresh_definition
 from emulator.engine.writer import Job, Writer, closed_fault
@@ -145,13 +145,22 @@ class Core:
             return Job(snapshot.name, table, target.schema, (read_payload(cursor, payload, target.schema, fields),))
 
     def ingest(
-        self, database: str, table: str, payload: Payload, stretches: Mapping[str, marks.Stretch] | None = None
+        self,
+        database: str,
+        table: str,
+        payload: Payload,
+        stretches: Mapping[str, marks.Stretch] | None = None,
+        also: Callable[[Transaction], None] | None = None,
     ) -> int:
-        """Store a payload; return its rows when they are durable and visible. `stretches` are marks to move with it."""
+        """Store a payload; return its rows when they are durable and visible.
+
+        `stretches` are marks to move with it, `also` is what else commits with it, or refuses it.
+        """
         attempt = 1
         while True:
             job = self.read(database, table, payload)
             job.marks = stretches or {}
+            job.also = also
             try:
                 self.writer.add(job)
             except TableChanged:

@@ -9,13 +9,14 @@ from emulator.engine.batch import Batch
 from emulator.engine.catalog import Table
 from emulator.engine.commands import tables
 from emulator.engine.commands.answer import answer, columns
+from emulator.engine.commands.ingest_by import ingest_by
 from emulator.engine.commands.tables import create_table, merged_schema
 from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
 from emulator.engine.database import Entities
 from emulator.engine.ingestion.payload import Payload
 from emulator.engine.storage import DuckStorage, clear_table
-from emulator.engine.transaction import Transaction
+from emulator.engine.transaction import Transaction, find_table
 from emulator.engine.update_policy import policies_from
 from emulator.engine.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
@@ -37,7 +38,13 @@ def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTab
     mapping = property_text(command.properties, "ingestionMappingReference")
     skips = (property_text(command.properties, "ignoreFirstRecord") or "").lower() == "true"
     payload = Payload(command.data.encode(), format_, mapping, ignore_first_record=skips)
-    core.ingest(database, command.table.text, payload)
+    once = ingest_by(command.properties)
+
+    def tag(transaction: Transaction) -> None:
+        once.check(transaction, find_table(transaction.database(database), command.table.text))
+        once.keep(transaction)
+
+    core.ingest(database, command.table.text, payload, also=tag if once.tags or once.if_not_exists else None)
     ticks = int((monotonic() - started) * _TICKS_PER_SECOND)
     return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
 
@@ -60,6 +67,9 @@ def ingest_from_query(
             raise EntityNotFound(f"Entity '{name}' of kind 'Table' was not found.", "BadRequest_EntityNotFound")
         case _:
             pass
+    once = ingest_by(command.properties)
+    if table is not None:
+        once.check(transaction, table)
     rows_query = compiled.sql
     values: dict[str, datetime] = {"now": transaction.time} if compiled.uses_now else {}
     if table is None:
@@ -72,6 +82,7 @@ def ingest_from_query(
         _clear_with_targets(transaction, database, table, frozenset())
         rows_query, values = 'SELECT * FROM "$replacement"', {}
     count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, values)
+    once.keep(transaction)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
 
 

@@ -11,7 +11,7 @@ from emulator.engine.queued.message import IngestionMessage, ReportLevel
 from emulator.engine.queued.store import ReportQueue
 
 _DIGEST = "MessageDigest"
-_SKIPPED = "Skipped_IngestByTagAlreadyExists"
+SKIPPED = "Skipped_IngestByTagAlreadyExists"
 
 
 def is_known(connection: duckdb.DuckDBPyConnection, message: IngestionMessage) -> bool:
@@ -36,8 +36,12 @@ def succeeded(connection: duckdb.DuckDBPyConnection, message: IngestionMessage, 
 
 def skipped(connection: duckdb.DuckDBPyConnection, message: IngestionMessage, tags: list[str], time: datetime) -> None:
     """Report that the table has rows with the tags already, so that nothing was stored."""
-    details = f"The table has data with the ingest-by tag '{tags[0]}' already."
-    _report_failure(connection, message, time, "Skipped", str(uuid4()), details, _SKIPPED)
+    _report_failure(connection, message, time, "Skipped", str(uuid4()), skipped_text(tags), SKIPPED)
+
+
+def skipped_text(tags: list[str]) -> str:
+    """Say why nothing was stored where the table has rows with the tags."""
+    return f"The table has data with the ingest-by tag '{tags[0]}' already."
 
 
 def failed(

@@ -12,7 +12,7 @@ import duckdb
 
 from emulator.engine.catalog import INGESTION_TIME
 from emulator.engine.failures import prune_failures
-from emulator.engine.queued.message import IngestionMessage, Pending, from_text, to_text
+from emulator.engine.queued.message import Pending, from_text, to_text
 from emulator.sql.render import identifier
 
 REPORTS_KEPT = 10_000
@@ -140,10 +140,9 @@ def status(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, obje
     return json.loads(rows[0][0]) if rows else None
 
 
-def add_tags(connection: duckdb.DuckDBPyConnection, batch: Iterable[IngestionMessage], time: datetime) -> None:
+def add_tags(connection: duckdb.DuckDBPyConnection, tags: Iterable[str], time: datetime) -> None:
     """Keep the `ingest-by:` tags of rows with an ingestion time, which no other transaction shares."""
-    tags = {tag.removeprefix(INGEST_BY) for message in batch for tag in message.tags if tag.startswith(INGEST_BY)}
-    for tag in sorted(tags):
+    for tag in sorted({tag.removeprefix(INGEST_BY) for tag in tags if tag.startswith(INGEST_BY)}):
         connection.execute('INSERT INTO "$ingest_by" VALUES (?, ?)', (tag, time))
 
 

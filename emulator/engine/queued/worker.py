@@ -142,7 +142,7 @@ class Worker:
     def _record(self, run: Sequence[Pending], transaction: Transaction) -> None:
         messages = [each.message for each in run]
         store.remove_messages(transaction.connection, [each.number for each in run])
-        store.add_tags(transaction.connection, messages, transaction.time)
+        store.add_tags(transaction.connection, [tag for each in messages for tag in each.tags], transaction.time)
         for message in messages:
             succeeded(transaction.connection, message, transaction.time)
 
