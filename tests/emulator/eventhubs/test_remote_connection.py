@@ -1,7 +1,6 @@
 """A data connection between a hub over AMQP and an Eventhouse over HTTP: each event once, whatever goes away."""
 
 import asyncio
-import gc
 import subprocess
 import sys
 from collections import Counter
@@ -27,17 +26,14 @@ from emulator.eventhubs.log import Retention
 from emulator.eventhubs.remote_table import RemoteTable
 from emulator.eventhubs.storing import Source
 from emulator.server.app import create_app
-from tests.emulator.eventhubs.clients import send
+from tests.emulator.eventhubs.clients import forgets_sockets, send
 from tests.emulator.eventhubs.freezing import way_to
 from tests.emulator.eventhubs.test_data_connection import CREATE, fill, ids, record
 from tests.emulator.server.live import serving
 from tests.end_to_end.platform import free_port
 
-# The client leaves sockets open when their peer dies; they are collected here, so that no other test hears of it.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*(unclosed|loop is closed):ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+# Hubs die, and readers are closed while they open a connection.
+pytestmark = [forgets_sockets, pytest.mark.usefixtures("collected")]
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = Limits(events=100, first_pause=0.01, last_pause=0.2, look=0.5, standby=1.0)
@@ -51,12 +47,6 @@ def eventhouse() -> Iterator[Eventhouse]:
     eventhouse.command(CREATE)
     yield eventhouse
     eventhouse.close()
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Servers that go and come back: clients recover, and nothing acknowledged is lost."""
 
 import asyncio
-import gc
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from azure.eventhub.exceptions import EventHubError
 
 from emulator.errors import KustoError
 from emulator.eventhubs import EventHubs, ListenError
-from tests.emulator.eventhubs.clients import PATIENCE, bodies, stop
+from tests.emulator.eventhubs.clients import PATIENCE, bodies, forgets_sockets, stop
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,9 +45,8 @@ async def test_clients_recover_when_the_server_comes_back(tmp_path: Path) -> Non
     await served.close()
 
 
-# The Azure client forgets to close the socket of a connection that breaks.
-@pytest.mark.filterwarnings("ignore:.*unclosed <socket:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@forgets_sockets
+@pytest.mark.usefixtures("collected")
 async def test_what_is_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     acknowledged: list[bytes] = []
     numbers = count()
@@ -73,7 +71,6 @@ async def test_what_is_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     assert set(acknowledged) <= set(stored)
     assert [event.sequence for event in events] == list(range(len(events)))
     assert [body for body in dict.fromkeys(stored) if body in set(acknowledged)] == acknowledged
-    gc.collect()
 
 
 def _start(data: Path) -> tuple[subprocess.Popen[str], str]:

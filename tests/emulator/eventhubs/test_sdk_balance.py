@@ -12,16 +12,13 @@ from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
 
 from emulator.eventhubs import EventHubs
 from tests.emulator.eventhubs.checkpoints import MemoryCheckpoints
-from tests.emulator.eventhubs.clients import PATIENCE, bodies, stop
+from tests.emulator.eventhubs.clients import PATIENCE, bodies, forgets_sockets, stop
 from tests.emulator.eventhubs.events import message
 
 PARTITIONS = 4
 
-# The Azure client forgets to close the socket of a connection that breaks.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*unclosed (<socket|transport):ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+# A consumer that loses a partition, or ends, may be opening a connection at that moment.
+pytestmark = [forgets_sockets, pytest.mark.usefixtures("collected")]
 
 
 class Reading:
