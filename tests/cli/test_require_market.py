@@ -42,5 +42,26 @@ async def test_a_whole_one_is_left_as_it_is(eventhouse: EmbeddedEventhouse) -> N
     assert await names(eventhouse, ".show tables | project TableName") == set()
 
 
+@pytest.mark.parametrize("made", [("TradesRaw",), ("TradesRaw", "DailyBars", "IntradayBars", "CorporateActions")])
+async def test_a_database_with_landing_tables_on_purpose_is_left_as_it_is(
+    eventhouse: EmbeddedEventhouse, made: tuple[str, ...]
+) -> None:
+    for statement in STATEMENTS:
+        if statement.kind is Kind.TABLE and statement.name in made:
+            await eventhouse.command(statement.text)
+    await eventhouse.command(".create function Mine() { TradesRaw | count }")
+    await require_market(eventhouse)
+    assert await names(eventhouse, ".show tables | project TableName") == set(made)
+    assert await names(eventhouse, ".show functions | project Name") == {"Mine"}
+
+
+async def test_what_else_a_database_has_does_not_matter(eventhouse: EmbeddedEventhouse) -> None:
+    for command in (".create table Notes (Text: string)", *(each.text for each in STATEMENTS[: LANDING + 1])):
+        await eventhouse.command(command)
+    await require_market(eventhouse)
+    tables = {each.name for each in STATEMENTS if each.kind is Kind.TABLE}
+    assert await names(eventhouse, ".show tables | project TableName") == tables | {"Notes"}
+
+
 def test_what_is_looked_for_is_what_is_made_last() -> None:
     assert STATEMENTS[-1].name == LAST_DEPLOYED
