@@ -1,6 +1,7 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.landing import TableChanged, landing
+from emulator.engine.limits import Limits
 from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.queued import store as queued_store
@@ -119,7 +121,7 @@ class Core:
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
         """Run a query on the latest committed state."""
-        attempt = 1
+        until = time.monotonic() + Limits.of(properties.options).timeout.total_seconds()
         while True:
             catalog = self.catalog
             snapshot = find_database(catalog, database)
@@ -132,9 +134,8 @@ class Core:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
                 self.writer.settle()
-                if attempt >= _ATTEMPTS or self.catalog.databases.get(snapshot.name) is snapshot:
+                if time.monotonic() > until or self.catalog.databases.get(snapshot.name) is snapshot:
                     raise
-            attempt += 1
 
     def read(self, database: str, table: str, payload: Payload) -> Job:
         """Read a payload in the columns that its table has now; the writer stores it."""

@@ -4,12 +4,17 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
 
 import pytest
 
 from emulator import Eventhouse
+from emulator.engine import core
+from emulator.engine.execute import execute
 from emulator.engine.transaction import Transaction
 from emulator.errors import EntityNotFound, IngestionFault, KustoError
+from emulator.result import ResultTable
 
 
 @pytest.fixture
@@ -155,6 +160,22 @@ def test_queries_beside_schema_changes_answer_or_fail_in_words(eventhouse: Event
             eventhouse.command(f".alter table T (X: long, Batch: long, C{number}: string)")
         stop.set()
         assert reader.result() == {10}
+
+
+def test_a_query_is_asked_again_for_as_long_as_the_schema_changes_under_it(
+    eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eventhouse.ingest("T", payload(1), format="json")
+    changes = iter(range(7))
+
+    def change_then_execute(*arguments: Any) -> tuple[ResultTable, ...]:
+        for number in islice(changes, 1):
+            eventhouse.command(f".alter table T (X: long, C{number}: string)")
+        return execute(*arguments)
+
+    monkeypatch.setattr(core, "execute", change_then_execute)
+    assert len(eventhouse.query("T")[0]) == 10
+    assert list(changes) == []
 
 
 def test_a_failed_command_leaves_nothing_behind(eventhouse: Eventhouse) -> None:
