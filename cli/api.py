@@ -8,14 +8,14 @@ from rich.console import Console
 
 from api.app import create_app
 from cli.eventhouses import open_eventhouse
-from cli.servers import listen, running, server, until_signal_or_end
+from cli.servers import listen, run, running, server, until_signal_or_end
 from emulator.server.listen import url_of
 from kql.registry import load_registry
 
 
 def run_api(*, data: Path | None, url: str | None, database: str, port: int, host: str, api_key: str | None) -> None:
     """Serve until a signal."""
-    asyncio.run(_serve(data, url, database, port, host, api_key))
+    run(_serve(data, url, database, port, host, api_key))
 
 
 async def _serve(data: Path | None, url: str | None, database: str, port: int, host: str, api_key: str | None) -> None:

@@ -15,7 +15,7 @@ from cli.eventhouses import DEFAULT_DATA, served_at
 from cli.hub import CONNECTION_VARIABLE, connection_in, describe_hub
 from cli.landing_connection import connected, describe_health, trades_of
 from cli.load import require_market
-from cli.servers import until_signal_or_end
+from cli.servers import run, until_signal_or_end
 from cli.settings import require_reachable
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import KustoError
@@ -40,7 +40,7 @@ class ConnectionSettings:
 
 def run_data_connection(settings: ConnectionSettings) -> None:
     """Run until a signal, then store what is in the hub already."""
-    asyncio.run(_run(settings, Console(stderr=True)))
+    run(_run(settings, Console(stderr=True)))
 
 
 async def _run(settings: ConnectionSettings, console: Console) -> None:

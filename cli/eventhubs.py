@@ -6,12 +6,12 @@ import sys
 from rich.console import Console
 
 from cli.hub import CONNECTION_VARIABLE, HubSettings, hub_running
-from cli.servers import until_signal_or_end
+from cli.servers import run, until_signal_or_end
 
 
 def run_eventhubs(settings: HubSettings) -> None:
     """Serve until a signal; the connection string alone goes to standard output."""
-    asyncio.run(_serve(settings))
+    run(_serve(settings))
 
 
 async def _serve(settings: HubSettings) -> None:

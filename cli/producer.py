@@ -1,6 +1,5 @@
 """`tickhouse producer run`: a source into an Eventhouse or an event hub, until the source ends or a signal comes."""
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +16,7 @@ from cli.eventhouses import open_eventhouse
 from cli.hub import CONNECTION_VARIABLE, connection_in
 from cli.load import require_market
 from cli.pipelines import pipeline_to
-from cli.servers import until_signal_or_end
+from cli.servers import run, until_signal_or_end
 from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from kql.client import Eventhouse, IngestionWay
 from producer.clock import SystemClock
@@ -49,7 +48,7 @@ class ProducerSettings:
 
 def run_producer(settings: ProducerSettings) -> None:
     """Run until the source ends or a signal comes; what was received is sent, or spooled, before the end."""
-    asyncio.run(_run(settings, Console(stderr=True)))
+    run(_run(settings, Console(stderr=True)))
 
 
 async def _run(settings: ProducerSettings, console: Console) -> None:

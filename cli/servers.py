@@ -1,10 +1,11 @@
-"""Several HTTP servers in one event loop, with one place that decides when they end."""
+"""Several servers in one event loop, with one place that decides when they end."""
 
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,6 +14,15 @@ from cli.errors import CliError
 from emulator.server.listen import ListenError, bind
 
 GRACE_SECONDS = 5
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[object, object, T]) -> T:
+    """Run a command that serves on the event loop that uvicorn takes where it runs alone: uvloop, if there is one."""
+    loop_factory = uvicorn.Config("", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(main)
 
 
 def listen(host: str, port: int, flag: str, *, key: str | None) -> socket.socket:

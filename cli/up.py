@@ -18,7 +18,7 @@ from cli.errors import CliError
 from cli.eventhouses import served, served_at
 from cli.hub import HubSettings
 from cli.pipelines import pipeline_to
-from cli.servers import listen, running, server, until_signal_or_end
+from cli.servers import listen, run, running, server, until_signal_or_end
 from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import create_app as create_wire
@@ -58,7 +58,7 @@ class UpSettings:
 
 def run_up(settings: UpSettings) -> None:
     """Run until a signal; what is durable stays so, whichever way the run ends."""
-    asyncio.run(_up(settings, Console(stderr=True)))
+    run(_up(settings, Console(stderr=True)))
 
 
 async def _up(settings: UpSettings, console: Console) -> None:
