@@ -15,6 +15,11 @@ Policies: TypeAlias = Mapping[str, str]
 INGESTION_TIME = "$IngestionTime"
 
 
+def parts_name(relation: str) -> str:
+    """Return the DuckDB table behind the DuckDB view of a materialized view."""
+    return f"{relation}$parts"
+
+
 @dataclass(frozen=True, slots=True)
 class IngestionMapping:
     """A named ingestion mapping: `kind` is the format family (`json`, `csv`, …), `text` its JSON array."""

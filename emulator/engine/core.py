@@ -13,6 +13,7 @@ import duckdb
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine import catalog_store, failures, marks, storage
 from emulator.engine.catalog import Catalog, Database, Table
+from emulator.engine.cores import Cores
 from emulator.engine.database import Entities
 from emulator.engine.execute import Compiler, create_macros, execute
 from emulator.engine.folder_lock import FolderLock
@@ -55,6 +56,7 @@ class Core:
         self.operations = Operations()
         self.pipelines = Pipelines()
         self.shown = ShownViews()
+        self.cores = Cores(connection)
         register(connection)
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
@@ -68,7 +70,7 @@ class Core:
         for database in catalog.databases.values():
             for view in database.views.values():
                 refresh_definition(writing, database, view)
-        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines))
+        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines), self.cores)
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -129,7 +131,7 @@ class Core:
             compiled = self.compiler.compile(text, Entities(snapshot), storage, (snapshot.name, catalog.version))
             try:
                 with self.cursor() as cursor:
-                    return execute(compiled, cursor, properties)
+                    return execute(compiled, cursor, properties, fit=self.cores.fit)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
@@ -186,6 +188,7 @@ class Core:
         for cursor in idle:
             cursor.close()
         self.writer.close()
+        self.cores.close()
         self._connection.close()
         if self._lock is not None:
             self._lock.release()

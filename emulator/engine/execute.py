@@ -14,6 +14,7 @@ from emulator.binder.entities import EntityProvider
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.emit.context import Storage
+from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
@@ -120,8 +121,11 @@ def execute(
     cursor: duckdb.DuckDBPyConnection,
     properties: RequestProperties = NO_PROPERTIES,
     now: datetime | None = None,
+    fit: Fit = as_it_is,
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
+
+    `fit` lets each statement have as many cores as it can use.
 
     Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
     parameters that are missing or ill-typed.
@@ -137,12 +141,13 @@ def execute(
     failed: Invariant | None = None
     try:
         with _interrupted_after(cursor, limits.timeout), snapshot(cursor) if is_several else nullcontext():
-            failed = query.prelude.run(cursor, values)
+            failed = query.prelude.run(cursor, values, fit)
             tables: tuple[ResultTable, ...] = ()
             for result in query.results:
                 statement = result.statements.general if failed else result.statements.of(values)
                 arguments = statement.arguments(values)
-                arrow, exceeded = fetch(cursor, statement.statement, arguments, statement.schema, limits)
+                with fit(statement.load):
+                    arrow, exceeded = fetch(cursor, statement.statement, arguments, statement.schema, limits)
                 tables += (ResultTable(statement.schema, arrow, result.name, dict(result.visualization)),)
                 if exceeded:
                     raise truncation_fault(exceeded, tables)

@@ -8,6 +8,7 @@ import duckdb
 
 from emulator.binder.plan import OneRow, Project
 from emulator.emit.context import Storage
+from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.prepared import Prepared, prepare
 from emulator.optimize.invariants import Invariant, Step
 from emulator.types import Column, Schema
@@ -22,14 +23,18 @@ class Prelude:
     steps: tuple[tuple[Prepared, tuple[Invariant, ...]], ...]
     storage: Storage
 
-    def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Invariant | None:
+    def run(
+        self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+    ) -> Invariant | None:
         """Add the values of all invariants to the values of the request, within a snapshot.
 
         Return the first one that cannot be computed: only a statement that reads it has to fail.
         """
         for prepared, invariants in self.steps:
             try:
-                values.update(zip((each.name for each in invariants), _row(cursor, prepared, values), strict=True))
+                with fit(prepared.load):
+                    row = _row(cursor, prepared, values)
+                values.update(zip((each.name for each in invariants), row, strict=True))
             except _UNCOMPUTABLE:
                 found = next((each for each in invariants if not self._is_computable(cursor, each, values)), None)
                 _restart(cursor)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from emulator.binder.plan import Plan
 from emulator.emit.context import NOW_PARAMETER, Storage
 from emulator.emit.relations import emit_query
+from emulator.engine.cores import Load
 from emulator.engine.statement import Statement
+from emulator.engine.storage import Reads
 from emulator.optimize.narrow import narrowed
 from emulator.optimize.specialize import specialized, switches
 from emulator.sql.ast import Parameter
@@ -31,6 +33,7 @@ class Prepared:
     statement: Statement
     schema: Schema
     parameters: Mapping[str, str]
+    load: Load
 
     def arguments(self, values: Mapping[str, object]) -> dict[str, object] | None:
         """Return what DuckDB is to bind."""
@@ -40,13 +43,14 @@ class Prepared:
 def prepare(plan: Plan, storage: Storage, *, for_result: bool) -> Prepared:
     """Emit a plan; a result ends after as many rows as the value `$limit` says, so that no more is computed."""
     limit = Parameter(_LIMIT_PARAMETER, "BIGINT") if for_result else None
-    emitted = emit_query(narrowed(plan), storage, for_result=for_result, limit=limit)
+    reads = Reads(storage)
+    emitted = emit_query(narrowed(plan), reads, for_result=for_result, limit=limit)
     parameters = dict(emitted.parameters)
     if emitted.uses_now:
         parameters[NOW] = NOW_PARAMETER
     if for_result:
         parameters[LIMIT] = _LIMIT_PARAMETER
-    return Prepared(Statement(render(emitted.query)), emitted.schema, parameters)
+    return Prepared(Statement(render(emitted.query)), emitted.schema, parameters, Load.of(plan, reads.identities))
 
 
 class Variants:

@@ -14,6 +14,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 
+from emulator.engine.cores import Cores
 from emulator.engine.known_keys import Hashes
 from emulator.engine.view_memory import ViewMemory
 from emulator.sql.build import lit
@@ -31,15 +32,16 @@ class Unattributed(Exception):
 class Statements:
     """What one connection has parsed, prepared and staged; the rows staged in a transaction go with its end.
 
-    With `is_one_by_one` every statement is sent alone, so that what fails is known; else Unattributed may be raised.
-
-    `views` is what it remembers of views.
+    What is optimized may be large, and gets all `cores` until the transaction ends. `views` is what it remembers of
+    views.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cores: Cores) -> None:
         self._connection = connection
+        self._cores = cores
+        self._has_all_cores = False
         self._is_optimizing = True
-        self.is_one_by_one = False
+        self._is_one_by_one = False
         self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
         self._prepared: dict[str, str] = {}
@@ -54,6 +56,16 @@ class Statements:
         """The connection, for statements that are to be optimized."""
         self._send_waiting()
         return self._optimizing(True)
+
+    def begin(self, *, is_one_by_one: bool = False) -> None:
+        """Begin a transaction.
+
+        With `is_one_by_one` every statement is sent alone, so that what fails is known; else Unattributed may be
+        raised.
+        """
+        self._is_one_by_one = is_one_by_one
+        self._cores.rest()
+        self._connection.begin()
 
     def define(self, name: str, definition: str, create: Callable[[], str] | None = None) -> None:
         """Make a temporary relation, unless this connection has it already with this definition.
@@ -85,7 +97,7 @@ class Statements:
 
     def run_later(self, sql: str, values: Mapping[str, datetime], rows: int) -> None:
         """Run a statement whose answer nobody needs; one that reads few rows is sent with the next statement."""
-        if rows > SMALL or self.is_one_by_one:
+        if rows > SMALL or self._is_one_by_one:
             self.run(sql, values, rows)
         else:
             self._waiting.append(self._execution(sql, values))
@@ -116,6 +128,7 @@ class Statements:
         if self._has_defined:
             self._release()
             self._has_defined = False
+        self._give_back_cores()
 
     def roll_back(self) -> None:
         """Start anew after a rollback, which may have taken relations along."""
@@ -159,16 +172,25 @@ class Statements:
             raise Unattributed(str(error)) from error
 
     def _optimizing(self, wanted: bool) -> duckdb.DuckDBPyConnection:
+        if wanted and not self._has_all_cores:
+            self._cores.take()
+            self._has_all_cores = True
         if wanted != self._is_optimizing:
             self._connection.execute(f"SET SESSION enable_optimizer = {'true' if wanted else 'false'}")
             self._is_optimizing = wanted
         return self._connection
+
+    def _give_back_cores(self) -> None:
+        if self._has_all_cores:
+            self._cores.give_back()
+            self._has_all_cores = False
 
     def _forget(self) -> None:
         self._release()
         self._parsed.clear()
         self._defined.clear()
         self._filled.clear()
+        self._give_back_cores()
 
     def _statement(self, sql: str) -> duckdb.Statement:
         found = self._parsed.get(sql)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import duckdb
 
 from emulator.engine import storage
-from emulator.engine.catalog import View
+from emulator.engine.catalog import View, parts_name
 from emulator.engine.transaction import Transaction
 from emulator.engine.view_shape import Shape
 from emulator.engine.view_upkeep import create
@@ -26,7 +26,7 @@ def altered(transaction: Transaction, database: str, view: View, changed: View, 
         if old_types.get(column.name, column.type) != column.type:
             raise _refused(view, f"the type of column '{column.name}' cannot be changed")
     relation = transaction.new_relation("v")
-    changed = replace(changed, schema=shape.schema, relation=relation, parts=f"{relation}$parts")
+    changed = replace(changed, schema=shape.schema, relation=relation, parts=parts_name(relation))
     connection = transaction.connection
     transaction.put(transaction.database(database).with_view(changed))
     # What the view holds moves over; where parts of a group have another layout, its source is aggregated again.

@@ -12,6 +12,7 @@ import duckdb
 
 from emulator.engine import catalog_store
 from emulator.engine.catalog import Catalog
+from emulator.engine.cores import Cores
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.ingestion.rows import Rows
@@ -59,13 +60,18 @@ class Writer:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, last_time: datetime, apply: Apply
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        catalog: Catalog,
+        last_time: datetime,
+        apply: Apply,
+        cores: Cores,
     ) -> None:
         self.catalog = catalog
         self.last_time = last_time
         self._apply = apply
         self._connection = connection
-        self._statements = Statements(connection)
+        self._statements = Statements(connection, cores)
         self._turn = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._is_closed = False
@@ -155,8 +161,7 @@ class Writer:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
-        self._statements.is_one_by_one = is_one_by_one
-        self._connection.begin()
+        self._statements.begin(is_one_by_one=is_one_by_one)
         try:
             transaction = Transaction(self._statements, before, time)
             result = action(transaction)

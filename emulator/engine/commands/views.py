@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from emulator.binder.constants import read_datetime
 from emulator.engine import storage, view_upkeep
-from emulator.engine.catalog import Database, View
+from emulator.engine.catalog import Database, View, parts_name
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.compile import bind_rows
 from emulator.engine.database import Entities
@@ -83,7 +83,7 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
     view = View(
         name,
         relation,
-        f"{relation}$parts",
+        parts_name(relation),
         source,
         on_view,
         command.query_text,

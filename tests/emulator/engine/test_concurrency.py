@@ -168,10 +168,10 @@ def test_a_query_is_asked_again_for_as_long_as_the_schema_changes_under_it(
     eventhouse.ingest("T", payload(1), format="json")
     changes = iter(range(7))
 
-    def change_then_execute(*arguments: Any) -> tuple[ResultTable, ...]:
+    def change_then_execute(*arguments: Any, **named: Any) -> tuple[ResultTable, ...]:
         for number in islice(changes, 1):
             eventhouse.command(f".alter table T (X: long, C{number}: string)")
-        return execute(*arguments)
+        return execute(*arguments, **named)
 
     monkeypatch.setattr(core, "execute", change_then_execute)
     assert len(eventhouse.query("T")[0]) == 10

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
+from emulator.engine.cores import Cores
 from emulator.engine.statements import Statements, Unattributed
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
@@ -87,8 +88,13 @@ def test_a_new_column_reaches_the_batches_that_follow(eventhouse: Eventhouse) ->
     assert rows(eventhouse, "Raw | where Id == 9 | project Added") == [("a",)]
 
 
+def opened() -> Statements:
+    connection = duckdb.connect()
+    return Statements(connection, Cores(connection))
+
+
 def test_a_kept_plan_sees_rows_that_came_later() -> None:
-    statements = Statements(duckdb.connect())
+    statements = opened()
     statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER, t TIMESTAMP)")
     copy = "INSERT INTO target SELECT a, $time FROM source WHERE a > 10"
     assert statements.run(copy, {"time": TIME}, rows=1) == 0
@@ -100,10 +106,10 @@ def test_a_kept_plan_sees_rows_that_came_later() -> None:
 
 
 def test_staged_rows_leave_no_trace() -> None:
-    statements = Statements(duckdb.connect())
+    statements = opened()
     connection = statements.connection
     for _ in range(3):
-        connection.begin()
+        statements.begin()
         statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
         for _ in range(2):
             statements.empty("staged")
@@ -116,8 +122,8 @@ def test_staged_rows_leave_no_trace() -> None:
 
 def test_a_plan_made_beside_a_definition_is_made_again_once_that_is_committed() -> None:
     # A plan of a catalog that was not committed yet would be made anew at every run.
-    statements = Statements(duckdb.connect())
-    statements.connection.begin()
+    statements = opened()
+    statements.begin()
     statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
     assert statements.run("INSERT INTO staged SELECT 1", {}, rows=1) == 1
     statements.connection.commit()
@@ -130,10 +136,10 @@ def test_a_plan_made_beside_a_definition_is_made_again_once_that_is_committed() 
 
 
 def test_a_rollback_takes_staged_relations_along() -> None:
-    statements = Statements(duckdb.connect())
+    statements = opened()
     fill = "INSERT INTO staged SELECT 1"
     for _ in range(2):
-        statements.connection.begin()
+        statements.begin()
         statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
         statements.empty("staged")
         assert statements.run(fill, {}, rows=1) == 1
@@ -143,10 +149,10 @@ def test_a_rollback_takes_staged_relations_along() -> None:
 
 
 def test_statements_that_nobody_waits_for_run_before_the_next_one() -> None:
-    statements = Statements(duckdb.connect())
+    statements = opened()
     statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER)")
     for _ in range(2):
-        statements.connection.begin()
+        statements.begin()
         statements.plain("INSERT INTO source SELECT unnest($numbers)", {"numbers": [1, 2]})
         statements.run_later("INSERT INTO target SELECT a FROM source", {}, rows=2)
         statements.run_later("DELETE FROM source", {}, rows=2)
@@ -161,10 +167,9 @@ def test_statements_that_nobody_waits_for_run_before_the_next_one() -> None:
 def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_alone(is_one_by_one: bool) -> None:
     connection = duckdb.connect()
     connection.execute("CREATE TABLE checked (a INTEGER CHECK (a < 10)); CREATE TABLE source (a INTEGER)")
-    statements = Statements(connection)
+    statements = Statements(connection, Cores(connection))
     statements.plain("INSERT INTO source VALUES ($number)", {"number": 10})
-    statements.is_one_by_one = is_one_by_one
-    connection.begin()
+    statements.begin(is_one_by_one=is_one_by_one)
     expected = duckdb.ConstraintException if is_one_by_one else Unattributed
 
     def fill() -> None:

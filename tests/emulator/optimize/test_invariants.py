@@ -10,6 +10,7 @@ import pytest
 
 from emulator.binder.expression import Constant
 from emulator.context import ParameterValue
+from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.execute import compile_query, execute
 from emulator.engine.prelude import Prelude
 from emulator.errors import LimitFault, SemanticFault
@@ -78,7 +79,9 @@ def test_rows_are_the_same_where_nothing_can_be_computed_first(case: operators.C
     class Failing(Prelude):
         """Every value of the request is out of reach."""
 
-        def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Invariant | None:
+        def run(
+            self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+        ) -> Invariant | None:
             return Invariant("$0", Constant(None, LONG, NOWHERE), NOWHERE)
 
     if case.answer.startswith("-- fault --\n"):
@@ -126,7 +129,9 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
     class Interrupted(Prelude):
         """Another connection commits a row as soon as the values are known."""
 
-        def run(self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Invariant | None:
+        def run(
+            self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+        ) -> Invariant | None:
             failed = Prelude(self.steps, self.storage).run(cursor, values)
             writer.execute('INSERT INTO "Growing" SELECT * FROM "Days" LIMIT 1')
             return failed

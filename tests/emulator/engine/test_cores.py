@@ -1,0 +1,156 @@
+"""On how many cores statements run."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pytest
+
+from emulator.binder.bind import bind_query
+from emulator.engine import cores as cores_module
+from emulator.engine.catalog import Database
+from emulator.engine.commands.dispatch import run_command
+from emulator.engine.core import Core
+from emulator.engine.cores import Cores, Load
+from emulator.engine.database import Entities
+from emulator.engine.ingestion.payload import Payload
+from emulator.syntax.parser import parse_query
+
+MANY = 200_000
+ALL = 3
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(cores_module, "_SIZES_SECONDS", 0.0)
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:", config={"threads": ALL}) as opened:
+        opened.execute("CREATE TABLE few AS SELECT range AS a FROM range(1000)")
+        opened.execute('CREATE TABLE "many$parts" AS SELECT range AS a FROM range($many)', {"many": MANY})
+        yield opened
+
+
+@pytest.fixture
+def core() -> Iterator[Core]:
+    opened = Core(duckdb.connect(":memory:", config={"threads": ALL}), None)
+    opened.writer.change(lambda transaction: transaction.put(Database("D")))
+    run_command(opened, ".create table T (X: long)", "D")
+    yield opened
+    opened.close()
+
+
+def threads(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.cursor().execute("SELECT current_setting('threads')").fetchall()[0][0])
+
+
+def load(*reads: str, multiplies: bool = False) -> Load:
+    return Load(frozenset(reads), multiplies)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (load(), 1),
+        (load("few"), 1),
+        (load("few", "many"), ALL),
+        (load("unknown"), ALL),
+        (load("few", multiplies=True), ALL),
+    ],
+)
+def test_a_statement_gets_the_cores_that_it_can_use(
+    connection: duckdb.DuckDBPyConnection, wanted: Load, expected: int
+) -> None:
+    cores = Cores(connection)
+    for _ in range(2):
+        with cores.fit(wanted):
+            assert threads(connection) == expected
+    with cores.fit(load("few")):
+        assert threads(connection) == 1
+
+
+def test_a_small_statement_takes_no_core_from_a_large_one(connection: duckdb.DuckDBPyConnection) -> None:
+    cores = Cores(connection)
+    with cores.fit(load("many")):
+        with cores.fit(load("many")):
+            pass
+        with cores.fit(load("few")):
+            assert threads(connection) == ALL
+    cores.rest()
+    assert threads(connection) == 1
+
+
+def test_all_cores_stay_for_a_while(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 3600.0)
+    cores = Cores(connection)
+    with cores.fit(load("many")):
+        pass
+    with cores.fit(load("few")):
+        assert threads(connection) == ALL
+
+
+def test_one_core_is_left_as_it_is() -> None:
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        cores = Cores(connection)
+        for each in (load("unknown"), load()):
+            with cores.fit(each):
+                assert threads(connection) == 1
+
+
+def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    cores = Cores(connection)
+    sums = {"few": "SELECT sum(a) FROM few", "many": 'SELECT sum(a) FROM "many$parts"'}
+
+    def total(name: str) -> set[int]:
+        cursor = connection.cursor()
+        found = set()
+        for _ in range(100):
+            with cores.fit(load(name)):
+                found |= {cursor.execute(sums[name]).fetchall()[0][0]}
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(total, ["few", "many", "few", "many"]))
+    assert found == [{499_500}, {MANY * (MANY - 1) // 2}] * 2
+    cores.rest()
+    assert threads(connection) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("T | where X > 1 | summarize count() by X | top 3 by X", False),
+        ("union T, (T | extend X = toscalar(T | summarize max(X)))", False),
+        ("T | join T on X", True),
+        ("T | where X in (T | mv-expand X = dynamic([1, 2]) to typeof(long) | project X)", True),
+        ("range X from 1 to 10 step 1", True),
+        ("T | make-series count() on X from 1 to 10 step 1", True),
+    ],
+)
+def test_what_makes_many_rows_of_few_is_no_small_load(core: Core, query: str, expected: bool) -> None:
+    (plan,) = bind_query(parse_query(query), Entities(core.database("D"))).results
+    assert Load.of(plan, ()).multiplies is expected
+
+
+def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -> None:
+    connection = core._connection
+    assert threads(connection) == ALL
+    few, many = b'{"X": 1}\n{"X": 2}', "\n".join(map(str, range(MANY))).encode()
+    core.ingest("D", "T", Payload(few, "json", None))
+    core.ingest("D", "T", Payload(few, "json", None))
+    assert threads(connection) == 1
+    (answer,) = core.query("T | count", "D")
+    assert answer.records() == [{"Count": 4}]
+    assert threads(connection) == 1
+    core.ingest("D", "T", Payload(many, "csv", None))
+    assert threads(connection) == ALL
+    core.ingest("D", "T", Payload(few, "json", None))
+    assert threads(connection) == 1
+    (answer,) = core.query("T | count", "D")
+    assert answer.records() == [{"Count": MANY + 6}]
+    assert threads(connection) == ALL
