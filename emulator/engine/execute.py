@@ -137,11 +137,12 @@ def execute(
         raise error.with_source(query.text) from None
     values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
     values[LIMIT] = None if limits.records is None else limits.records + 1
-    is_several = bool(query.prelude.steps) or len(query.results) > 1
+    steps = query.prelude.recall(values)
+    is_several = bool(steps) or len(query.results) > 1
     failed: Invariant | None = None
     try:
         with _interrupted_after(cursor, limits.timeout), snapshot(cursor) if is_several else nullcontext():
-            failed = query.prelude.run(cursor, values, fit)
+            failed = query.prelude.run(steps, cursor, values, fit)
             tables: tuple[ResultTable, ...] = ()
             for result in query.results:
                 statement = result.statements.general if failed else result.statements.of(values)

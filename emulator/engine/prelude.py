@@ -1,6 +1,8 @@
 """The values that a request computes before its results, which then see them as parameters."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -13,32 +15,94 @@ from emulator.engine.prepared import Prepared, prepare
 from emulator.optimize.invariants import Invariant, Step
 from emulator.types import Column, Schema
 
+# What a dashboard asks for again and again differs in few ways.
+_KEPT_ROWS = 64
+_LONGEST_ARGUMENTS = 4_096
+
 _UNCOMPUTABLE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+
+
+class Memory:
+    """The latest values of a step that depend on parameters alone, by those; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[object, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, arguments: str) -> tuple[object, ...] | None:
+        """Return the values for some arguments, if they are known."""
+        with self._lock:
+            if (found := self._kept.get(arguments)) is not None:
+                self._kept.move_to_end(arguments)
+            return found
+
+    def keep(self, arguments: str, row: tuple[object, ...]) -> None:
+        """Remember values, in the place of those that were asked for least lately."""
+        if len(arguments) > _LONGEST_ARGUMENTS:
+            return
+        with self._lock:
+            self._kept[arguments] = row
+            if len(self._kept) > _KEPT_ROWS:
+                self._kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStep:
+    """The statement of a step, its values in order, and the memory of one that is timeless."""
+
+    prepared: Prepared
+    invariants: tuple[Invariant, ...]
+    memory: Memory | None
+
+    def add(self, row: tuple[object, ...], values: dict[str, object]) -> None:
+        """Add the values to those of a request."""
+        values.update(zip((each.name for each in self.invariants), row, strict=True))
+
+    def arguments(self, values: Mapping[str, object]) -> str:
+        """Return what the values of a timeless step depend on, zeros of both signs apart."""
+        return repr([values[name] for name in self.prepared.parameters])
 
 
 @dataclass(frozen=True, slots=True)
 class Prelude:
     """The statements that compute the invariants of a query, one row each."""
 
-    steps: tuple[tuple[Prepared, tuple[Invariant, ...]], ...]
+    steps: tuple[PreparedStep, ...]
     storage: Storage
 
+    def recall(self, values: dict[str, object]) -> tuple[PreparedStep, ...]:
+        """Add the values that are known to those of a request, and return the steps that are left to run."""
+        left = []
+        for step in self.steps:
+            row = None if step.memory is None else step.memory.get(step.arguments(values))
+            if row is None:
+                left.append(step)
+            else:
+                step.add(row, values)
+        return tuple(left)
+
     def run(
-        self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+        self,
+        steps: Sequence[PreparedStep],
+        cursor: duckdb.DuckDBPyConnection,
+        values: dict[str, object],
+        fit: Fit = as_it_is,
     ) -> Invariant | None:
-        """Add the values of all invariants to the values of the request, within a snapshot.
+        """Add the values of steps to the values of the request, within a snapshot.
 
         Return the first one that cannot be computed: only a statement that reads it has to fail.
         """
-        for prepared, invariants in self.steps:
+        for step in steps:
             try:
-                with fit(prepared.load):
-                    row = _row(cursor, prepared, values)
-                values.update(zip((each.name for each in invariants), row, strict=True))
+                with fit(step.prepared.load):
+                    row = _row(cursor, step.prepared, values)
             except _UNCOMPUTABLE:
-                found = next((each for each in invariants if not self._is_computable(cursor, each, values)), None)
+                found = next((each for each in step.invariants if not self._is_computable(cursor, each, values)), None)
                 _restart(cursor)
-                return found or invariants[0]
+                return found or step.invariants[0]
+            if step.memory is not None:
+                step.memory.keep(step.arguments(values), row)
+            step.add(row, values)
         return None
 
     def _is_computable(
@@ -56,7 +120,12 @@ class Prelude:
 
 def prepare_prelude(steps: Sequence[Step], storage: Storage) -> Prelude:
     """Emit the steps of a query."""
-    prepared = tuple((prepare(step.plan, storage, for_result=False), step.invariants) for step in steps)
+    prepared = tuple(
+        PreparedStep(
+            prepare(step.plan, storage, for_result=False), step.invariants, Memory() if step.is_timeless else None
+        )
+        for step in steps
+    )
     return Prelude(prepared, storage)
 
 

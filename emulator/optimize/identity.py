@@ -1,7 +1,7 @@
 """What an expression is, whatever its place in the text: two that are written twice alike are one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.binder.expression import (
     AggregateCall,
@@ -24,13 +24,15 @@ class Facts:
     """What the passes ask of an expression.
 
     `key` is equal for equal expressions. `is_invariant`: it has one value for all rows; `reads_request`: that value
-    may differ between requests; `calls` says how much it takes to write it down.
+    may differ between requests; `is_timeless`: only by the parameters that a client sends. `calls` says how much it
+    takes to write it down.
     """
 
     key: int
     is_invariant: bool
     reads_request: bool
     has_subquery: bool
+    is_timeless: bool
     calls: int
 
 
@@ -54,23 +56,23 @@ class Expressions:
     def _look_at(self, expression: BoundExpression) -> Facts:
         match expression:
             case ColumnReference(name, _, _, side):
-                return Facts(self._key("column", name, side), False, False, False, 0)
+                return Facts(self._key("column", name, side), False, False, False, False, 0)
             case Constant(value, type_):
-                return Facts(self._key("constant", type(value), repr(value), type_), True, False, False, 0)
+                return Facts(self._key("constant", type(value), repr(value), type_), True, False, False, True, 0)
             case QueryParameter(name):
-                return Facts(self._key("parameter", name), True, True, False, 0)
+                return Facts(self._key("parameter", name), True, True, False, True, 0)
             case CurrentTime():
-                return Facts(self._key("now"), True, True, False, 0)
+                return Facts(self._key("now"), True, True, False, False, 0)
             case ScalarSubquery(plan):
-                return Facts(self._key("scalar", id(plan)), self._is_separate(plan), True, True, 1)
+                return Facts(self._key("scalar", id(plan)), self._is_separate(plan), True, True, False, 1)
             case InSubquery(operand, plan, negated, ignore_case):
                 inner = self.facts(operand)
                 key = self._key("in", inner.key, id(plan), negated, ignore_case)
-                return Facts(key, inner.is_invariant and self._is_separate(plan), True, True, inner.calls + 1)
+                return Facts(key, inner.is_invariant and self._is_separate(plan), True, True, False, inner.calls + 1)
             case Conversion(operand, type_):
                 inner = self.facts(operand)
                 key = self._key("conversion", inner.key, type_)
-                return Facts(key, inner.is_invariant, inner.reads_request, inner.has_subquery, inner.calls)
+                return replace(inner, key=key)
             case FunctionCall(function, signature, arguments, type_, output=output):
                 identity = ("call", id(function), id(signature), type_, output)
                 return self._call(identity, arguments, is_function=function.deterministic)
@@ -88,6 +90,7 @@ class Expressions:
             is_function and all(each.is_invariant for each in inner),
             any(each.reads_request for each in inner),
             any(each.has_subquery for each in inner),
+            is_function and all(each.is_timeless for each in inner),
             1 + sum(each.calls for each in inner),
         )
 

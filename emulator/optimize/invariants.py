@@ -25,6 +25,7 @@ from emulator.types import Column, Schema
 
 # Computing values first takes a statement of its own: about what it costs to plan so many function calls.
 _WORTHWHILE = 8
+_TIMELESS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,14 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Invariants that one query of one row computes, a column each; it may read those of earlier steps."""
+    """Invariants that one query of one row computes, a column each; it may read those of earlier steps.
+
+    `is_timeless`: they are the same whenever a client sends the same parameters. Such a step is the first.
+    """
 
     plan: Plan
     invariants: tuple[Invariant, ...]
+    is_timeless: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +248,15 @@ def _steps(hoist: _Hoist) -> Iterator[Step]:
     for number in range(1 + max((order.step(each.expression) for each in hoist.found.values()), default=-1)):
         found = tuple(each for each in hoist.found.values() if order.step(each.expression) == number)
         if found:
-            yield Step(order.query(number, found), found)
+            yield Step(order.query(number, found), found, number == _TIMELESS)
 
 
 @dataclass(slots=True)
 class _Order:
-    """Which expressions are computed when: a step per round of subqueries, within it a layer per column needed."""
+    """Which expressions are computed when: a step per round of subqueries, within it a layer per column needed.
+
+    What depends on parameters alone is a step of its own before the others.
+    """
 
     hoist: _Hoist
     columns: dict[int, str]
@@ -258,9 +266,10 @@ class _Order:
 
     def step(self, expression: BoundExpression) -> int:
         """Return the step of an expression: after those whose values its subqueries read."""
-        key = self.hoist.expressions.facts(expression).key
+        facts = self.hoist.expressions.facts(expression)
+        key = facts.key
         if key not in self._steps:
-            before = [self.step(child) for child in children(expression)]
+            before = [_TIMELESS if facts.is_timeless else _TIMELESS + 1, *map(self.step, children(expression))]
             match expression:
                 case ScalarSubquery(plan) | InSubquery(plan=plan):
                     read = _parameters(self.hoist.plan(plan, only_subqueries=True))
@@ -268,7 +277,7 @@ class _Order:
                     before.extend(1 + self.step(each.expression) for each in found)
                 case _:
                     pass
-            self._steps[key] = max(before, default=0)
+            self._steps[key] = max(before)
         return self._steps[key]
 
     def layer(self, expression: BoundExpression) -> int:

@@ -54,9 +54,9 @@ class Prices(NoEntities):
         query = self.compiled(text)
         values = bind_parameters(query.parameters, parameters)
         values |= {NOW: NOON, LIMIT: 1000}
-        query.prelude.run(self.connection, values)
+        query.prelude.run(query.prelude.recall(values), self.connection, values)
         (result,) = query.results
-        prelude = tuple(prepared.statement.sql for prepared, _ in query.prelude.steps)
+        prelude = tuple(step.prepared.statement.sql for step in query.prelude.steps)
         return Planned(prelude, result.statements.of(values).statement.sql)
 
 

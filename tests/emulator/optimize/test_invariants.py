@@ -1,6 +1,7 @@
 """Values that a request needs once: computed once, on the snapshot of the rows, and exact in every type."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,14 +13,14 @@ from emulator.binder.expression import Constant
 from emulator.context import ParameterValue
 from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.execute import compile_query, execute
-from emulator.engine.prelude import Prelude
+from emulator.engine.prelude import Prelude, PreparedStep
 from emulator.errors import LimitFault, SemanticFault
 from emulator.optimize import invariants
 from emulator.optimize.invariants import Invariant
 from emulator.text import NOWHERE
 from emulator.types import LONG
 from tests.emulator import test_cases as operators
-from tests.emulator.optimize.prices import Prices
+from tests.emulator.optimize.prices import NOON, Prices
 
 EXACT: list[tuple[str, ParameterValue, object]] = [
     ("bool", True, True),
@@ -80,7 +81,11 @@ def test_rows_are_the_same_where_nothing_can_be_computed_first(case: operators.C
         """Every value of the request is out of reach."""
 
         def run(
-            self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+            self,
+            steps: Sequence[PreparedStep],
+            cursor: duckdb.DuckDBPyConnection,
+            values: dict[str, object],
+            fit: Fit = as_it_is,
         ) -> Invariant | None:
             return Invariant("$0", Constant(None, LONG, NOWHERE), NOWHERE)
 
@@ -130,9 +135,13 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
         """Another connection commits a row as soon as the values are known."""
 
         def run(
-            self, cursor: duckdb.DuckDBPyConnection, values: dict[str, object], fit: Fit = as_it_is
+            self,
+            steps: Sequence[PreparedStep],
+            cursor: duckdb.DuckDBPyConnection,
+            values: dict[str, object],
+            fit: Fit = as_it_is,
         ) -> Invariant | None:
-            failed = Prelude(self.steps, self.storage).run(cursor, values)
+            failed = Prelude(self.steps, self.storage).run(steps, cursor, values)
             writer.execute('INSERT INTO "Growing" SELECT * FROM "Days" LIMIT 1')
             return failed
 
@@ -148,6 +157,43 @@ def test_the_rows_are_those_that_the_values_were_computed_from(prices: Prices) -
     between = replace(query, prelude=Interrupted(query.prelude.steps, growing))
     assert growing.rows(between) == [(10, 10)]
     assert growing.rows(query) == [(11, 11)]
+
+
+def test_what_depends_on_parameters_alone_is_computed_once() -> None:
+    prices = Prices()
+    query = prices.compiled(
+        "declare query_parameters(least: string, factor: real = 1.0);"
+        "let size = toint(least) * 2; let isNegative = 1 / factor < 0; let day = startofday(now());"
+        "let known = toscalar(Days | count);"
+        "Days | where Size >= size | summarize Rows = count() by IsNegative = isNegative, Day = day, Known = known"
+    )
+    timeless, others = query.prelude.steps
+    assert set(timeless.prepared.parameters) == {"least", "factor"}
+    today = NOON.replace(hour=0)
+    assert prices.rows(query, least="4") == [(False, today, 10, 2)]
+    assert query.prelude.recall({"least": "4", "factor": 1.0}) == (others,)
+    assert prices.rows(query, least="4") == [(False, today, 10, 2)]
+    assert prices.rows(query, least="3") == [(False, today, 10, 4)]
+    assert prices.rows(query, least="3", factor=0.0) == [(False, today, 10, 4)]
+    assert prices.rows(query, least="3", factor=-0.0) == [(True, today, 10, 4)]
+    prices.connection.execute('INSERT INTO "Days" SELECT * FROM "Days" LIMIT 1')
+    assert prices.rows(query, least="4")[0][2] == 11
+
+
+def test_little_is_remembered(prices: Prices) -> None:
+    query = prices.compiled(
+        "declare query_parameters(p: string);"
+        "let n = 10 + strlen(trim(' ', replace_string(strcat(p, tolower(p)), 'a', reverse(toupper(p)))));"
+        "Days | where Size < n | extend Known = n | count"
+    )
+    (step,) = query.prelude.steps
+    long = "x" * 5_000
+    assert prices.rows(query, p=long) == [(10,)]
+    assert query.prelude.recall({"p": long}) == (step,)
+    for number in range(100):
+        prices.rows(query, p=str(number))
+    assert query.prelude.recall({"p": "99"}) == ()
+    assert query.prelude.recall({"p": "0"}) == (step,)
 
 
 def test_a_value_that_cannot_be_computed_fails_only_where_it_is_read(prices: Prices) -> None:
