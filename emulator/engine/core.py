@@ -21,10 +21,12 @@ from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapp
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.landing import TableChanged, landing
 from emulator.engine.limits import Limits
+from emulator.engine.loads import Sizes
 from emulator.engine.operations import Operations
 from emulator.engine.pipelines import Pipelines
 from emulator.engine.queued import store as queued_store
 from emulator.engine.queued.access import open_access
+from emulator.engine.reader import Reader
 from emulator.engine.shown_views import ShownViews
 from emulator.engine.storage import DuckStorage
 from emulator.engine.transaction import Transaction, find_database, find_table
@@ -49,14 +51,15 @@ class Core:
     def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
         self._connection = connection
         self._lock = lock
-        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._idle: list[Reader] = []
         self._pool = threading.Lock()
         self._closed = threading.Event()
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
         self.shown = ShownViews()
-        self.cores = Cores(connection)
+        self._sizes = Sizes(connection)
+        self._cores = Cores(connection, self._sizes.expire)
         register(connection)
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
@@ -70,7 +73,7 @@ class Core:
         for database in catalog.databases.values():
             for view in database.views.values():
                 refresh_definition(writing, database, view)
-        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines), self.cores)
+        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines), self._cores)
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -104,22 +107,9 @@ class Core:
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
-        with self._pool:
-            if self._closed.is_set():
-                raise closed_fault()
-            idle = self._idle.pop() if self._idle else None
-        lent = self._new_cursor() if idle is None else idle
-        try:
-            yield lent
-        except BaseException:
-            # It may hold a result that was not read to its end.
-            lent.close()
-            raise
-        with self._pool:
-            if self._closed.is_set():
-                lent.close()
-            else:
-                self._idle.append(lent)
+        with self._reader() as reader:
+            reader.optimize(True)
+            yield reader.cursor
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
         """Run a query on the latest committed state."""
@@ -130,8 +120,8 @@ class Core:
             storage = DuckStorage(shown=self.shown.of(snapshot))
             compiled = self.compiler.compile(text, Entities(snapshot), storage, (snapshot.name, catalog.version))
             try:
-                with self.cursor() as cursor:
-                    return execute(compiled, cursor, properties, fit=self.cores.fit)
+                with self._reader() as reader:
+                    return execute(compiled, reader.cursor, properties, fit=reader.fit)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
@@ -185,13 +175,33 @@ class Core:
                 return
             self._closed.set()
             idle, self._idle = self._idle, []
-        for cursor in idle:
-            cursor.close()
+        for reader in idle:
+            reader.cursor.close()
         self.writer.close()
-        self.cores.close()
+        self._cores.close()
+        self._sizes.close()
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Reader]:
+        with self._pool:
+            if self._closed.is_set():
+                raise closed_fault()
+            idle = self._idle.pop() if self._idle else None
+        lent = Reader(self._new_cursor(), self._cores, self._sizes) if idle is None else idle
+        try:
+            yield lent
+        except BaseException:
+            # It may hold a result that was not read to its end.
+            lent.cursor.close()
+            raise
+        with self._pool:
+            if self._closed.is_set():
+                lent.cursor.close()
+            else:
+                self._idle.append(lent)
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()

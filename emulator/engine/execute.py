@@ -14,10 +14,10 @@ from emulator.binder.entities import EntityProvider
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.emit.context import Storage
-from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
+from emulator.engine.loads import Fit, as_it_is
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.prelude import Prelude, prepare_prelude, snapshot
 from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
@@ -125,7 +125,7 @@ def execute(
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
 
-    `fit` lets each statement have as many cores as it can use.
+    `fit` sets the connection for what each statement has to do.
 
     Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
     parameters that are missing or ill-typed.

@@ -10,7 +10,7 @@ import duckdb
 
 from emulator.binder.plan import OneRow, Project
 from emulator.emit.context import Storage
-from emulator.engine.cores import Fit, as_it_is
+from emulator.engine.loads import Fit, as_it_is
 from emulator.engine.prepared import Prepared, prepare
 from emulator.optimize.invariants import Invariant, Step
 from emulator.types import Column, Schema

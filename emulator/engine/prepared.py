@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emulator.binder.plan import Plan
 from emulator.emit.context import NOW_PARAMETER, Storage
 from emulator.emit.relations import emit_query
-from emulator.engine.cores import Load
+from emulator.engine.loads import Load
 from emulator.engine.statement import Statement
 from emulator.engine.storage import Reads
 from emulator.optimize.narrow import narrowed

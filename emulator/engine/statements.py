@@ -16,12 +16,11 @@ import numpy as np
 
 from emulator.engine.cores import Cores
 from emulator.engine.known_keys import Hashes
+from emulator.engine.loads import SMALL
 from emulator.engine.view_memory import ViewMemory
 from emulator.sql.build import lit
 from emulator.sql.render import expression, identifier
 
-# Above this the optimizer earns what it costs.
-SMALL = 4_096
 _CAPACITY = 2_048
 
 

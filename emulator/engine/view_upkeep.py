@@ -12,7 +12,8 @@ from emulator.engine import storage
 from emulator.engine.catalog import INGESTION_TIME, Database, Table, View
 from emulator.engine.compile import bind_rows
 from emulator.engine.database import Entities
-from emulator.engine.statements import SMALL, Statements
+from emulator.engine.loads import SMALL
+from emulator.engine.statements import Statements
 from emulator.engine.storage import DuckStorage, Reads, batch_name
 from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
 from emulator.errors import EntityNotFound, KustoError

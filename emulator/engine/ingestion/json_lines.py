@@ -19,7 +19,7 @@ from emulator.engine.ingestion.projection import (
 )
 from emulator.engine.ingestion.rows import LINES, ArrowRows, LineRows, Rows
 from emulator.engine.ingestion.values import from_json, from_text
-from emulator.engine.statements import SMALL
+from emulator.engine.loads import SMALL
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef

@@ -8,12 +8,15 @@ import pytest
 
 from emulator.binder.bind import bind_query
 from emulator.engine import cores as cores_module
+from emulator.engine import loads as loads_module
 from emulator.engine.catalog import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
-from emulator.engine.cores import Cores, Load
+from emulator.engine.cores import Cores
 from emulator.engine.database import Entities
 from emulator.engine.ingestion.payload import Payload
+from emulator.engine.loads import Load, Sizes
+from emulator.engine.reader import Reader
 from emulator.syntax.parser import parse_query
 
 MANY = 200_000
@@ -23,7 +26,7 @@ ALL = 3
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(cores_module, "_SIZES_SECONDS", 0.0)
+    monkeypatch.setattr(loads_module, "_SIZES_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -47,8 +50,17 @@ def threads(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.cursor().execute("SELECT current_setting('threads')").fetchall()[0][0])
 
 
-def load(*reads: str, multiplies: bool = False) -> Load:
-    return Load(frozenset(reads), multiplies)
+def load(*reads: str, multiplies: bool = False, is_plain: bool = True) -> Load:
+    return Load(frozenset(reads), multiplies, is_plain)
+
+
+def reader(connection: duckdb.DuckDBPyConnection) -> Reader:
+    sizes = Sizes(connection)
+    return Reader(connection.cursor(), Cores(connection, sizes.expire), sizes)
+
+
+def is_optimizing(cursor: duckdb.DuckDBPyConnection) -> bool:
+    return bool(cursor.execute("SELECT current_setting('enable_optimizer')").fetchall()[0][0])
 
 
 @pytest.mark.parametrize(
@@ -64,20 +76,22 @@ def load(*reads: str, multiplies: bool = False) -> Load:
 def test_a_statement_gets_the_cores_that_it_can_use(
     connection: duckdb.DuckDBPyConnection, wanted: Load, expected: int
 ) -> None:
-    cores = Cores(connection)
+    opened = reader(connection)
     for _ in range(2):
-        with cores.fit(wanted):
+        with opened.fit(wanted):
             assert threads(connection) == expected
-    with cores.fit(load("few")):
+    with opened.fit(load("few")):
         assert threads(connection) == 1
 
 
 def test_a_small_statement_takes_no_core_from_a_large_one(connection: duckdb.DuckDBPyConnection) -> None:
-    cores = Cores(connection)
-    with cores.fit(load("many")):
-        with cores.fit(load("many")):
+    sizes = Sizes(connection)
+    cores = Cores(connection, sizes.expire)
+    one, other = (Reader(connection.cursor(), cores, sizes) for _ in range(2))
+    with one.fit(load("many")):
+        with other.fit(load("many")):
             pass
-        with cores.fit(load("few")):
+        with other.fit(load("few")):
             assert threads(connection) == ALL
     cores.rest()
     assert threads(connection) == 1
@@ -85,33 +99,34 @@ def test_a_small_statement_takes_no_core_from_a_large_one(connection: duckdb.Duc
 
 def test_all_cores_stay_for_a_while(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 3600.0)
-    cores = Cores(connection)
-    with cores.fit(load("many")):
+    opened = reader(connection)
+    with opened.fit(load("many")):
         pass
-    with cores.fit(load("few")):
+    with opened.fit(load("few")):
         assert threads(connection) == ALL
 
 
 def test_one_core_is_left_as_it_is() -> None:
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        cores = Cores(connection)
+        opened = reader(connection)
         for each in (load("unknown"), load()):
-            with cores.fit(each):
+            with opened.fit(each):
                 assert threads(connection) == 1
 
 
 def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    cores = Cores(connection)
+    sizes = Sizes(connection)
+    cores = Cores(connection, sizes.expire)
     sums = {"few": "SELECT sum(a) FROM few", "many": 'SELECT sum(a) FROM "many$parts"'}
 
     def total(name: str) -> set[int]:
-        cursor = connection.cursor()
+        opened = Reader(connection.cursor(), cores, sizes)
         found = set()
         for _ in range(100):
-            with cores.fit(load(name)):
-                found |= {cursor.execute(sums[name]).fetchall()[0][0]}
+            with opened.fit(load(name)):
+                found |= {opened.cursor.execute(sums[name]).fetchall()[0][0]}
         return found
 
     with ThreadPoolExecutor(4) as pool:

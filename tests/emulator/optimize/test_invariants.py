@@ -11,8 +11,8 @@ import pytest
 
 from emulator.binder.expression import Constant
 from emulator.context import ParameterValue
-from emulator.engine.cores import Fit, as_it_is
 from emulator.engine.execute import compile_query, execute
+from emulator.engine.loads import Fit, as_it_is
 from emulator.engine.prelude import Prelude, PreparedStep
 from emulator.errors import LimitFault, SemanticFault
 from emulator.optimize import invariants
