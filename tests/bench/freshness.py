@@ -31,6 +31,9 @@ PASSES = 5
 ROUNDS = 200
 WARM_UP = 20
 LATEST = "/v1/prices/AAPL/latest"
+# The client asks from then on, without a pause: what it asks sooner, before there can be an answer, would only take the
+# cores of the platform from what is measured. A price that was there sooner counts as seen then.
+FIRST_ASKED_SECONDS = 0.02
 # What no measurement comes near to; longer means that the trade is lost.
 PATIENCE_SECONDS = 30.0
 
@@ -117,6 +120,7 @@ async def freshness(platform: Platform, delivery: Delivery, folder: Path, stages
             started = time.perf_counter()
             price = source.produce(number)
             async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.sleep(FIRST_ASKED_SECONDS)
                 asked = time.perf_counter()
                 while await latest_price(api, question) != price:
                     asked = time.perf_counter()
