@@ -108,7 +108,7 @@ class Core:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
         with self._reader() as reader:
-            reader.optimize(True)
+            reader.optimizer.turn(on=True)
             yield reader.cursor
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:

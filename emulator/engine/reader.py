@@ -7,6 +7,7 @@ import duckdb
 
 from emulator.engine.cores import Cores
 from emulator.engine.loads import Load, Sizes
+from emulator.engine.optimizer import Optimizer
 
 
 class Reader:
@@ -16,12 +17,12 @@ class Reader:
         self.cursor = cursor
         self._cores = cores
         self._sizes = sizes
-        self._is_optimizing = True
+        self.optimizer = Optimizer(cursor)
 
     @contextmanager
     def fit(self, load: Load) -> Iterator[None]:
         """Run a statement on as many cores as it can use, and without the optimizer where that takes longer."""
-        self.optimize(not self._sizes.are_few(load))
+        self.optimizer.turn(on=not self._sizes.are_few(load))
         if self._sizes.are_small(load):
             self._cores.rest()
             yield
@@ -31,9 +32,3 @@ class Reader:
             yield
         finally:
             self._cores.give_back()
-
-    def optimize(self, wanted: bool) -> None:
-        """Plan the next statements with the optimizer, or without."""
-        if wanted != self._is_optimizing:
-            self.cursor.execute(f"SET SESSION enable_optimizer = {'true' if wanted else 'false'}")
-            self._is_optimizing = wanted

@@ -17,6 +17,7 @@ import numpy as np
 from emulator.engine.cores import Cores
 from emulator.engine.known_keys import Hashes
 from emulator.engine.loads import SMALL
+from emulator.engine.optimizer import Optimizer
 from emulator.engine.view_memory import ViewMemory
 from emulator.sql.build import lit
 from emulator.sql.render import expression, identifier
@@ -39,7 +40,7 @@ class Statements:
         self._connection = connection
         self._cores = cores
         self._has_all_cores = False
-        self._is_optimizing = True
+        self._optimizer = Optimizer(connection)
         self._is_one_by_one = False
         self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
@@ -174,9 +175,7 @@ class Statements:
         if wanted and not self._has_all_cores:
             self._cores.take()
             self._has_all_cores = True
-        if wanted != self._is_optimizing:
-            self._connection.execute(f"SET SESSION enable_optimizer = {'true' if wanted else 'false'}")
-            self._is_optimizing = wanted
+        self._optimizer.turn(on=wanted)
         return self._connection
 
     def _give_back_cores(self) -> None:

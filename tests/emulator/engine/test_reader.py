@@ -54,7 +54,7 @@ def test_few_rows_are_read_as_the_statement_is_written(rows: int, is_plain: bool
         for _ in range(2):
             with reader.fit(Load(frozenset({"t"}), multiplies=False, is_plain=is_plain)):
                 assert is_optimizing(reader.cursor) is expected
-        reader.optimize(True)
+        reader.optimizer.turn(on=True)
         assert is_optimizing(reader.cursor)
 
 

@@ -1,0 +1,17 @@
+"""DuckDB's optimizer of one connection."""
+
+import duckdb
+
+
+class Optimizer:
+    """Whether a connection plans its statements with the optimizer, which is on from the start."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._is_on = True
+
+    def turn(self, *, on: bool) -> None:
+        """Turn the optimizer on or off; to leave it as it is takes no statement."""
+        if on != self._is_on:
+            self._connection.execute(f"SET SESSION enable_optimizer = {'true' if on else 'false'}")
+            self._is_on = on
