@@ -1,7 +1,5 @@
 """One query request from text to typed results: parse → bind → emit → render, cached, and run on a DuckDB cursor."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
 from emulator.engine.loads import Fit, as_it_is
+from emulator.engine.lru import LruCache
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.prelude import Prelude, prepare_prelude, snapshot
 from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
@@ -63,22 +62,15 @@ class Compiler:
     """
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[tuple[str, Hashable], CompiledQuery] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: LruCache[tuple[str, Hashable], CompiledQuery] = LruCache(capacity)
 
     def compile(self, text: str, entities: EntityProvider, storage: Storage, version: Hashable) -> CompiledQuery:
         """Return the compiled text; faults carry the text they point into."""
         key = (text, version)
-        with self._lock:
-            if (found := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                return found
+        if (found := self._kept.get(key)) is not None:
+            return found
         compiled = compile_query(text, entities, storage)
-        with self._lock:
-            self._kept[key] = compiled
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
+        self._kept.put(key, compiled)
         return compiled
 
 

@@ -1,7 +1,5 @@
 """The values that a request computes before its results, which then see them as parameters."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ import duckdb
 from emulator.binder.plan import OneRow, Project
 from emulator.emit.context import Storage
 from emulator.engine.loads import Fit, as_it_is
+from emulator.engine.lru import LruCache
 from emulator.engine.prepared import Prepared, prepare
 from emulator.optimize.invariants import Invariant, Step
 from emulator.types import Column, Schema
@@ -22,37 +21,13 @@ _LONGEST_ARGUMENTS = 4_096
 _UNCOMPUTABLE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 
 
-class Memory:
-    """The latest values of a step that depend on parameters alone, by those; safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[object, ...]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, arguments: str) -> tuple[object, ...] | None:
-        """Return the values for some arguments, if they are known."""
-        with self._lock:
-            if (found := self._kept.get(arguments)) is not None:
-                self._kept.move_to_end(arguments)
-            return found
-
-    def keep(self, arguments: str, row: tuple[object, ...]) -> None:
-        """Remember values, in the place of those that were asked for least lately."""
-        if len(arguments) > _LONGEST_ARGUMENTS:
-            return
-        with self._lock:
-            self._kept[arguments] = row
-            if len(self._kept) > _KEPT_ROWS:
-                self._kept.popitem(last=False)
-
-
 @dataclass(frozen=True, slots=True)
 class PreparedStep:
-    """The statement of a step, its values in order, and the memory of one that is timeless."""
+    """The statement of a step, its values in order, and for a timeless one the latest values by its arguments."""
 
     prepared: Prepared
     invariants: tuple[Invariant, ...]
-    memory: Memory | None
+    memory: LruCache[str, tuple[object, ...]] | None
 
     def add(self, row: tuple[object, ...], values: dict[str, object]) -> None:
         """Add the values to those of a request."""
@@ -61,6 +36,15 @@ class PreparedStep:
     def arguments(self, values: Mapping[str, object]) -> str:
         """Return what the values of a timeless step depend on, zeros of both signs apart."""
         return repr([values[name] for name in self.prepared.parameters])
+
+    def recall(self, values: Mapping[str, object]) -> tuple[object, ...] | None:
+        """Return the values that a request's own lead to, if they are known."""
+        return None if self.memory is None else self.memory.get(self.arguments(values))
+
+    def remember(self, values: Mapping[str, object], row: tuple[object, ...]) -> None:
+        """Keep what a request's values lead to, where nothing else decides it and they are not too long."""
+        if self.memory is not None and len(arguments := self.arguments(values)) <= _LONGEST_ARGUMENTS:
+            self.memory.put(arguments, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class Prelude:
         """Add the values that are known to those of a request, and return the steps that are left to run."""
         left = []
         for step in self.steps:
-            row = None if step.memory is None else step.memory.get(step.arguments(values))
+            row = step.recall(values)
             if row is None:
                 left.append(step)
             else:
@@ -100,8 +84,7 @@ class Prelude:
                 found = next((each for each in step.invariants if not self._is_computable(cursor, each, values)), None)
                 _restart(cursor)
                 return found or step.invariants[0]
-            if step.memory is not None:
-                step.memory.keep(step.arguments(values), row)
+            step.remember(values, row)
             step.add(row, values)
         return None
 
@@ -122,7 +105,9 @@ def prepare_prelude(steps: Sequence[Step], storage: Storage) -> Prelude:
     """Emit the steps of a query."""
     prepared = tuple(
         PreparedStep(
-            prepare(step.plan, storage, for_result=False), step.invariants, Memory() if step.is_timeless else None
+            prepare(step.plan, storage, for_result=False),
+            step.invariants,
+            LruCache(_KEPT_ROWS) if step.is_timeless else None,
         )
         for step in steps
     )

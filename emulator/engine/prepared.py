@@ -1,7 +1,5 @@
 """Plans as statements that are ready to run: one for all requests, or one per kind of request that was met."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +7,7 @@ from emulator.binder.plan import Plan
 from emulator.emit.context import NOW_PARAMETER, Storage
 from emulator.emit.relations import emit_query
 from emulator.engine.loads import Load
+from emulator.engine.lru import LruCache
 from emulator.engine.statement import Statement
 from emulator.engine.storage import Reads
 from emulator.optimize.narrow import narrowed
@@ -64,22 +63,16 @@ class Variants:
         self._plan = plan
         self._storage = storage
         self._switches = tuple(sorted(switches(plan)))
-        self._kept: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: LruCache[tuple[object, ...], Prepared] = LruCache(_KEPT_VARIANTS)
 
     def of(self, values: Mapping[str, object]) -> Prepared:
         """Return the statement for a request with these values, those of the prelude among them."""
         key = tuple(values[name] for name in self._switches)
-        with self._lock:
-            if (found := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                return found
+        if (found := self._kept.get(key)) is not None:
+            return found
         truths = {name: None if values[name] is None else bool(values[name]) for name in self._switches}
         prepared = prepare(specialized(self._plan, truths), self._storage, for_result=True)
-        with self._lock:
-            self._kept[key] = prepared
-            while len(self._kept) > _KEPT_VARIANTS:
-                self._kept.popitem(last=False)
+        self._kept.put(key, prepared)
         return prepared
 
 
