@@ -76,8 +76,8 @@ class EmittedQuery:
         return NOW_PARAMETER if self.uses_now else None
 
 
-def emit_query(plan: Plan, storage: Storage, *, for_result: bool = False, limit: Sql | None = None) -> EmittedQuery:
-    """Emit a plan: in the storable types of a table, or in the canonical forms of a result; at most `limit` rows."""
+def emit_query(plan: Plan, storage: Storage, *, for_result: bool = False) -> EmittedQuery:
+    """Emit a plan: in the storable types of a table, or in the canonical forms of a result."""
     emission = Emission(storage, relation)
     rows = emission.plan(plan)
     schema = storable(rows.schema)
@@ -86,7 +86,7 @@ def emit_query(plan: Plan, storage: Storage, *, for_result: bool = False, limit:
         stored = convert(sql, column.type, column.type.kql)
         columns.append(exported(stored, column.type.kql) if for_result else stored)
     items = tuple(Item(sql, name) for sql, name in zip(columns, physical_names(schema), strict=True))
-    select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or (), limit=limit)
+    select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or ())
     return EmittedQuery(emission.complete(select), schema, dict(emission.parameters), emission.uses_now)
 
 

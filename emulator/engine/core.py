@@ -121,7 +121,7 @@ class Core:
             compiled = self.compiler.compile(text, Entities(snapshot), storage, (snapshot.name, catalog.version))
             try:
                 with self._reader() as reader:
-                    return execute(compiled, reader.cursor, properties, fit=reader.fit)
+                    return execute(compiled, reader.cursor, properties, run=reader.run)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
@@ -192,6 +192,7 @@ class Core:
             idle = self._idle.pop() if self._idle else None
         lent = Reader(self._new_cursor(), self._cores, self._sizes) if idle is None else idle
         try:
+            lent.begin(self.catalog.version)
             yield lent
         except BaseException:
             # It may hold a result that was not read to its end.

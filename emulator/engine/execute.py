@@ -15,11 +15,10 @@ from emulator.emit.context import Storage
 from emulator.engine.deadline import deadline
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.limits import Limits
-from emulator.engine.loads import Fit, as_it_is
 from emulator.engine.lru import LruCache
 from emulator.engine.parameters import bind_parameters
 from emulator.engine.prelude import Prelude, prepare_prelude, snapshot
-from emulator.engine.prepared import LIMIT, NOW, Variants, prepare_result
+from emulator.engine.prepared import LIMIT, NOW, Run, Variants, prepare_result, running_on
 from emulator.engine.results import fetch, truncation_fault
 from emulator.engine.statement import Statement
 from emulator.engine.udf import register
@@ -113,15 +112,16 @@ def execute(
     cursor: duckdb.DuckDBPyConnection,
     properties: RequestProperties = NO_PROPERTIES,
     now: datetime | None = None,
-    fit: Fit = as_it_is,
+    run: Run | None = None,
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
 
-    `fit` sets the connection for what each statement has to do.
+    `run` runs the statements on the connection, by default as it is set already.
 
     Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
     parameters that are missing or ill-typed.
     """
+    run = run or running_on(cursor)
     limits = Limits.of({**query.options, **properties.options})
     try:
         values = bind_parameters(query.parameters, properties.parameters)
@@ -134,13 +134,12 @@ def execute(
     failed: Invariant | None = None
     try:
         with _interrupted_after(cursor, limits.timeout), snapshot(cursor) if is_several else nullcontext():
-            failed = query.prelude.run(steps, cursor, values, fit)
+            failed = query.prelude.run(steps, cursor, values, run)
             tables: tuple[ResultTable, ...] = ()
             for result in query.results:
                 statement = result.statements.general if failed else result.statements.of(values)
-                arguments = statement.arguments(values)
-                with fit(statement.load):
-                    arrow, exceeded = fetch(cursor, statement.statement, arguments, statement.schema, limits)
+                with run(statement, values, limits.records is None) as answer:
+                    arrow, exceeded = fetch(answer, statement.schema, limits)
                 tables += (ResultTable(statement.schema, arrow, result.name, dict(result.visualization)),)
                 if exceeded:
                     raise truncation_fault(exceeded, tables)

@@ -2,10 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import duckdb
 
@@ -63,14 +61,6 @@ class Load:
             multiplies=any(isinstance(node, _MULTIPLYING) for node in found),
             is_plain=all(isinstance(node, _PLAIN) for node in found),
         )
-
-
-Fit: TypeAlias = Callable[[Load], AbstractContextManager[None]]
-
-
-def as_it_is(_: Load) -> AbstractContextManager[None]:
-    """Run a statement as DuckDB is set already."""
-    return nullcontext()
 
 
 class Sizes:

@@ -8,9 +8,8 @@ import duckdb
 
 from emulator.binder.plan import OneRow, Project
 from emulator.emit.context import Storage
-from emulator.engine.loads import Fit, as_it_is
 from emulator.engine.lru import LruCache
-from emulator.engine.prepared import Prepared, prepare
+from emulator.engine.prepared import Prepared, Run, prepare, running_on
 from emulator.optimize.invariants import Invariant, Step
 from emulator.types import Column, Schema
 
@@ -35,7 +34,7 @@ class PreparedStep:
 
     def arguments(self, values: Mapping[str, object]) -> str:
         """Return what the values of a timeless step depend on, zeros of both signs apart."""
-        return repr([values[name] for name in self.prepared.parameters])
+        return repr([values[given.value] for given in self.prepared.parameters.values()])
 
     def recall(self, values: Mapping[str, object]) -> tuple[object, ...] | None:
         """Return the values that a request's own lead to, if they are known."""
@@ -70,7 +69,7 @@ class Prelude:
         steps: Sequence[PreparedStep],
         cursor: duckdb.DuckDBPyConnection,
         values: dict[str, object],
-        fit: Fit = as_it_is,
+        run: Run,
     ) -> Invariant | None:
         """Add the values of steps to the values of the request, within a snapshot.
 
@@ -78,8 +77,7 @@ class Prelude:
         """
         for step in steps:
             try:
-                with fit(step.prepared.load):
-                    row = _row(cursor, step.prepared, values)
+                row = _row(run, step.prepared, values)
             except _UNCOMPUTABLE:
                 found = next((each for each in step.invariants if not self._is_computable(cursor, each, values)), None)
                 _restart(cursor)
@@ -95,7 +93,7 @@ class Prelude:
         alone = prepare(Project(OneRow(), schema, (invariant.expression,)), self.storage, for_result=False)
         _restart(cursor)
         try:
-            _row(cursor, alone, values)
+            _row(running_on(cursor), alone, values)
         except _UNCOMPUTABLE:
             return False
         return True
@@ -127,9 +125,10 @@ def snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     cursor.commit()
 
 
-def _row(cursor: duckdb.DuckDBPyConnection, prepared: Prepared, values: dict[str, object]) -> tuple[object, ...]:
+def _row(run: Run, prepared: Prepared, values: dict[str, object]) -> tuple[object, ...]:
     # The result is read to its end: it would keep the connection busy.
-    (row,) = cursor.execute(prepared.statement.parsed(cursor), prepared.arguments(values)).fetchall()
+    with run(prepared, values, False) as answer:
+        (row,) = answer.fetchall()
     return tuple(row)
 
 

@@ -1,19 +1,25 @@
 """Plans as statements that are ready to run: one for all requests, or one per kind of request that was met."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import duckdb
 
 from emulator.binder.plan import Plan
 from emulator.emit.context import NOW_PARAMETER, Storage
 from emulator.emit.relations import emit_query
 from emulator.engine.loads import Load
 from emulator.engine.lru import LruCache
-from emulator.engine.statement import Statement
+from emulator.engine.plans import argument
+from emulator.engine.statement import Answer, Statement
 from emulator.engine.storage import Reads
 from emulator.optimize.narrow import narrowed
 from emulator.optimize.specialize import specialized, switches
-from emulator.sql.ast import Parameter
+from emulator.sql.ast import Parameter, Query, Select, Sql, With
 from emulator.sql.render import render
+from emulator.sql.walk import with_own_parameters
 from emulator.types import Schema
 
 # Names of values beside those of declared parameters, which never begin like this.
@@ -26,30 +32,85 @@ _KEPT_VARIANTS = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a parameter of a statement stands for: a value of the request, and the DuckDB type it is cast to."""
+
+    value: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A SELECT with the columns of `schema`; `parameters` maps names to the DuckDB parameters that the SQL names."""
+    """A SELECT with the columns of `schema`; `parameters` are those that the SQL names, each of them once.
+
+    `whole` is the same without the limit of a result, for what reads few rows.
+    """
 
     statement: Statement
+    whole: str
     schema: Schema
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Given]
     load: Load
+    is_limited: bool
 
     def arguments(self, values: Mapping[str, object]) -> dict[str, object] | None:
         """Return what DuckDB is to bind."""
-        return {parameter: values[name] for name, parameter in self.parameters.items()} or None
+        bound = {name: values[given.value] for name, given in self.parameters.items()}
+        if self.is_limited:
+            bound[_LIMIT_PARAMETER] = values[LIMIT]
+        return bound or None
+
+    def literals(self, values: Mapping[str, object]) -> dict[str, Sql] | None:
+        """Return the arguments of `whole` for a plan that is kept, or None where a value cannot be one."""
+        found = {}
+        for name, given in self.parameters.items():
+            literal = argument(values[given.value], given.type)
+            if literal is None:
+                return None
+            found[name] = literal
+        return found
+
+
+Run: TypeAlias = Callable[[Prepared, Mapping[str, object], bool], AbstractContextManager[Answer]]
+"""Runs a statement with the values of a request; the flag says that its rows may be many, and are to stream."""
+
+
+def running_on(connection: duckdb.DuckDBPyConnection) -> Run:
+    """Return what runs statements on a connection as it is set already."""
+
+    @contextmanager
+    def run(prepared: Prepared, values: Mapping[str, object], streams: bool) -> Iterator[Answer]:
+        yield prepared.statement.run(connection, prepared.arguments(values), streams=streams)
+
+    return run
 
 
 def prepare(plan: Plan, storage: Storage, *, for_result: bool) -> Prepared:
     """Emit a plan; a result ends after as many rows as the value `$limit` says, so that no more is computed."""
-    limit = Parameter(_LIMIT_PARAMETER, "BIGINT") if for_result else None
     reads = Reads(storage)
-    emitted = emit_query(narrowed(plan), reads, for_result=for_result, limit=limit)
-    parameters = dict(emitted.parameters)
-    if emitted.uses_now:
-        parameters[NOW] = NOW_PARAMETER
-    if for_result:
-        parameters[LIMIT] = _LIMIT_PARAMETER
-    return Prepared(Statement(render(emitted.query)), emitted.schema, parameters, Load.of(plan, reads.identities))
+    emitted = emit_query(narrowed(plan), reads, for_result=for_result)
+    query, found = with_own_parameters(emitted.query)
+    values = {parameter: name for name, parameter in emitted.parameters.items()} | {NOW_PARAMETER: NOW}
+    whole = render(query)
+    return Prepared(
+        Statement(render(_limited(query)) if for_result else whole),
+        whole,
+        emitted.schema,
+        {name: Given(values[parameter.name], parameter.type) for name, parameter in found.items()},
+        Load.of(plan, reads.identities),
+        is_limited=for_result,
+    )
+
+
+def _limited(query: Query) -> Query:
+    limit = Parameter(_LIMIT_PARAMETER, "BIGINT")
+    match query:
+        case With(_, Select() as body):
+            return replace(query, query=replace(body, limit=limit))
+        case Select():
+            return replace(query, limit=limit)
+        case _:
+            raise TypeError("a result is a SELECT")
 
 
 class Variants:

@@ -1,6 +1,6 @@
 """A connection for reading, set for the load of each statement."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import duckdb
@@ -8,6 +8,9 @@ import duckdb
 from emulator.engine.cores import Cores
 from emulator.engine.loads import Load, Sizes
 from emulator.engine.optimizer import Optimizer
+from emulator.engine.plans import Plans
+from emulator.engine.prepared import Prepared
+from emulator.engine.statement import Answer
 
 
 class Reader:
@@ -18,6 +21,31 @@ class Reader:
         self._cores = cores
         self._sizes = sizes
         self.optimizer = Optimizer(cursor)
+        self._plans = Plans(self._execute)
+        self._version = 0
+
+    def begin(self, version: int) -> None:
+        """Begin a request at a version of the catalog; DuckDB would remake plans of another one at every run."""
+        if version != self._version:
+            self._plans.release()
+            self._version = version
+
+    @contextmanager
+    def run(self, prepared: Prepared, values: Mapping[str, object], streams: bool) -> Iterator[Answer]:
+        """Run a statement as its load wants it; one that reads few rows and came before, by a plan that is kept."""
+        with self.fit(prepared.load):
+            literals = prepared.literals(values) if self._keeps_plan(prepared) else None
+            if literals is None:
+                yield prepared.statement.run(self.cursor, prepared.arguments(values), streams=streams)
+            else:
+                yield self._execute(self._plans.execution(prepared.whole, literals))
+
+    def _keeps_plan(self, prepared: Prepared) -> bool:
+        return prepared.statement.has_run and not self.optimizer.is_on
+
+    def _execute(self, text: str) -> Answer:
+        self.optimizer.turn(on=False)
+        return self.cursor.execute(text)
 
     @contextmanager
     def fit(self, load: Load) -> Iterator[None]:

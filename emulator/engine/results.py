@@ -2,11 +2,10 @@
 
 import warnings
 
-import duckdb
 import pyarrow as pa
 
 from emulator.engine.limits import Limits
-from emulator.engine.statement import Statement
+from emulator.engine.statement import Answer
 from emulator.result import ResultTable, TruncationFault
 from emulator.types import Scalar, Schema
 
@@ -29,23 +28,12 @@ ARROW_TYPES: dict[Scalar, pa.DataType] = {
 }
 
 
-def fetch(
-    cursor: duckdb.DuckDBPyConnection,
-    statement: Statement,
-    arguments: dict[str, object] | None,
-    schema: Schema,
-    limits: Limits,
-) -> tuple[pa.Table, str]:
-    """Run a SELECT and return its rows, and in words the limit that cut them short, if any.
+def fetch(answer: Answer, schema: Schema, limits: Limits) -> tuple[pa.Table, str]:
+    """Return the rows of a SELECT, and in words the limit that cut them short, if any.
 
-    The columns are those of `schema` by position. With a limit of records the statement is to end soon after it:
-    its rows are taken as a whole, while those of a result without a limit stream.
+    The columns are those of `schema` by position.
     """
-    if limits.records is None:
-        reader = cursor.sql(statement.sql, params=arguments).to_arrow_reader(_BATCH_ROWS)
-    else:
-        cursor.execute(statement.parsed(cursor), arguments)
-        reader = cursor.to_arrow_reader(_BATCH_ROWS)
+    reader: pa.RecordBatchReader = answer.to_arrow_reader(_BATCH_ROWS)
     batches = []
     records = size = 0
     exceeded = ""

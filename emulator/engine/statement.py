@@ -1,8 +1,12 @@
 """SQL that is parsed once, however often it runs: parsing a long text costs as much as planning it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import duckdb
+
+Answer: TypeAlias = duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation
 
 
 @dataclass(slots=True)
@@ -12,8 +16,21 @@ class Statement:
     sql: str
     _parsed: duckdb.Statement | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def has_run(self) -> bool:
+        """Whether it was parsed, to run."""
+        return self._parsed is not None
+
     def parsed(self, connection: duckdb.DuckDBPyConnection) -> duckdb.Statement:
         """Return the parsed text, which any connection of the process can run."""
         if self._parsed is None:
             (self._parsed,) = connection.extract_statements(self.sql)
         return self._parsed
+
+    def run(
+        self, connection: duckdb.DuckDBPyConnection, arguments: Mapping[str, object] | None, *, streams: bool = False
+    ) -> Answer:
+        """Run the statement; without `streams` its rows are there as a whole, which takes less time for some."""
+        if streams:
+            return connection.sql(self.sql, params=arguments)
+        return connection.execute(self.parsed(connection), arguments)

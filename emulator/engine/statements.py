@@ -18,15 +18,15 @@ from emulator.engine.cores import Cores
 from emulator.engine.known_keys import Hashes
 from emulator.engine.loads import SMALL
 from emulator.engine.optimizer import Optimizer
+from emulator.engine.plans import Plans, moment
 from emulator.engine.view_memory import ViewMemory
-from emulator.sql.build import lit
-from emulator.sql.render import expression, identifier
+from emulator.sql.render import identifier
 
 _CAPACITY = 2_048
 
 
 class Unattributed(Exception):
-    """One of several statements that were sent together failed, and ended the transaction."""
+    """A statement that had waited to be sent with others failed, or one sent with it, and ended the transaction."""
 
 
 class Statements:
@@ -44,12 +44,11 @@ class Statements:
         self._is_one_by_one = False
         self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
-        self._prepared: dict[str, str] = {}
+        self._plans = Plans(self._execute)
         self._defined: dict[str, str] = {}
         self._filled: set[str] = set()
         self._waiting: list[str] = []
         self._has_defined = False
-        self._number = 0
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -151,20 +150,18 @@ class Statements:
 
     def _execution(self, sql: str, values: Mapping[str, datetime]) -> str:
         # With a plan that is kept, made without the optimizer.
-        arguments = ", ".join(
-            f"{name} := {expression(lit(value.isoformat(sep=' '), 'TIMESTAMP'))}" for name, value in values.items()
-        )
-        name = identifier(self._prepare(sql))
-        return f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}"
+        return self._plans.execution(sql, {name: moment(value) for name, value in values.items()})
 
     def _send_waiting(self) -> None:
+        # What fails in them is nothing that the next statement is to answer for.
         if self._waiting:
-            self._send(self._waiting.pop())
+            self._send_together()
 
     def _send(self, statement: str) -> duckdb.DuckDBPyConnection:
-        if not self._waiting:
-            return self._optimizing(False).execute(statement)
-        together = "; ".join((*self._waiting, statement))
+        return self._send_together(statement) if self._waiting else self._optimizing(False).execute(statement)
+
+    def _send_together(self, *last: str) -> duckdb.DuckDBPyConnection:
+        together = "; ".join((*self._waiting, *last))
         self._waiting.clear()
         try:
             return self._optimizing(False).execute(together)
@@ -199,19 +196,11 @@ class Statements:
             self._parsed[sql] = found
         return found
 
-    def _prepare(self, sql: str) -> str:
-        found = self._prepared.get(sql)
-        if found is None:
-            if len(self._prepared) >= _CAPACITY:
-                self._release()
-            self._number += 1
-            found = f"$write{self._number}"
-            self._optimizing(False).execute(f"PREPARE {identifier(found)} AS {sql}")
-            self._prepared[sql] = found
-        return found
+    def _execute(self, text: str) -> object:
+        # What waits may be executions of plans that this text is about to end.
+        self._send_waiting()
+        return self._optimizing(False).execute(text)
 
     def _release(self) -> None:
         self._send_waiting()
-        for name in self._prepared.values():
-            self._connection.execute(f"DEALLOCATE {identifier(name)}")
-        self._prepared.clear()
+        self._plans.release()

@@ -39,7 +39,7 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
         try:
             values: dict[str, object] | None = {"now": core.writer.last_time} if emitted.uses_now else None
             statement = Statement(render(emitted.query))
-            arrow, _ = fetch(cursor, statement, values, emitted.schema, Limits(None, None))
+            arrow, _ = fetch(statement.run(cursor, values, streams=True), emitted.schema, Limits(None, None))
         finally:
             cursor.unregister(_RESULT)
     return ResultTable(emitted.schema, arrow, result.name)

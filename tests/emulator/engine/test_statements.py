@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
+from emulator.engine import plans
 from emulator.engine.cores import Cores
+from emulator.engine.loads import SMALL
 from emulator.engine.statements import Statements, Unattributed
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
@@ -48,6 +50,15 @@ def test_small_and_large_batches_in_turn_add_up(eventhouse: Eventhouse) -> None:
     expected = "range Id from 0 to 6009 step 1 | summarize count(), max(Id) by Name = strcat('n', Id % 3)"
     assert rows(eventhouse, "Names | sort by Name asc") == rows(eventhouse, f"{expected} | sort by Name asc")
     assert rows(eventhouse, "Even | count") == rows(eventhouse, "Raw | where Id % 2 == 0 | count")
+
+
+def test_plans_make_room_for_each_other(eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "_CAPACITY", 1)
+    for number in range(0, 20, 2):
+        ingest(eventhouse, range(number, number + 4))
+    expected = "range Id from 0 to 21 step 1 | summarize count(), max(Id) by Name = strcat('n', Id % 3)"
+    assert rows(eventhouse, "Names | sort by Name asc") == rows(eventhouse, f"{expected} | sort by Name asc")
+    assert rows(eventhouse, "Raw | count") == [(40,)]
 
 
 def test_the_first_batch_may_be_of_any_size(eventhouse: Eventhouse) -> None:
@@ -163,8 +174,11 @@ def test_statements_that_nobody_waits_for_run_before_the_next_one() -> None:
     assert statements.connection.execute("SELECT count(*) FROM source").fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize("next_reads", [1, SMALL + 1])
 @pytest.mark.parametrize("is_one_by_one", [False, True])
-def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_alone(is_one_by_one: bool) -> None:
+def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_alone(
+    is_one_by_one: bool, next_reads: int
+) -> None:
     connection = duckdb.connect()
     connection.execute("CREATE TABLE checked (a INTEGER CHECK (a < 10)); CREATE TABLE source (a INTEGER)")
     statements = Statements(connection, Cores(connection))
@@ -174,7 +188,7 @@ def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_a
 
     def fill() -> None:
         statements.run_later("INSERT INTO checked SELECT a FROM source", {}, rows=1)
-        statements.run("UPDATE source SET a = 1", {}, rows=1)
+        statements.run("UPDATE source SET a = 1", {}, rows=next_reads)
 
     with pytest.raises(expected):
         fill()

@@ -10,7 +10,7 @@ from emulator.binder.plan import Stored
 from emulator.context import ParameterValue, RequestProperties
 from emulator.engine.execute import CompiledQuery, compile_query, execute, prepare_connection
 from emulator.engine.parameters import bind_parameters
-from emulator.engine.prepared import LIMIT, NOW
+from emulator.engine.prepared import LIMIT, NOW, running_on
 from emulator.sql.ast import From, TableRef
 from emulator.types import DATETIME, LONG, REAL, STRING, Column, Schema
 
@@ -54,7 +54,7 @@ class Prices(NoEntities):
         query = self.compiled(text)
         values = bind_parameters(query.parameters, parameters)
         values |= {NOW: NOON, LIMIT: 1000}
-        query.prelude.run(query.prelude.recall(values), self.connection, values)
+        query.prelude.run(query.prelude.recall(values), self.connection, values, running_on(self.connection))
         (result,) = query.results
         prelude = tuple(step.prepared.statement.sql for step in query.prelude.steps)
         return Planned(prelude, result.statements.of(values).statement.sql)
