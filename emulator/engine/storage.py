@@ -186,13 +186,12 @@ def _prepare_batch(statements: Statements, relation: str, staging: _Staging) -> 
 
 
 def define_staged(statements: Statements, name: str, query: str) -> None:
-    """Make an empty temporary table with the columns of a query, or empty the one that is there."""
+    """Make a temporary table with the columns of a query, unless it is there."""
 
     def create() -> str:
         return f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns_of(statements.connection, query)})"
 
     statements.define(name, query, create)
-    statements.empty(name)
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from emulator.binder.expression import AggregateCall, BoundExpression, ColumnReference, Conversion
-from emulator.binder.plan import Aggregate, Plan, Project
+from emulator.binder.plan import Aggregate, Filter, Plan, Project, Scan
 from emulator.emit.context import Emission, Storage
 from emulator.emit.expressions import operands
 from emulator.emit.names import physical_names
@@ -17,6 +17,7 @@ from emulator.engine.catalog import INGESTION_TIME
 from emulator.errors import SemanticFault
 from emulator.functions.function import Merging, Operand
 from emulator.functions.physical import convert
+from emulator.optimize.walk import nodes
 from emulator.sql.ast import Cast, ColumnRef, Exists, Item, Literal, Query, Select, Sql, SubqueryRef, TableRef, With
 from emulator.sql.build import EMPTY, and_, call, coalesce, lit, op
 from emulator.types import KqlType, Scalar, Schema
@@ -48,6 +49,12 @@ class Shape:
         names = self.aggregate.schema.names[len(self.aggregate.keys) :]
         counts = Counter(name.lower() for name in names)
         return tuple(f"${name}" if counts[name.lower()] == 1 else f"${name}#{n}" for n, name in enumerate(names))
+
+    @property
+    def takes_rows_as_they_are(self) -> bool:
+        """Whether a row of the source belongs to one group at most, whatever other rows there are."""
+        rows = nodes(self.aggregate.input)
+        return all(isinstance(node, Scan | Filter | Project) for node in rows)
 
     @property
     def is_mergeable(self) -> bool:
@@ -89,7 +96,7 @@ def _origin(expression: BoundExpression) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stored column of a view: what a batch contributes, and how that merges with what is stored."""
+    """One stored column of a view: what rows contribute, and how that merges with what is stored."""
 
     name: str
     accumulate: Sql
@@ -111,10 +118,11 @@ class Contribution:
         return (*self.keys, *(part.name for part in self.parts), GROUP_KEY)
 
 
-def contribution(shape: Shape, storage: Storage, *, only: str = "") -> Contribution:
+def contribution(shape: Shape, storage: Storage, *, only: str = "", of_one: bool = False) -> Contribution:
     """Emit what the rows of the view's source contribute to it; the storage says which rows those are.
 
-    With `only`, a relation with key columns, only rows of the groups that it names count.
+    With `only`, a relation with key columns, only rows of the groups that it names count. With `of_one` the source has
+    a single row, of which a view that is mergeable and takes rows as they are needs no aggregation.
     """
     plan = shape.aggregate
     emission = Emission(storage, emit_relation)
@@ -132,7 +140,7 @@ def contribution(shape: Shape, storage: Storage, *, only: str = "") -> Contribut
             for label, each in zip(shape.labels, plan.aggregates, strict=True)
         )
     elif shape.is_mergeable:
-        parts = tuple(_parts(shape, lambda arguments: operands(emission, scope, arguments)))
+        parts = tuple(_parts(shape, lambda arguments: operands(emission, scope, arguments), of_one=of_one))
     else:
         _, values = computed(emission, rows, plan.aggregates)
         parts = tuple(
@@ -141,7 +149,9 @@ def contribution(shape: Shape, storage: Storage, *, only: str = "") -> Contribut
         )
     items = (*key_items, *(Item(part.accumulate, part.name) for part in parts))
     positions = tuple(Literal(n + 1) for n in range(len(keys)))
-    if shape.is_deduplication:
+    if of_one:
+        grouped = Select(items, rows.source, rows.condition)
+    elif shape.is_deduplication:
         grouped = Select(items, rows.source, rows.condition, distinct_on=stored_keys or (Literal(True),))
     else:
         grouped = Select(items, rows.source, rows.condition, group_by=positions)
@@ -173,14 +183,15 @@ def _is_among(keys: tuple[Sql, ...], names: tuple[str, ...], groups: str) -> Sql
     return Exists(Select((Item(Literal(1), "found"),), TableRef((groups,), "n"), and_(same)))
 
 
-def _parts(shape: Shape, emitted: Emitted) -> list[Part]:
+def _parts(shape: Shape, emitted: Emitted, *, of_one: bool) -> list[Part]:
     parts: list[Part] = []
     for label, example, merging in _merged_calls(shape):
         arguments = emitted(example.arguments)
         for partial in merging.parts:
             name = f"{label}${partial.name}"
             merge = partial.merge(ColumnRef(name, "t"), ColumnRef(name, "x"))
-            parts.append(Part(name, partial.accumulate(arguments), merge))
+            added = partial.of_one(arguments) if of_one else partial.accumulate(arguments)
+            parts.append(Part(name, added, merge))
     return parts
 
 

@@ -17,7 +17,7 @@ from emulator.engine.statements import Statements
 from emulator.engine.storage import DuckStorage, Reads, batch_name
 from emulator.engine.view_shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
 from emulator.errors import EntityNotFound, KustoError
-from emulator.sql.ast import Select
+from emulator.sql.ast import Select, SubqueryRef
 from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
@@ -48,6 +48,22 @@ class Upkeep:
     is_local: bool = False
     shown: str = ""
     dependents: tuple["Upkeep", ...] = ()
+    of_one: "UpkeepOfOne | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOfOne:
+    """The statements for a batch of a single row, which is a group as it is: they stage and aggregate nothing.
+
+    `update` brings the row into a group that is there, `insert` makes one. A deduplicating view has `hash` in place of
+    `update`, which answers with the row's hash if the view wants the row; `shown` defines what its `dependents` read.
+    """
+
+    insert: str
+    update: str = ""
+    hash: str = ""
+    shown: tuple[str, str] = ("", "")
+    dependents: tuple[Upkeep, ...] = ()
 
 
 def source_of(database: Database, view: View) -> Table | View:
@@ -67,13 +83,15 @@ def bind_shape(database: Database, view: View, relation: str | None = None) -> S
     return shape_of(bind_rows(view.query, Entities(database, {source.name: stored})))
 
 
-def compile_upkeep(database: Database, view: View) -> Upkeep:
-    """Compile a view's upkeep and that of the views over it."""
-    batch = batch_name(source_of(database, view).relation)
+def compile_upkeep(database: Database, view: View, batch: str | None = None) -> Upkeep:
+    """Compile a view's upkeep and that of the views over it; `batch` is what has the new rows of its source."""
+    batch = batch or batch_name(source_of(database, view).relation)
     shape = bind_shape(database, view, batch)
     reads = Reads(DuckStorage())
     upkeep = _upkeep(database, view, shape, contribution(shape, reads))
-    return replace(upkeep, is_local=reads.identities <= {batch})
+    if not reads.identities <= {batch}:
+        return upkeep
+    return replace(upkeep, is_local=True, of_one=_upkeep_of_one(database, upkeep, shape, batch))
 
 
 def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -> Upkeep:
@@ -105,14 +123,41 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
     return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
 
 
+def _upkeep_of_one(database: Database, upkeep: Upkeep, shape: Shape, batch: str) -> UpkeepOfOne | None:
+    if not (shape.is_mergeable and shape.takes_rows_as_they_are):
+        return None
+    view = upkeep.view
+    added = contribution(shape, DuckStorage(), of_one=True)
+    rows = f"({render(added.query)})"
+    insert = _append(view, added, f"{rows} AS x")
+    if not shape.is_deduplication:
+        return UpkeepOfOne(insert, update=_update(view, added, rows))
+    # Named after the batch too: a view has more than one such relation if it is over a deduplicating one itself.
+    name = f"$one_{view.relation}{batch}"
+    shown = replace(finished(shape, name), source=SubqueryRef(added.query, "v"))
+    return UpkeepOfOne(
+        insert,
+        hash=f"SELECT {identifier(GROUP_KEY)} FROM {rows} AS x",
+        shown=(name, f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {render(shown)}"),
+        dependents=tuple(
+            # They stage in the same temporary tables, which must not be defined anew in turn.
+            replace(compile_upkeep(database, each.view, name), added=each.added)
+            for each in upkeep.dependents
+        ),
+    )
+
+
 def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
+    if rows == 1 and upkeep.of_one is not None and _apply_one(statements, upkeep, upkeep.of_one, time):
+        return
     is_straight = bool(upkeep.update_few) and upkeep.is_local
     if is_straight and rows is not None and rows <= _FEW and _are_few_pairs(statements, upkeep, rows):
         # As many groups as rows are all there are.
         _merge_pairs(statements, upkeep, (upkeep.update_few, upkeep.insert_few), time, rows)
         return
-    storage.define_staged(statements, _new(upkeep.view), upkeep.added)
+    _define(statements, upkeep)
+    statements.empty(_new(upkeep.view))
     read = rows if upkeep.is_local else None
     if upkeep.discard:
         _add_unknown(statements, upkeep, time, read)
@@ -124,6 +169,38 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
         for statement in upkeep.store:
             statements.run(statement, {"time": time} if "$time" in statement else {})
         statements.views.merged(upkeep.view.parts)
+
+
+def _apply_one(statements: Statements, upkeep: Upkeep, of_one: UpkeepOfOne, time: datetime) -> bool:
+    """Bring a view, and those over it, up to date with a single row; return False if that takes a search."""
+    parts, memory = upkeep.view.parts, statements.views
+    if of_one.update:
+        if not _are_few_pairs(statements, upkeep, 1):
+            return False
+        if not statements.run(of_one.update, {"time": time}, 1):
+            memory.added(parts, statements.run(of_one.insert, {"time": time}, 1))
+        return True
+    # All at once, since the next batch may have more rows, and a definition makes all plans stale.
+    _define(statements, upkeep)
+    if of_one.dependents:
+        statements.define(*of_one.shown)
+    hashes = statements.hashes(of_one.hash, 1)
+    if not len(hashes):
+        return True
+    if memory.may_hold_any(parts, hashes):
+        return False
+    memory.remember(parts, hashes)
+    memory.added(parts, 1)
+    statements.run_later(of_one.insert, {"time": time}, 1)
+    for dependent in of_one.dependents:
+        apply_batch(statements, dependent, time, 1)
+    return True
+
+
+def _define(statements: Statements, upkeep: Upkeep) -> None:
+    storage.define_staged(statements, _new(upkeep.view), upkeep.added)
+    if upkeep.shown:
+        statements.define(batch_name(upkeep.view.relation), upkeep.shown)
 
 
 def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None) -> None:
@@ -139,8 +216,6 @@ def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: i
     memory.remember(parts, hashes)
     memory.added(parts, count)
     statements.run_later(upkeep.insert, {"time": time}, count)
-    if upkeep.dependents:
-        statements.define(batch_name(upkeep.view.relation), upkeep.shown)
     for dependent in upkeep.dependents:
         apply_batch(statements, dependent, time, count)
 

@@ -26,7 +26,7 @@ from emulator.functions.shorthand import (
     repeated,
 )
 from emulator.sql.ast import Call, Field, Sql, StructLiteral
-from emulator.sql.build import and_, call, case, cast, coalesce, is_not_null, is_null, lit, op
+from emulator.sql.build import NULL, and_, call, case, cast, coalesce, is_not_null, is_null, lit, op
 from emulator.types import LONG, REAL, KqlType, Scalar
 
 _COUNTED = NUMBERS | TIMESPANS
@@ -75,6 +75,14 @@ def _count(*, conditional: bool) -> Accumulate:
     return emit
 
 
+def _count_of_one(*, conditional: bool) -> Accumulate:
+    return lambda operands: _if(condition_of(operands, conditional=conditional), lit(1), lit(0))
+
+
+def _if(predicate: Sql | None, value: Sql, otherwise: Sql) -> Sql:
+    return value if predicate is None else case((coalesce(predicate, lit(False)), value), otherwise=otherwise)
+
+
 def _add(stored: Sql, batch: Sql) -> Sql:
     return op("+", coalesce(stored, lit(0)), coalesce(batch, lit(0)))
 
@@ -93,7 +101,7 @@ def _counting(
         (AggregateSignature(parameters, LONG, single(accumulate)),),
         name,
         name_argument=_NO_NAME if conditional else 0,
-        merging=Merging((Partial("count", accumulate, _add),), _first),
+        merging=Merging((Partial("count", accumulate, _count_of_one(conditional=conditional), _add),), _first),
         example=example,
     )
 
@@ -107,6 +115,17 @@ def _sum(*, conditional: bool) -> Accumulate:
     return emit
 
 
+def _sum_of_one(*, conditional: bool) -> Accumulate:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        value = operands[0]
+        # A sum begins with zero, and minus zero added to that is zero.
+        number = op("+", value.sql, lit(0.0)) if value.type.scalar is Scalar.REAL else value.sql
+        counted = _if(condition_of(operands, conditional=conditional), number, lit(0))
+        return cast(coalesce(counted, lit(0)), _physical(value.type))
+
+    return emit
+
+
 def _summing(name: str, conditional: bool) -> Aggregate:
     accumulate = _sum(conditional=conditional)
     parameters = (param("expr", _COUNTED), *((PREDICATE,) if conditional else ()))
@@ -115,7 +134,7 @@ def _summing(name: str, conditional: bool) -> Aggregate:
         "The sum of the values" + (" for which a predicate is true." if conditional else "."),
         (AggregateSignature(parameters, lambda types: (_sum_type(types[0]),), single(accumulate)),),
         name,
-        merging=Merging((Partial("sum", accumulate, _add),), _first),
+        merging=Merging((Partial("sum", accumulate, _sum_of_one(conditional=conditional), _add),), _first),
         example=(
             f"range x from 1 to 4 step 1 | summarize s = {name}(x{', x > 2' if conditional else ''})",
             "7" if conditional else "10",
@@ -193,9 +212,21 @@ def _extreme(function: str, *, conditional: bool) -> Accumulate:
     return emit
 
 
+def _extreme_of_one(*, conditional: bool) -> Accumulate:
+    def emit(operands: tuple[Operand, ...]) -> Sql:
+        value = operands[0]
+        found = _if(condition_of(operands, conditional=conditional), value.sql, NULL)
+        return coalesce(found, null_of(value.type)) if value.type.scalar is Scalar.STRING else found
+
+    return emit
+
+
 def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
     accumulate = _extreme(function, conditional=conditional)
     pick = "greatest" if function == "max" else "least"
+    extreme = Partial(
+        "extreme", accumulate, _extreme_of_one(conditional=conditional), lambda stored, batch: call(pick, stored, batch)
+    )
     parameters = (param("expr", _ORDERED), *((PREDICATE,) if conditional else ()))
     largest = "largest" if function == "max" else "smallest"
     return Aggregate(
@@ -203,7 +234,7 @@ def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
         f"The {largest} value" + (" for which a predicate is true." if conditional else "."),
         (AggregateSignature(parameters, lambda types: (types[0],), single(accumulate)),),
         name,
-        merging=Merging((Partial("extreme", accumulate, lambda a, b: call(pick, a, b)),), _first),
+        merging=Merging((extreme,), _first),
         example=(
             f"range x from 1 to 4 step 1 | summarize m = {name}(x{', x < 4' if conditional else ''})",
             {"max": "4", "min": "1", "maxif": "3", "minif": "1"}[name],
@@ -213,6 +244,10 @@ def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
 
 def _row(values: tuple[Sql, ...]) -> Sql:
     return StructLiteral(tuple((f"o{index}", value) for index, value in enumerate(values)))
+
+
+def _row_of_one(operands: tuple[Operand, ...]) -> Sql:
+    return _row(tuple(operand.sql for operand in operands))
 
 
 def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
@@ -255,7 +290,8 @@ def _arg_merging(largest: bool) -> Merging:
         wins = coalesce(op(">" if largest else "<", ahead, before), and_((is_null(before), is_not_null(ahead))))
         return case((is_null(batch), stored), (op("OR", is_null(stored), wins), batch), otherwise=stored)
 
-    return Merging((Partial("row", accumulate, merge),), lambda parts, output: Field(parts[0], f"o{output}"))
+    row = Partial("row", accumulate, _row_of_one, merge)
+    return Merging((row,), lambda parts, output: Field(parts[0], f"o{output}"))
 
 
 def _arg_extreme(name: str, largest: bool) -> Aggregate:
@@ -276,13 +312,15 @@ def _arg_extreme(name: str, largest: bool) -> Aggregate:
 
 
 def _any_value(operands: tuple[Operand, ...], output: int, predicate: Sql | None) -> Sql:
-    value = operands[output]
     if len(operands) > 1:
         # Several columns come from one row: the first one, for all of them.
-        return where(Call("first", (value.sql,)), predicate)
+        return where(Call("first", (operands[output].sql,)), predicate)
+    return where(Call("any_value", (_wanted(operands[0]),)), predicate)
+
+
+def _wanted(value: Operand) -> Sql:
     # A single column prefers a value that is there.
-    wanted = call("nullif", value.sql, lit("")) if value.type.scalar is Scalar.STRING else value.sql
-    return where(Call("any_value", (wanted,)), predicate)
+    return call("nullif", value.sql, lit("")) if value.type.scalar is Scalar.STRING else value.sql
 
 
 def _any_row(*, conditional: bool) -> AggregateEmit:
@@ -298,12 +336,16 @@ def _any_struct(operands: tuple[Operand, ...]) -> Sql:
     return _row(tuple(_any_value(operands, output, None) for output in range(len(operands))))
 
 
+def _any_struct_of_one(operands: tuple[Operand, ...]) -> Sql:
+    return _row_of_one(operands) if len(operands) > 1 else _row((_wanted(operands[0]),))
+
+
 def _keep_stored(stored: Sql, batch: Sql) -> Sql:
     return case((is_null(stored), batch), otherwise=stored)
 
 
 _TAKE_ANY_MERGING = Merging(
-    (Partial("row", _any_struct, _keep_stored),),
+    (Partial("row", _any_struct, _any_struct_of_one, _keep_stored),),
     lambda parts, output: Field(parts[0], f"o{output}"),
 )
 

@@ -145,10 +145,12 @@ class Partial:
     """A mergeable part of an aggregate that a materialized view stores per group.
 
     `accumulate` aggregates a batch's rows; `merge` combines the stored and the batch's value, both possibly null.
+    `of_one` is what `accumulate` gives for a single row, without an aggregate in it.
     """
 
     name: str
     accumulate: Callable[[tuple[Operand, ...]], Sql]
+    of_one: Callable[[tuple[Operand, ...]], Sql]
     merge: Callable[[Sql, Sql], Sql]
 
 

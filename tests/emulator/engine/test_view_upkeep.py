@@ -162,3 +162,43 @@ def test_the_groups_of_a_view_are_counted_right_whichever_way_they_were_merged(e
         eventhouse.command(f".set-or-append Counted <| range Id from 1 to {last} step {step}")
         counted = eventhouse._core.writer.change(lambda transaction: transaction.statements.views.count(parts))
         assert [(counted,)] == list(eventhouse.query("PerId | count")[0].rows())
+
+
+ROWS_OF_ONE: list[tuple[object, ...]] = [
+    ("A", None, None, None),
+    ("A", START, 2.5, 5),
+    ("", START, -0.0, 2),
+    ("B", None, 4.0, None),
+    ("C", START, 0.5, -3),
+]
+OVER_ROWS = {
+    "Filtered": "{0} | where Size > 2 | summarize count(), sum(Price) by Symbol",
+    "Extremes": "{0} | summarize min(Price), max(Size), max(Symbol), arg_max(Price, Symbol, Size) by Time",
+    "Sums": "{0} | summarize sum(Price), sumif(Size, Price > 1), countif(Size > 2), take_any(Symbol) by Symbol",
+    "Opened": "{0} | mv-expand Part = range(1, 2) to typeof(long) | summarize count(), sum(Part) by Symbol",
+    "Alone": "{0} | where Size > 2 | summarize count(), max(Size)",
+}
+
+
+def test_rows_that_come_one_by_one_count_like_any_others(eventhouse: Eventhouse) -> None:
+    run = eventhouse.command
+    run(".create table Singles (Symbol: string, Time: datetime, Price: real, Size: long)")
+    run(".create materialized-view Rows on table Singles { Singles | summarize take_any(*) by Symbol, Size }")
+    run(".create materialized-view Again on materialized-view Rows { Rows | summarize take_any(*) by Symbol }")
+    over = {"Singles": "table", "Rows": "materialized-view", "Again": "materialized-view"}
+    for source, kind in over.items():
+        for name, query in OVER_ROWS.items():
+            run(f".create materialized-view {name}{source} on {kind} {source} {{ {query.format(source)} }}")
+    # One row, the same again, and several together, so that plans for either follow each other.
+    for batch in (*([row] for row in ROWS_OF_ONE), *([row] for row in ROWS_OF_ONE), ROWS_OF_ONE[:2], ROWS_OF_ONE[3:4]):
+        eventhouse.ingest("Singles", batch_of(batch), format="parquet")
+    for source in over:
+        for name, query in OVER_ROWS.items():
+            order = (
+                "| sort by Symbol asc" if "by Symbol" in query else "| sort by Time asc" if "by Time" in query else ""
+            )
+            kept, computed = (
+                str(eventhouse.query(f"{text} {order}")[0].records())
+                for text in (f"{name}{source}", query.format(source))
+            )
+            assert kept == computed, (name, source)
