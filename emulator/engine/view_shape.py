@@ -54,7 +54,7 @@ class Shape:
     def takes_rows_as_they_are(self) -> bool:
         """Whether a row of the source belongs to one group at most, whatever other rows there are."""
         rows = nodes(self.aggregate.input)
-        return all(isinstance(node, Scan | Filter | Project) for node in rows)
+        return bool(self.aggregate.keys) and all(isinstance(node, Scan | Filter | Project) for node in rows)
 
     @property
     def is_mergeable(self) -> bool:

@@ -202,3 +202,13 @@ def test_rows_that_come_one_by_one_count_like_any_others(eventhouse: Eventhouse)
                 for text in (f"{name}{source}", query.format(source))
             )
             assert kept == computed, (name, source)
+
+
+def test_a_view_without_keys_has_its_group_even_of_a_row_that_it_leaves_out(eventhouse: Eventhouse) -> None:
+    eventhouse.command(".create table Keyless (Size: long)")
+    query = "Keyless | where Size > 2 | summarize count(), max(Size)"
+    eventhouse.command(f".create materialized-view Totals on table Keyless {{ {query} }}")
+    eventhouse.command(".clear materialized-view Totals data")
+    for size in (1, 5):
+        eventhouse.command(f".set-or-append Keyless <| print Size = long({size})")
+        assert eventhouse.query("Totals")[0].records() == eventhouse.query(query)[0].records()
