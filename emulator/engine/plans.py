@@ -52,9 +52,9 @@ class Plans:
         return found
 
 
-def moment(value: datetime, type_: str = "TIMESTAMP") -> Sql:
-    """Return a moment as an argument, naive as DuckDB's are."""
-    return lit(value.isoformat(sep=" "), type_)
+def can_carry(text: str) -> bool:
+    """Tell whether a text is short enough for an argument."""
+    return len(text) <= _LONGEST_TEXT
 
 
 def argument(value: object, type_: str) -> Sql | None:
@@ -63,8 +63,8 @@ def argument(value: object, type_: str) -> Sql | None:
         case None | bool() | int() | float() | Decimal():
             return lit(value, type_)
         case datetime(tzinfo=None):
-            return moment(value, type_)
-        case str() if len(value) <= _LONGEST_TEXT:
+            return lit(value.isoformat(sep=" "), type_)
+        case str() if can_carry(value):
             # What is no Unicode text (a lone surrogate) is for the bound parameter to refuse.
             with suppress(UnicodeEncodeError):
                 return cast(call("decode", call("from_hex", lit(value.encode().hex()))), type_)

@@ -10,6 +10,7 @@ statements of which nobody needs an answer are sent together with the next one.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 import duckdb
 import numpy as np
@@ -18,11 +19,15 @@ from emulator.engine.cores import Cores
 from emulator.engine.known_keys import Hashes
 from emulator.engine.loads import SMALL
 from emulator.engine.optimizer import Optimizer
-from emulator.engine.plans import Plans, moment
+from emulator.engine.plans import Plans, argument
 from emulator.engine.view_memory import ViewMemory
+from emulator.sql.ast import Sql
 from emulator.sql.render import identifier
 
 _CAPACITY = 2_048
+
+Value: TypeAlias = datetime | int | str
+_TYPES: dict[type[Value], str] = {datetime: "TIMESTAMP", int: "BIGINT", str: "VARCHAR"}
 
 
 class Unattributed(Exception):
@@ -88,13 +93,13 @@ class Statements:
         """Take back that a transaction has staged rows in a temporary table."""
         self._filled.discard(name)
 
-    def run(self, sql: str, values: Mapping[str, datetime], rows: int | None = None) -> int:
+    def run(self, sql: str, values: Mapping[str, Value], rows: int | None = None) -> int:
         """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
         # As an array: a list of rows would take two turns at Python more.
         (counts,) = self._run(sql, values, rows).fetchnumpy().values()
         return int(counts.sum())
 
-    def run_later(self, sql: str, values: Mapping[str, datetime], rows: int) -> None:
+    def run_later(self, sql: str, values: Mapping[str, Value], rows: int) -> None:
         """Run a statement whose answer nobody needs; one that reads few rows is sent with the next statement."""
         if rows > SMALL or self._is_one_by_one:
             self.run(sql, values, rows)
@@ -143,14 +148,14 @@ class Statements:
     def _clear(self, name: str) -> None:
         self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
 
-    def _run(self, sql: str, values: Mapping[str, datetime], rows: int | None) -> duckdb.DuckDBPyConnection:
+    def _run(self, sql: str, values: Mapping[str, Value], rows: int | None) -> duckdb.DuckDBPyConnection:
         if rows is None or rows > SMALL:
             return self.connection.execute(self._statement(sql), dict(values) or None)
         return self._send(self._execution(sql, values))
 
-    def _execution(self, sql: str, values: Mapping[str, datetime]) -> str:
+    def _execution(self, sql: str, values: Mapping[str, Value]) -> str:
         # With a plan that is kept, made without the optimizer.
-        return self._plans.execution(sql, {name: moment(value) for name, value in values.items()})
+        return self._plans.execution(sql, {name: _literal(value) for name, value in values.items()})
 
     def _send_waiting(self) -> None:
         # What fails in them is nothing that the next statement is to answer for.
@@ -204,3 +209,10 @@ class Statements:
     def _release(self) -> None:
         self._send_waiting()
         self._plans.release()
+
+
+def _literal(value: Value) -> Sql:
+    literal = argument(value, _TYPES[type(value)])
+    if literal is None:
+        raise ValueError("the text is too long for an argument")
+    return literal

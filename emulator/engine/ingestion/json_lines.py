@@ -17,12 +17,12 @@ from emulator.engine.ingestion.projection import (
     project,
     projection,
 )
-from emulator.engine.ingestion.rows import LINES, ArrowRows, LineRows, Rows
+from emulator.engine.ingestion.rows import LINE, LINES, ArrowRows, LineRows, Rows
 from emulator.engine.ingestion.values import from_json, from_text
 from emulator.engine.loads import SMALL
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
-from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
+from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef
 from emulator.sql.build import call, lit
 from emulator.types import Scalar, Schema
 
@@ -44,7 +44,8 @@ def read(
     text = _decode(data)
     lines = _documents(text) if multiline else [line for line in text.split("\n") if line and not line.isspace()]
     if len(lines) <= SMALL and all(map(_is_record, lines)):
-        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), _projection(schema, mapping, LINES))
+        projections = (_projection(schema, mapping, source) for source in (LINES, LINE))
+        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), *projections)
     if not all(line.lstrip().startswith("{") for line in lines):
         raise _fault(lines)
     numbers = pa.array(range(1, len(lines) + 1), pa.int64())
@@ -56,7 +57,7 @@ def read(
 
 
 @lru_cache(maxsize=256)
-def _projection(schema: Schema, mapping: tuple[FieldMapping, ...], lines: TableRef) -> str:
+def _projection(schema: Schema, mapping: tuple[FieldMapping, ...], lines: From) -> str:
     paths = tuple(dict.fromkeys(field.path for field in mapping if field.path is not None))
     # No optimizer would leave out what nobody reads.
     reads_documents = any(column.type.scalar is Scalar.DYNAMIC for column in schema)
@@ -64,7 +65,7 @@ def _projection(schema: Schema, mapping: tuple[FieldMapping, ...], lines: TableR
     return projection(source, _columns(schema, mapping, paths), schema)
 
 
-def _source(paths: Paths, lines: TableRef, *, reads_documents: bool) -> From:
+def _source(paths: Paths, lines: From, *, reads_documents: bool) -> From:
     # A subquery of its own: each line is parsed once for all its paths.
     items = [Item(_extract("json_extract_string", paths), "texts"), Item(ColumnRef("number"), "number")]
     if reads_documents:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -146,3 +147,26 @@ def test_a_byte_order_mark_is_no_data(eventhouse: Eventhouse) -> None:
     eventhouse.ingest("T", b"\xef\xbb\xbf" + LINE, format="json")
     eventhouse.ingest("T", b"\xef\xbb\xbf2,x", format="csv")
     assert rows(eventhouse, "T | project A | sort by A asc") == [(1,), (2,)]
+
+
+RECORDS: list[dict[str, object]] = [
+    {"A": -(1 << 63), "B": "it's \\ \"quoted\" $line $1 '); DROP TABLE T; --", "C": 0.1, "D": True, "J": 7},
+    {"B": "a\0b\n\t", "E": "2026-01-05T14:30:00.1234567Z", "F": "1.02:03:04", "G": "1.25", "C": "1e5"},
+    {"B": "Zürich – 東京 😀 \u2028", "H": {"x": [1, {"y": "'"}]}, "I": "74be27de-1e4e-49d9-b579-fe0b331d3642"},
+    {"A": None, "B": None, "C": None, "H": None},
+    {},
+    {"B": "x" * 2_000, "A": 5},
+    {"B": "x" * (1_024 - len('{"B": ""}')), "A": 6},
+    {"B": "short again"},
+]
+
+
+def test_lines_that_come_one_by_one_make_the_rows_of_those_that_come_together(eventhouse: Eventhouse) -> None:
+    lines = [json.dumps(record).encode() for record in RECORDS]
+    for line in lines:
+        assert eventhouse.ingest("T", line, format="json") == 1
+    one_by_one = sorted(map(repr, rows(eventhouse)))
+    eventhouse.command(".clear table T data")
+    eventhouse.ingest("T", b"\n".join(lines), format="json")
+    assert sorted(map(repr, rows(eventhouse))) == one_by_one
+    assert sorted(str(row[1]) for row in rows(eventhouse)) == sorted(str(record.get("B") or "") for record in RECORDS)
