@@ -11,28 +11,31 @@ from typing import Self
 import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.engine import catalog_store, failures, marks, storage
-from emulator.engine.catalog import Catalog, Database, Table
-from emulator.engine.cores import Cores
-from emulator.engine.database import Entities
-from emulator.engine.execute import Compiler, create_macros, execute
+from emulator.engine import failures
+from emulator.engine.catalog import store as catalog_store
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Catalog, Database, Table
+from emulator.engine.derived.shown_views import ShownViews
+from emulator.engine.derived.steps import Pipelines
+from emulator.engine.derived.upkeep import refresh_definition
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
-from emulator.engine.landing import TableChanged, landing
-from emulator.engine.limits import Limits
-from emulator.engine.loads import Sizes
 from emulator.engine.operations import Operations
-from emulator.engine.pipelines import Pipelines
 from emulator.engine.queued import store as queued_store
 from emulator.engine.queued.access import open_access
-from emulator.engine.reader import Reader
-from emulator.engine.shown_views import ShownViews
-from emulator.engine.storage import DuckStorage
-from emulator.engine.transaction import Transaction, find_database, find_table
+from emulator.engine.running.execute import Compiler, create_macros, execute
+from emulator.engine.running.limits import Limits
+from emulator.engine.running.reader import Reader
+from emulator.engine.session.cores import Cores
+from emulator.engine.session.workload import Sizes
+from emulator.engine.storage import relations as storage
+from emulator.engine.storage.relations import DuckStorage
+from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
-from emulator.engine.view_upkeep import refresh_definition
-from emulator.engine.writer import Job, Writer, closed_fault
+from emulator.engine.writing import marks
+from emulator.engine.writing.landing import TableChanged, landing
+from emulator.engine.writing.writer import Job, Writer, closed_fault
 from emulator.errors import EngineFault, EntityNotFound
 from emulator.result import ResultTable
 

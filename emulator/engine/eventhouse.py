@@ -5,14 +5,14 @@ from pathlib import Path
 
 from emulator.binder.entities import EntityProvider
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.engine.catalog import Database
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
-from emulator.engine.database import Entities
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.marks import Stretch
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.ingestion import QueuedIngestion
+from emulator.engine.writing.marks import Stretch
 from emulator.result import ResultTable
 from emulator.syntax.parse_command import is_command
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from emulator.engine.marks import StaleMark
+from emulator.engine.writing.marks import StaleMark
 from emulator.errors import KustoError
 from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
 from emulator.eventhubs.feed import Feed, FeedError, HubReplaced, HubUnreachable, Reach, Reader, ReaderDisplaced

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import httpx
 
-from emulator.engine.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
-from emulator.engine.marks import StaleMark, Stretch
+from emulator.engine.writing.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
+from emulator.engine.writing.marks import StaleMark, Stretch
 from emulator.errors import EngineFault, KustoError, LimitFault, UnsupportedFault
 
 # An Eventhouse that stands still for longer is asked again; what it may still do then, the mark decides.

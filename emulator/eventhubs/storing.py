@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from emulator.engine.marks import Stretch
+from emulator.engine.writing.marks import Stretch
 from emulator.errors import KustoError
 from emulator.eventhubs.dead_letters import DeadLetters, dead_letter
 from emulator.eventhubs.messages import Event

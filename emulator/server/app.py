@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from emulator.engine.mark_header import MARKS_PATH
+from emulator.engine.writing.mark_header import MARKS_PATH
 from emulator.server.auth import METADATA, AccessLayer
 from emulator.server.exchange import ExchangePolicy, Workers
 from emulator.server.ingest import IngestionEndpoint

@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.engine.mark_header import MARKS_HEADER, read_marks
+from emulator.engine.writing.mark_header import MARKS_HEADER, read_marks
 from emulator.errors import KustoError
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
 from emulator.server.properties import COMMAND_TIMEOUT, named_database

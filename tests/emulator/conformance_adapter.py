@@ -9,7 +9,7 @@ import duckdb
 
 from emulator.binder.entities import NoEntities
 from emulator.binder.plan import Stored
-from emulator.engine.execute import Compiler, execute, prepare_connection
+from emulator.engine.running.execute import Compiler, execute, prepare_connection
 from emulator.result import ResultTable
 from emulator.sql.ast import From
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from emulator.engine.results import ARROW_TYPES
+from emulator.engine.running.results import ARROW_TYPES
 from emulator.result import ResultTable
 from emulator.types import Column, KqlType, Scalar, Schema
 

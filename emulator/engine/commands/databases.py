@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Callable
 
-from emulator.engine.catalog import Database
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.commands.kinds import command_kind
-from emulator.engine.transaction import Transaction, find_database
+from emulator.engine.storage.transaction import Transaction, find_database
 from emulator.errors import EntityAlreadyExists, KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import CreateDatabase, DropDatabase, ExecuteScript, property_text

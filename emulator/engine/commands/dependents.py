@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from emulator.engine.catalog import View
-from emulator.engine.transaction import Transaction
-from emulator.engine.view_alteration import altered
-from emulator.engine.view_upkeep import bind_shape
+from emulator.engine.catalog.records import View
+from emulator.engine.derived.alteration import altered
+from emulator.engine.derived.upkeep import bind_shape
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 
 

@@ -23,7 +23,7 @@ from emulator.engine.commands import (
 from emulator.engine.commands.kinds import command_kind
 from emulator.engine.core import Core
 from emulator.engine.operations import Operation
-from emulator.engine.transaction import Transaction
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax import commands as syntax

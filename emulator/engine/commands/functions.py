@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from emulator.binder.bind import bind_function
-from emulator.engine.catalog import Database, Function
+from emulator.engine.catalog.entities import Entities, stored_function
+from emulator.engine.catalog.records import Database, Function
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.database import Entities, stored_function
-from emulator.engine.transaction import Transaction
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import DefineFunction, DefineVerb, property_text

@@ -5,20 +5,20 @@ from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 
-from emulator.engine.batch import Batch
-from emulator.engine.catalog import Table
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Table
 from emulator.engine.commands import tables
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.commands.ingest_by import ingest_by
 from emulator.engine.commands.tables import create_table, merged_schema
-from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
-from emulator.engine.database import Entities
+from emulator.engine.derived.update_policy import policies_from
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.storage import DuckStorage, clear_table
-from emulator.engine.transaction import Transaction, find_table
-from emulator.engine.update_policy import policies_from
-from emulator.engine.writer import Lost
+from emulator.engine.running.compile import bind_single, compile_plan
+from emulator.engine.storage.relations import DuckStorage, clear_table
+from emulator.engine.storage.transaction import Transaction, find_table
+from emulator.engine.writing.batch import Batch
+from emulator.engine.writing.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text

@@ -5,10 +5,10 @@ Truth: management/extent-tags.md, ingest-from-query.md: it fails where the table
 
 from dataclasses import dataclass
 
-from emulator.engine.catalog import Table
+from emulator.engine.catalog.records import Table
 from emulator.engine.queued import store
 from emulator.engine.queued.outcomes import SKIPPED, skipped_text
-from emulator.engine.transaction import Transaction
+from emulator.engine.storage.transaction import Transaction
 from emulator.engine.user_json import read_user_json
 from emulator.errors import IngestionFault
 from emulator.syntax.commands import Properties, property_text

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from emulator.engine.catalog import Database, IngestionMapping, Table
+from emulator.engine.catalog.records import Database, IngestionMapping, Table
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.ingestion.mapping import MAPPING_KINDS, parse_mapping
-from emulator.engine.transaction import Transaction, find_table
+from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import DefineMapping, DefineVerb, DropMapping, Entity, EntityKind, ShowMappings

@@ -5,12 +5,12 @@ from emulator.binder.entities import StoredTable
 from emulator.binder.plan import Stored
 from emulator.emit.names import physical_names
 from emulator.emit.relations import emit_query
+from emulator.engine.catalog.entities import Entities
 from emulator.engine.core import Core
-from emulator.engine.database import Entities
-from emulator.engine.limits import Limits
-from emulator.engine.results import fetch
-from emulator.engine.statement import Statement
-from emulator.engine.storage import DuckStorage
+from emulator.engine.running.limits import Limits
+from emulator.engine.running.results import fetch
+from emulator.engine.session.statement import Statement
+from emulator.engine.storage.relations import DuckStorage
 from emulator.errors import SemanticFault
 from emulator.result import ResultTable
 from emulator.sql.render import render

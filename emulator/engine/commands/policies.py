@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emulator.binder.faults import unsupported
-from emulator.engine.catalog import Database, Policies, Table, View
+from emulator.engine.catalog.records import Database, Policies, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
-from emulator.engine.transaction import Transaction, find_table, find_view
-from emulator.engine.update_policy import POLICY, canonical, compile_policy, parse_policies
+from emulator.engine.derived.update_policy import POLICY, canonical, compile_policy, parse_policies
+from emulator.engine.storage.transaction import Transaction, find_table, find_view
 from emulator.engine.user_json import read_user_json
 from emulator.errors import EntityNotFound, KustoError, UnsupportedFault
 from emulator.result import ResultTable

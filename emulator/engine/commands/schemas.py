@@ -1,8 +1,8 @@
 """Schemas as commands show them: csl text, and Kusto's JSON documents."""
 
 from emulator.binder.bind import FunctionSignature, bind_function
-from emulator.engine.catalog import Database, Function, Table, View
-from emulator.engine.database import Entities, stored_function
+from emulator.engine.catalog.entities import Entities, stored_function
+from emulator.engine.catalog.records import Database, Function, Table, View
 from emulator.errors import KustoError
 from emulator.types import Column, KqlType, Scalar, Schema
 

@@ -2,7 +2,7 @@
 
 import json
 
-from emulator.engine.catalog import Database, IngestionMapping, Table, View
+from emulator.engine.catalog.records import Database, IngestionMapping, Table, View
 from emulator.engine.user_json import read_user_json
 from emulator.syntax.print_expressions import quoted_name, string
 from emulator.types import Schema

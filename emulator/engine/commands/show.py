@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from emulator.binder.faults import unsupported
-from emulator.engine import storage
-from emulator.engine.catalog import Database, Table, View
+from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands import functions, tables, views
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.policies import effective
 from emulator.engine.commands.schemas import dotnet_type, signature_of
 from emulator.engine.core import Core
-from emulator.engine.transaction import find_table, find_view
+from emulator.engine.storage import relations as storage
+from emulator.engine.storage.transaction import find_table, find_view
 from emulator.result import ResultTable
 from emulator.syntax.commands import EntityKind, ShowDatabasesEntities, ShowEntities, property_text
 

@@ -4,17 +4,17 @@ import re
 
 from emulator.binder.bind import bind_function
 from emulator.binder.faults import unsupported
-from emulator.engine.catalog import Database, Table, View
+from emulator.engine.catalog.entities import Entities, stored_function
+from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.functions import find_function
 from emulator.engine.commands.schemas import dotnet_type, function_document, ordered_columns, table_document
 from emulator.engine.commands.script import database_script
 from emulator.engine.commands.show import version_text
 from emulator.engine.core import Core
-from emulator.engine.database import Entities, stored_function
-from emulator.engine.transaction import find_table, find_view
-from emulator.engine.update_policy import POLICY, compile_policy, read_policies
-from emulator.engine.view_upkeep import bind_shape
+from emulator.engine.derived.update_policy import POLICY, compile_policy, read_policies
+from emulator.engine.derived.upkeep import bind_shape
+from emulator.engine.storage.transaction import find_table, find_view
 from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import EntityKind, ShowSchema, property_text

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from emulator.engine import storage
-from emulator.engine.catalog import Database, Table
+from emulator.engine.catalog.records import Database, Table
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.dependents import disable_views, follow_source
 from emulator.engine.commands.schemas import table_document
-from emulator.engine.transaction import Transaction, find_table
+from emulator.engine.storage import relations as storage
+from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import DefineTables, DefineVerb, Properties, TableDefinition, property_text

@@ -7,15 +7,15 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from emulator.binder.faults import unsupported
+from emulator.engine.catalog.entities import Entities
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.compile import bind_single, compile_plan
 from emulator.engine.core import Core
-from emulator.engine.database import Entities
 from emulator.engine.failures import failures
 from emulator.engine.operations import Operation
 from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE
 from emulator.engine.queued.store import ReportQueue
-from emulator.engine.storage import DuckStorage
+from emulator.engine.running.compile import bind_single, compile_plan
+from emulator.engine.storage.relations import DuckStorage
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
 

@@ -5,15 +5,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from emulator.binder.constants import read_datetime
-from emulator.engine import storage, view_upkeep
-from emulator.engine.catalog import Database, View, parts_name
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Database, View, parts_name
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.compile import bind_rows
-from emulator.engine.database import Entities
-from emulator.engine.transaction import Transaction, find_table, find_view
-from emulator.engine.view_alteration import altered
-from emulator.engine.view_rules import check_view
-from emulator.engine.view_shape import Shape, shape_of
+from emulator.engine.derived import upkeep as view_upkeep
+from emulator.engine.derived.alteration import altered
+from emulator.engine.derived.rules import check_view
+from emulator.engine.derived.shape import Shape, shape_of
+from emulator.engine.running.compile import bind_rows
+from emulator.engine.storage import relations as storage
+from emulator.engine.storage.transaction import Transaction, find_table, find_view
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import (

@@ -17,9 +17,9 @@ from emulator.engine.ingestion.projection import (
     project,
     projection,
 )
-from emulator.engine.ingestion.rows import LINE, LINES, ArrowRows, LineRows, Rows
 from emulator.engine.ingestion.values import from_json, from_text
-from emulator.engine.loads import SMALL
+from emulator.engine.session.workload import SMALL
+from emulator.engine.storage.rows import LINE, LINES, ArrowRows, LineRows, Rows
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef

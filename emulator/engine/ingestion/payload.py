@@ -7,7 +7,7 @@ import duckdb
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
 from emulator.engine.ingestion.mapping import KINDS, FieldMapping
-from emulator.engine.ingestion.rows import ArrowRows, Rows
+from emulator.engine.storage.rows import ArrowRows, Rows
 from emulator.errors import IngestionFault
 from emulator.types import Schema
 

@@ -15,7 +15,7 @@ from emulator.engine.queued.blobs import BlobNotFound, BlobStore
 from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.queued.store import Report, ReportQueue
 from emulator.engine.queued.worker import Worker
-from emulator.engine.transaction import Transaction
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EngineFault
 
 MESSAGES_KEPT = 50_000

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import duckdb
 
-from emulator.engine.catalog import INGESTION_TIME
+from emulator.engine.catalog.records import INGESTION_TIME
 from emulator.engine.failures import prune_failures
 from emulator.engine.queued.message import Pending, from_text, to_text
 from emulator.sql.render import identifier

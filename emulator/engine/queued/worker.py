@@ -22,8 +22,8 @@ from emulator.engine.queued.batching import Batches, BatchingLimits
 from emulator.engine.queued.blobs import BlobStore
 from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.queued.outcomes import failed, skipped, succeeded
-from emulator.engine.transaction import Transaction, find_database, find_table
-from emulator.engine.writer import Job
+from emulator.engine.storage.transaction import Transaction, find_database, find_table
+from emulator.engine.writing.writer import Job
 from emulator.errors import EngineFault, IngestionFault, KustoError
 
 ATTEMPTS = 10

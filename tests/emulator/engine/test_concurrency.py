@@ -11,8 +11,8 @@ import pytest
 
 from emulator import Eventhouse
 from emulator.engine import core
-from emulator.engine.execute import execute
-from emulator.engine.transaction import Transaction
+from emulator.engine.running.execute import execute
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityNotFound, IngestionFault, KustoError
 from emulator.result import ResultTable
 

@@ -7,16 +7,16 @@ import duckdb
 import pytest
 
 from emulator.binder.bind import bind_query
-from emulator.engine import cores as cores_module
-from emulator.engine import loads as loads_module
-from emulator.engine.catalog import Database
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
-from emulator.engine.cores import Cores
-from emulator.engine.database import Entities
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.loads import Load, Sizes
-from emulator.engine.reader import Reader
+from emulator.engine.running.reader import Reader
+from emulator.engine.session import cores as cores_module
+from emulator.engine.session import workload as loads_module
+from emulator.engine.session.cores import Cores
+from emulator.engine.session.workload import Load, Sizes
 from emulator.syntax.parser import parse_query
 
 MANY = 200_000

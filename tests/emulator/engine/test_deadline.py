@@ -2,7 +2,7 @@
 
 import threading
 
-from emulator.engine.deadline import deadline
+from emulator.engine.session.deadline import deadline
 
 LONG, SHORT = 3_600.0, 0.05
 PATIENCE = 30.0

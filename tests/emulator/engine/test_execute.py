@@ -8,7 +8,7 @@ import pytest
 
 from emulator.binder.entities import NoEntities
 from emulator.context import ParameterValue, RequestProperties
-from emulator.engine.execute import CompiledQuery, Compiler, compile_query, execute, prepare_connection
+from emulator.engine.running.execute import CompiledQuery, Compiler, compile_query, execute, prepare_connection
 from emulator.errors import KustoError, LimitFault, SemanticFault
 from tests.emulator.conformance_adapter import NoStorage
 

@@ -10,15 +10,15 @@ import pytest
 
 from emulator.binder.entities import NoEntities
 from emulator.context import RequestProperties
-from emulator.engine.catalog import Database
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
-from emulator.engine.cores import Cores
-from emulator.engine.execute import CompiledQuery, Compiler, compile_query, execute
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.loads import SMALL, Sizes
-from emulator.engine.plans import Plans, argument
-from emulator.engine.reader import Reader
+from emulator.engine.running.execute import CompiledQuery, Compiler, compile_query, execute
+from emulator.engine.running.reader import Reader
+from emulator.engine.session.cores import Cores
+from emulator.engine.session.kept_plans import Plans, argument
+from emulator.engine.session.workload import SMALL, Sizes
 from emulator.result import ResultTable, TruncationFault
 from tests.emulator import test_cases as operators
 from tests.emulator.conformance_adapter import NoStorage

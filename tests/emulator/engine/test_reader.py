@@ -7,14 +7,14 @@ import duckdb
 import pytest
 
 from emulator.binder.bind import bind_query
-from emulator.engine.catalog import Database
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
-from emulator.engine.cores import Cores
-from emulator.engine.database import Entities
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.loads import SMALL, Load, Sizes
-from emulator.engine.reader import Reader
+from emulator.engine.running.reader import Reader
+from emulator.engine.session.cores import Cores
+from emulator.engine.session.workload import SMALL, Load, Sizes
 from emulator.syntax.parser import parse_query
 from tests.emulator import test_cases as operators
 from tests.emulator.conformance_adapter import connection as printing

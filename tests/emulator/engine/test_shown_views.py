@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from emulator import Eventhouse
-from emulator.engine.catalog import Database
-from emulator.engine.database import Entities
-from emulator.engine.execute import compile_query
-from emulator.engine.shown_views import ShownViews
-from emulator.engine.storage import DuckStorage
+from emulator.engine.catalog.entities import Entities
+from emulator.engine.catalog.records import Database
+from emulator.engine.derived.shown_views import ShownViews
+from emulator.engine.running.execute import compile_query
+from emulator.engine.storage.relations import DuckStorage
 
 
 @pytest.fixture

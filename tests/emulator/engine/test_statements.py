@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
-from emulator.engine import plans
-from emulator.engine.cores import Cores
-from emulator.engine.loads import SMALL
-from emulator.engine.statements import Statements, Unattributed
+from emulator.engine.session import kept_plans as plans
+from emulator.engine.session.cores import Cores
+from emulator.engine.session.statements import Statements, Unattributed
+from emulator.engine.session.workload import SMALL
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Eventhouse
-from emulator.engine import view_upkeep
-from emulator.engine.transaction import Transaction
+from emulator.engine.derived import upkeep as view_upkeep
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 

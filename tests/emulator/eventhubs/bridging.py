@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.marks import Stretch
+from emulator.engine.writing.marks import Stretch
 from emulator.eventhubs import EventHubs
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits
 from emulator.eventhubs.dead_letters import DeadLetter, DeadLetters

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.marks import StaleMark, Stretch
+from emulator.engine.writing.marks import StaleMark, Stretch
 from emulator.errors import EngineFault, KustoError
 from emulator.eventhubs import EventHubs, Hub, Options
 from emulator.eventhubs.data_connection import DataConnection, Destination, Limits, Table

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.marks import StaleMark, Stretch
+from emulator.engine.writing.marks import StaleMark, Stretch
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.eventhubs import EventHubs, Options
 from emulator.eventhubs.amqp_feed import AmqpFeed

@@ -8,9 +8,9 @@ import duckdb
 from emulator.binder.entities import NoEntities, StoredTable
 from emulator.binder.plan import Stored
 from emulator.context import ParameterValue, RequestProperties
-from emulator.engine.execute import CompiledQuery, compile_query, execute, prepare_connection
-from emulator.engine.parameters import bind_parameters
-from emulator.engine.prepared import LIMIT, NOW, running_on
+from emulator.engine.running.execute import CompiledQuery, compile_query, execute, prepare_connection
+from emulator.engine.running.parameters import bind_parameters
+from emulator.engine.running.prepared import LIMIT, NOW, running_on
 from emulator.sql.ast import From, TableRef
 from emulator.types import DATETIME, LONG, REAL, STRING, Column, Schema
 

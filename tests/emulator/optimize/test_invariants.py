@@ -11,9 +11,9 @@ import pytest
 
 from emulator.binder.expression import Constant
 from emulator.context import ParameterValue
-from emulator.engine.execute import compile_query, execute
-from emulator.engine.prelude import Prelude, PreparedStep
-from emulator.engine.prepared import Run
+from emulator.engine.running.execute import compile_query, execute
+from emulator.engine.running.prelude import Prelude, PreparedStep
+from emulator.engine.running.prepared import Run
 from emulator.errors import LimitFault, SemanticFault
 from emulator.optimize import invariants
 from emulator.optimize.invariants import Invariant

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
-from emulator.engine.marks import Stretch
+from emulator.engine.writing.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
+from emulator.engine.writing.marks import Stretch
 
 INGEST = "/v1/rest/ingest/NetDefaultDB/Readings?streamFormat=json"
 ROW = b'{"Sensor": "marked", "Value": 1}'

@@ -1,0 +1,128 @@
+"""The catalog as rows of the DuckDB file, so that it commits together with what it describes."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import duckdb
+
+from emulator.engine.catalog.records import (
+    Catalog,
+    Database,
+    Function,
+    IngestionMapping,
+    Record,
+    RecordKind,
+    Table,
+    View,
+)
+from emulator.errors import EngineFault
+from emulator.types import Column, KqlType, Scalar, Schema
+
+FORMAT = 1
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the catalog's tables where they do not exist."""
+    connection.execute(
+        'CREATE TABLE IF NOT EXISTS "$catalog" (kind VARCHAR, database VARCHAR, name VARCHAR, document VARCHAR)'
+    )
+
+
+def load(connection: duckdb.DuckDBPyConnection) -> Catalog | None:
+    """Read the catalog, or return None for a new file."""
+    rows: list[tuple[str, str, str, str]] = connection.execute(
+        'SELECT kind, database, name, document FROM "$catalog"'
+    ).fetchall()
+    head = next((json.loads(document) for kind, _, _, document in rows if kind == "catalog"), None)
+    if head is None:
+        return None
+    if head["format"] != FORMAT:
+        raise EngineFault(
+            f"The data folder has catalog format {head['format']}, this version reads format {FORMAT}.",
+            code="TH_CatalogFormat",
+        )
+    databases = {
+        name: Database(
+            name,
+            policies=document["policies"],
+            mappings=tuple(IngestionMapping(**each) for each in document["mappings"]),
+            version=document["version"],
+        )
+        for kind, _, name, document in ((kind, database, name, json.loads(text)) for kind, database, name, text in rows)
+        if kind == "database"
+    }
+    for kind, database, _, text in sorted(rows, key=lambda row: row[:3]):
+        match kind:
+            case "table":
+                databases[database] = databases[database].with_table(_table(json.loads(text)))
+            case "function":
+                databases[database] = databases[database].with_function(Function(**json.loads(text)))
+            case "view":
+                databases[database] = databases[database].with_view(_view(json.loads(text)))
+            case _:
+                pass
+    return Catalog(databases, head["version"], head["next_relation"])
+
+
+def save(connection: duckdb.DuckDBPyConnection, before: Catalog, after: Catalog) -> None:
+    """Write what differs between two catalogs, inside the caller's transaction."""
+    old, new = dict(_documents(before)), dict(_documents(after))
+    gone = [key for key, value in old.items() if new.get(key) != value]
+    written = [(*key, value) for key, value in new.items() if old.get(key) != value]
+    if gone:
+        connection.executemany('DELETE FROM "$catalog" WHERE kind = ? AND database = ? AND name = ?', gone)
+    if written:
+        connection.executemany('INSERT INTO "$catalog" VALUES (?, ?, ?, ?)', written)
+
+
+def _documents(catalog: Catalog) -> Iterator[tuple[tuple[str, str, str], str]]:
+    if not catalog.databases:
+        return
+    head = {"format": FORMAT, "version": catalog.version, "next_relation": catalog.next_relation}
+    yield ("catalog", "", ""), json.dumps(head)
+    for database in catalog.databases.values():
+        document = {
+            "policies": dict(database.policies),
+            "mappings": [dataclasses.asdict(mapping) for mapping in database.mappings],
+            "version": database.version,
+        }
+        yield ("database", "", database.name), json.dumps(document)
+        for kind, record in database.records():
+            yield (kind, database.name, record.name), _document(kind, record)
+
+
+def _document(kind: RecordKind, record: Record) -> str:
+    document = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    if kind != "function":
+        document["schema"] = [[column.name, str(column.type), column.docstring] for column in document["schema"]]
+        document["policies"] = dict(document["policies"])
+    if kind == "table":
+        document["mappings"] = [dataclasses.asdict(mapping) for mapping in document["mappings"]]
+    return json.dumps(document, default=_json_default)
+
+
+def _json_default(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no catalog form for {type(value).__name__}")
+
+
+def _table(document: dict[str, object]) -> Table:
+    mappings = tuple(IngestionMapping(**each) for each in document.pop("mappings"))  # type: ignore[attr-defined] # JSON
+    return Table(**{**document, "schema": _schema(document["schema"]), "mappings": mappings})  # type: ignore[arg-type] # JSON
+
+
+def _view(document: dict[str, object]) -> View:
+    instants = {
+        name: datetime.fromisoformat(text) if isinstance(text := document[name], str) else None
+        for name in ("since", "position")
+    }
+    tables: tuple[str, ...] = tuple(document["dimension_tables"])  # type: ignore[arg-type] # JSON
+    return View(**{**document, "schema": _schema(document["schema"]), "dimension_tables": tables, **instants})  # type: ignore[arg-type] # JSON
+
+
+def _schema(columns: object) -> Schema:
+    assert isinstance(columns, list)  # noqa: S101 - written by this module
+    return Schema(tuple(Column(name, KqlType(Scalar(type_)), docstring) for name, type_, docstring in columns))

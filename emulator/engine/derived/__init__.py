@@ -1,0 +1,1 @@
+"""What follows from new rows: update policies and materialized views."""

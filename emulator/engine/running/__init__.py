@@ -1,0 +1,1 @@
+"""One query from text to typed results."""

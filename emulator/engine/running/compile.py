@@ -1,0 +1,55 @@
+"""Stored query texts (policies, views) compiled to SQL over the engine's relations."""
+
+from dataclasses import dataclass
+
+from emulator.binder.bind import bind_query
+from emulator.binder.entities import EntityProvider
+from emulator.binder.plan import Plan
+from emulator.emit.context import Storage
+from emulator.emit.relations import emit_query
+from emulator.engine.storage.relations import Reads
+from emulator.errors import SemanticFault
+from emulator.sql.render import render
+from emulator.syntax.parser import parse_query
+from emulator.syntax.statements import Query
+from emulator.types import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A query as SQL text with the columns of `schema` by position; `$now` is its only parameter, if any.
+
+    `reads` are the identities of the relations it reads.
+    """
+
+    sql: str
+    schema: Schema
+    uses_now: bool
+    reads: frozenset[str]
+
+
+def bind_rows(text: str, entities: EntityProvider) -> Plan:
+    """Bind a text that is one tabular expression without query parameters."""
+    return bind_single(parse_query(text), entities)
+
+
+def bind_single(query: Query, entities: EntityProvider) -> Plan:
+    """Bind a query with one result and without query parameters."""
+    bound = bind_query(query, entities)
+    if len(bound.results) != 1 or bound.parameters:
+        raise SemanticFault(
+            "The query must be a single tabular expression without query parameters.", "BadRequest_InvalidQuery"
+        )
+    return bound.results[0]
+
+
+def compile_rows(text: str, entities: EntityProvider, storage: Storage) -> Compiled:
+    """Compile a text that is one tabular expression, with columns as tables store them."""
+    return compile_plan(bind_rows(text, entities), storage)
+
+
+def compile_plan(plan: Plan, storage: Storage) -> Compiled:
+    """Compile a bound tabular expression, with columns as tables store them."""
+    reads = Reads(storage)
+    emitted = emit_query(plan, reads)
+    return Compiled(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))

@@ -1,0 +1,73 @@
+"""Rows of DuckDB as an Arrow table in the canonical types of a result, up to the limits of a request."""
+
+import warnings
+
+import pyarrow as pa
+
+from emulator.engine.running.limits import Limits
+from emulator.engine.session.statement import Answer
+from emulator.result import ResultTable, TruncationFault
+from emulator.types import Scalar, Schema
+
+_BATCH_ROWS = 65_536
+
+# Copying a bounded result costs less than planning its statement twice, as DuckDB does for a relation.
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy of the rows")
+
+ARROW_TYPES: dict[Scalar, pa.DataType] = {
+    Scalar.BOOL: pa.bool_(),
+    Scalar.INT: pa.int32(),
+    Scalar.LONG: pa.int64(),
+    Scalar.REAL: pa.float64(),
+    Scalar.DECIMAL: pa.decimal128(38, 17),
+    Scalar.STRING: pa.string(),
+    Scalar.DATETIME: pa.timestamp("us"),
+    Scalar.TIMESPAN: pa.int64(),
+    Scalar.GUID: pa.string(),
+    Scalar.DYNAMIC: pa.string(),
+}
+
+
+def fetch(answer: Answer, schema: Schema, limits: Limits) -> tuple[pa.Table, str]:
+    """Return the rows of a SELECT, and in words the limit that cut them short, if any.
+
+    The columns are those of `schema` by position.
+    """
+    reader: pa.RecordBatchReader = answer.to_arrow_reader(_BATCH_ROWS)
+    batches = []
+    records = size = 0
+    exceeded = ""
+    for batch in reader:
+        records += batch.num_rows
+        size += batch.nbytes
+        exceeded = _exceeded(records, size, limits)
+        if exceeded:
+            if limits.records is not None and records > limits.records:
+                batches.append(batch.slice(0, batch.num_rows - (records - limits.records)))
+            break
+        batches.append(batch)
+    table = pa.Table.from_batches(batches, reader.schema)
+    if len(schema) == 0:
+        return pa.table({}).slice(0, 0), exceeded
+    target = pa.schema([(column.name, ARROW_TYPES[column.type.scalar]) for column in schema])
+    return table.rename_columns(list(schema.names)).cast(target), exceeded
+
+
+def truncation_fault(exceeded: str, tables: tuple[ResultTable, ...]) -> TruncationFault:
+    """Return the fault for a result that was cut at a limit; it carries what fits."""
+    return TruncationFault(
+        "Query execution has exceeded the allowed limits (80DA0003): The results of this query exceed"
+        f" {exceeded}, so not all records were returned (E_QUERY_RESULT_SET_TOO_LARGE, 0x80DA0003)."
+        " See https://aka.ms/kustoquerylimits for more information and possible solutions.",
+        "E_QUERY_RESULT_SET_TOO_LARGE",
+        hint="summarize, take or filter; or set the option 'notruncation'",
+        tables=tables,
+    )
+
+
+def _exceeded(records: int, size: int, limits: Limits) -> str:
+    if limits.records is not None and records > limits.records:
+        return f"the set limit of {limits.records} records"
+    if limits.size is not None and size > limits.size:
+        return f"the allowed size of {limits.size} bytes"
+    return ""

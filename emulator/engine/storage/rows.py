@@ -1,0 +1,88 @@
+"""Rows that were read from payloads, on their way into the staged batch of a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from emulator.engine.session.kept_plans import can_carry
+from emulator.engine.session.statements import Statements
+from emulator.sql.ast import Item, Parameter, Select, SubqueryRef, TableRef
+from emulator.sql.render import identifier
+
+LINES = TableRef(("$lines",), "p")
+# A single line by itself, which takes less time than to put it into a table first.
+LINE = SubqueryRef(
+    Select((Item(Parameter("line", "VARCHAR"), "line"), Item(Parameter("number", "BIGINT"), "number"))), "p"
+)
+
+_LINES = identifier(LINES.parts[0])
+_FILL = f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)"
+
+
+class Rows(Protocol):
+    """Rows with the physical columns of a table, in DuckDB's types for them or such that convert."""
+
+    def __len__(self) -> int: ...
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Run an insertion that lacks its source, `INSERT INTO … SELECT …`, over the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """Rows that are converted already."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Insert the rows."""
+        staged_rows = self.table  # noqa: F841 - read by DuckDB
+        # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
+        statements.connection.execute(f"{insertion} FROM staged_rows")
+
+
+@dataclass(frozen=True, slots=True)
+class LineRows:
+    """A few lines of text with their numbers, and the SELECT that makes rows of them: over `LINES`, and over `LINE`.
+
+    They are converted where they are stored: to move rows between connections costs more than to make them.
+    """
+
+    lines: tuple[str, ...]
+    numbers: tuple[int, ...]
+    projection: str
+    projection_of_one: str
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def stage(self, statements: Statements, insertion: str) -> None:
+        """Insert the rows that the lines make."""
+        statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
+        if len(self) == 1 and can_carry(self.lines[0]):
+            values: dict[str, str | int] = {"line": self.lines[0], "number": self.numbers[0]}
+            statements.run_later(f"{insertion} FROM ({self.projection_of_one}) AS p", values, 1)
+            return
+        statements.empty(LINES.parts[0])
+        statements.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
+        statements.run_later(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
+
+
+def merged(rows: Sequence[Rows]) -> list[Rows]:
+    """Put rows of one kind together, so that they are staged at once."""
+    tables = [each.table for each in rows if isinstance(each, ArrowRows)]
+    together: list[Rows] = [ArrowRows(pa.concat_tables(tables))] if tables else []
+    by_projection: dict[tuple[str, str], list[LineRows]] = {}
+    for each in rows:
+        if isinstance(each, LineRows):
+            by_projection.setdefault((each.projection, each.projection_of_one), []).append(each)
+    for projections, group in by_projection.items():
+        lines = tuple(line for each in group for line in each.lines)
+        numbers = tuple(number for each in group for number in each.numbers)
+        together.append(LineRows(lines, numbers, *projections))
+    return together

@@ -1,0 +1,60 @@
+"""High-water marks: how far a source has been read, kept in the transaction of the rows that were read from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from emulator.engine.session.statements import Statements
+from emulator.errors import IngestionFault, KustoError
+
+_READ = 'SELECT position FROM "$marks" WHERE name = $name'
+_ADD = 'INSERT INTO "$marks" VALUES ($name, $position)'
+_MOVE = 'UPDATE "$marks" SET position = $position WHERE name = $name'
+
+
+class StaleMark(IngestionFault):
+    """The mark is not where the rows begin: they are stored already, or rows before them are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a payload holds of a source: read on from `since`, the mark as it was (None for none), up to `until`."""
+
+    since: int | None
+    until: int
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of marks where it does not exist."""
+    connection.execute('CREATE TABLE IF NOT EXISTS "$marks" (name VARCHAR, position BIGINT)')
+
+
+def mark(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:
+    """Return the position that a source is to be read on from, or None for one never read."""
+    return _position(connection.execute(_READ, {"name": name}))
+
+
+def advance(statements: Statements, stretches: Mapping[str, Stretch]) -> None:
+    """Move marks forward.
+
+    Raises StaleMark for one that is not where its stretch begins. So of two attempts to store the same events only one
+    succeeds, in whichever order and cut they come.
+    """
+    for name, stretch in stretches.items():
+        if stretch.until <= (stretch.since or 0):
+            raise KustoError(f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}.", "TH_Mark")
+        kept = _position(statements.plain(_READ, {"name": name}))
+        if kept != stretch.since:
+            at = "not stored yet" if kept is None else f"stored up to {kept}"
+            raise StaleMark(
+                f"The source '{name}' is {at}, so that nothing goes on from {stretch.since}.",
+                "TH_StaleMark",
+                hint="read the mark, and go on from there",
+            )
+        statements.plain(_ADD if kept is None else _MOVE, {"name": name, "position": stretch.until})
+
+
+def _position(result: duckdb.DuckDBPyConnection) -> int | None:
+    rows = result.fetchall()
+    return int(rows[0][0]) if rows else None
