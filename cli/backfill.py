@@ -17,15 +17,15 @@ from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA, open_eventhouse
 from cli.history_sources import history_source
 from cli.load import require_market
 from cli.sources import refuse_mixing
-from producer.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
 from producer.clock import SystemClock
-from producer.coverage import CoverageRequest, Gap
+from producer.history.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
+from producer.history.coverage import CoverageRequest, Gap
+from producer.history.store import LandingStore
 from producer.market_time import AlwaysOpen, TradingDates, load_calendar
 from producer.settings import SYMBOLS
 from producer.source import HistorySource
-from producer.sources.files import BarKind
-from producer.sources.simulated_market import DAY_STARTS
-from producer.store import LandingStore
+from producer.sources.files.reading import BarKind
+from producer.sources.simulated.market import DAY_STARTS
 
 # A table of findings is for reading; the rest is a query away.
 ROWS_SHOWN = 20

@@ -16,7 +16,7 @@ import typer
 from cli.errors import CliError
 from cli.liveness import ENDED, describe_state, is_running, latest_folder
 from emulator.eventhubs.data_connection import DataConnection
-from producer.status import write_status
+from producer.pipeline.status import write_status
 
 STATUS_FILE = "data-connection.json"
 STATUS_SECONDS = 1.0

@@ -8,8 +8,8 @@ from producer.clock import SystemClock
 from producer.errors import Offline
 from producer.providers import HISTORY_PROVIDERS, history_chain
 from producer.source import HistorySource
-from producer.sources.simulated import SOURCE as SIMULATED
-from producer.sources.simulated import SimulatedSettings, SimulatedSource
+from producer.sources.simulated.source import SOURCE as SIMULATED
+from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 
 
 async def history_source(names: str, symbols: Sequence[str]) -> HistorySource:

@@ -16,13 +16,13 @@ from kql.client import Eventhouse
 from kql.deploy import deploy
 from kql.loader import Kind, load_database
 from producer.clock import SystemClock
-from producer.load import LoadKind, LoadReport, LoadRequest, load_file
-from producer.pipeline import Pipeline, PipelineSettings
+from producer.history.load import LoadKind, LoadReport, LoadRequest, load_file
+from producer.history.store import LandingStore
+from producer.history.store import Progress as Written
+from producer.pipeline.pipeline import Pipeline, PipelineSettings
 from producer.sinks.eventhouse import EventhouseSink
-from producer.sources.files import FileOptions
-from producer.sources.replay import ReplaySettings, ReplaySource
-from producer.store import LandingStore
-from producer.store import Progress as Written
+from producer.sources.files.reading import FileOptions
+from producer.sources.files.replay import ReplaySettings, ReplaySource
 
 # What a deployment makes last.
 LAST_DEPLOYED = "VolumeAnalytics_v1"

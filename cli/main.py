@@ -371,7 +371,7 @@ def load(
 ) -> None:
     """Load historical prices from files; loading a file twice changes nothing."""
     from cli.load import run_load
-    from producer.sources.files import FileOptions
+    from producer.sources.files.reading import FileOptions
 
     run_load(
         files=tuple(files),
@@ -439,7 +439,7 @@ def replay(
 ) -> None:
     """Send recorded trades again with their recorded times, at a chosen speed."""
     from cli.load import run_replay
-    from producer.sources.files import FileOptions
+    from producer.sources.files.reading import FileOptions
 
     options = FileOptions(symbol=symbol, trading_date=date.date() if date else None)
     run_replay(file=file, speed=speed, options=options, data=data, url=eventhouse, database=database)

@@ -8,14 +8,14 @@ from rich.console import Console
 
 from cli.delivery import Delivery
 from cli.producer_status import reported
-from producer.batching import BatchLimits
 from producer.clock import SystemClock
-from producer.dead_letters import DeadLetters
-from producer.delivery import DeliverySettings
-from producer.pipeline import Pipeline, PipelineSettings
+from producer.pipeline.batching import BatchLimits
+from producer.pipeline.dead_letters import DeadLetters
+from producer.pipeline.delivery import DeliverySettings
+from producer.pipeline.pipeline import Pipeline, PipelineSettings
+from producer.pipeline.spool import Spool
+from producer.pipeline.status import StatusMeter
 from producer.source import Sink, TradeSource
-from producer.spool import Spool
-from producer.status import StatusMeter
 
 SPOOL_FOLDER = "spool"
 DEAD_LETTERS_FILE = "producer-dead-letters.jsonl"

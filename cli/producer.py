@@ -20,9 +20,9 @@ from cli.servers import run, until_signal_or_end
 from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from kql.client import Eventhouse, IngestionWay
 from producer.clock import SystemClock
-from producer.lease import FileLease
+from producer.redundancy.lease import FileLease
+from producer.redundancy.standby import StandbySettings, StandbySource
 from producer.settings import SYMBOLS
-from producer.sources.standby import StandbySettings, StandbySource
 
 
 @dataclass(frozen=True, slots=True)

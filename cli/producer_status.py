@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from cli.liveness import describe_state, is_running, latest_folder
 from producer.clock import SystemClock
-from producer.status import Status, StatusMeter, read_status, report_status
+from producer.pipeline.status import Status, StatusMeter, read_status, report_status
 
 STATUS_FILE = "producer.json"
 STATUS_SECONDS = 1.0

@@ -28,13 +28,13 @@ from producer.providers import (
     probe,
     provider_of,
 )
-from producer.quotes import QuoteTrades
-from producer.resume import last_quotes
+from producer.redundancy.resume import last_quotes
 from producer.settings import SYMBOLS, NetworkSettings, ProviderUrls
 from producer.source import HistorySource, TradeSource
-from producer.sources import yahoo_chart
-from producer.sources.simulated import SOURCE as SIMULATED
-from producer.sources.simulated import SimulatedSettings, SimulatedSource
+from producer.sources.quotes import QuoteTrades
+from producer.sources.simulated.source import SOURCE as SIMULATED
+from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
+from producer.sources.yahoo import chart as yahoo_chart
 
 AUTO, NONE = "auto", "none"
 PROBE_SECONDS = 10.0

@@ -26,14 +26,14 @@ from emulator.server.listen import url_of
 from kql.deploy import deploy
 from kql.loader import load_database
 from kql.registry import load_registry
-from producer.backfill import BackfillSettings, backfill
 from producer.clock import Clock, SystemClock
 from producer.errors import ProducerError
+from producer.history.backfill import BackfillSettings, backfill
+from producer.history.store import LandingStore, Progress
+from producer.history.upkeep import keep_past
 from producer.market_time import load_calendar
 from producer.settings import SYMBOLS
 from producer.source import HistorySource
-from producer.store import LandingStore, Progress
-from producer.upkeep import keep_past
 
 # What a night or a long weekend may have left open.
 _LAST_DAYS = BackfillSettings(daily=timedelta(days=10), intraday=timedelta(days=2), trades=timedelta())

@@ -10,31 +10,27 @@ from typing import TypeVar
 from producer.clock import Clock
 from producer.errors import BadData, NoKey, Offline
 from producer.market_time import MarketCalendar, load_calendar
-from producer.quotes import QuoteTrades
 from producer.settings import NetworkSettings, ProviderKeys, ProviderUrls, require_key
 from producer.source import HistorySource, TradeSource
-from producer.sources import (
-    alpaca,
-    alpaca_stream,
-    alpha_vantage,
-    finnhub,
-    finnhub_stream,
-    tiingo,
-    twelve_data,
-    yahoo_chart,
-    yahoo_stream,
-)
-from producer.sources.alpaca import AlpacaHistory, AlpacaSettings
-from producer.sources.alpaca_stream import AlpacaStream
+from producer.sources import alpha_vantage, tiingo, twelve_data
+from producer.sources.alpaca import history as alpaca
+from producer.sources.alpaca import stream as alpaca_stream
+from producer.sources.alpaca.history import AlpacaHistory, AlpacaSettings
+from producer.sources.alpaca.stream import AlpacaStream
 from producer.sources.alpha_vantage import AlphaVantageHistory, AlphaVantageSettings
 from producer.sources.chain import HistoryChain, TradeChain
-from producer.sources.finnhub import FinnhubQuotes, FinnhubSettings
-from producer.sources.finnhub_stream import FinnhubStream
+from producer.sources.finnhub import quotes as finnhub
+from producer.sources.finnhub import stream as finnhub_stream
+from producer.sources.finnhub.quotes import FinnhubQuotes, FinnhubSettings
+from producer.sources.finnhub.stream import FinnhubStream
+from producer.sources.quotes import QuoteTrades
 from producer.sources.streaming import Dialect, OnUnreadable, StreamingSource
 from producer.sources.tiingo import TiingoHistory, TiingoSettings
 from producer.sources.twelve_data import TwelveDataHistory, TwelveDataSettings
-from producer.sources.yahoo import YahooSettings, YahooSource
-from producer.sources.yahoo_stream import YahooStream
+from producer.sources.yahoo import chart as yahoo_chart
+from producer.sources.yahoo import stream as yahoo_stream
+from producer.sources.yahoo.source import YahooSettings, YahooSource
+from producer.sources.yahoo.stream import YahooStream
 
 T = TypeVar("T")
 Settings = TypeVar(

@@ -48,7 +48,7 @@ def modules_after(code: str) -> set[str]:
     [
         ("import emulator.binder.bind, emulator.syntax.parser, emulator.functions.catalogue", HEAVY),
         ("import kql.registry, kql.loader", ("duckdb", "fastapi", "azure")),
-        ("import producer.pipeline", ("duckdb", "fastapi", "azure")),
+        ("import producer.pipeline.pipeline", ("duckdb", "fastapi", "azure")),
     ],
 )
 def test_light_parts_load_nothing_heavy(code: str, forbidden: tuple[str, ...]) -> None:

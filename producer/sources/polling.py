@@ -8,7 +8,7 @@ from producer.clock import Clock
 from producer.errors import BadData, NoData, ProducerError, UnknownSymbol
 from producer.market_time import MarketCalendar
 from producer.model import Trade
-from producer.quotes import Quote, QuoteTrades
+from producer.sources.quotes import Quote, QuoteTrades
 
 logger = logging.getLogger(__name__)
 

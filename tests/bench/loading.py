@@ -11,8 +11,8 @@ import duckdb
 from cli.embedded import EmbeddedEventhouse
 from kql.deploy import deploy
 from producer.clock import SystemClock
-from producer.load import LoadRequest, load_file
-from producer.store import LandingStore
+from producer.history.load import LoadRequest, load_file
+from producer.history.store import LandingStore
 from tests.bench.http import INTRADAY
 from tests.bench.measure import Pair
 from tests.end_to_end.platform import tickhouse

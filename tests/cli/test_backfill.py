@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from cli.backfill import print_report
-from producer.backfill import BackfillPlan, Failure, Report
-from producer.coverage import CoverageRequest, Gap
+from producer.history.backfill import BackfillPlan, Failure, Report
+from producer.history.coverage import CoverageRequest, Gap
+from producer.history.reconciliation import Disagreement, Duplicate, Reconciliation, Split, SuspectedSplit
 from producer.market_time import load_calendar
-from producer.reconciliation import Disagreement, Duplicate, Reconciliation, Split, SuspectedSplit
 from producer.settings import SYMBOLS
 from tests.end_to_end.platform import rows_in, tickhouse
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from cli.errors import CliError
 from cli.sources import LiveSource, choose_source, chosen_symbols
 from producer.errors import NotEntitled
-from producer.sources.simulated import SimulatedSource
+from producer.sources.simulated.source import SimulatedSource
 from tests.cli.test_producer import until
 from tests.end_to_end.platform import free_port, offline_environment, running
 from tests.producer.local_provider import Asked, LocalProvider, Said, providing, yahoo_chart

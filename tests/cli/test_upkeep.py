@@ -14,12 +14,12 @@ from cli.sources import LiveSource, choose_source
 from cli.up import _upkeep
 from producer.clock import SystemClock
 from producer.errors import ProducerError, Transient
+from producer.history.store import LandingStore
 from producer.model import Bar, History
-from producer.store import LandingStore
 from tests.kql.template import open_market
 from tests.producer.clock import ManualClock
+from tests.producer.history.test_backfill import Provider
 from tests.producer.scripted import ScriptedSource
-from tests.producer.test_backfill import Provider
 
 YESTERDAY = datetime(2025, 11, 28, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Tr
 from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings
 from producer.secret import Secret
 from producer.settings import NetworkSettings, ProviderKeys
-from producer.sources.alpaca_stream import AlpacaStream
-from producer.sources.finnhub import FinnhubQuotes
-from producer.sources.finnhub_stream import FinnhubStream
+from producer.sources.alpaca.stream import AlpacaStream
+from producer.sources.finnhub.quotes import FinnhubQuotes
+from producer.sources.finnhub.stream import FinnhubStream
 from producer.sources.streaming import Dialect
 from tests.producer.clock import ManualClock
 from tests.producer.documented_errors import ALPACA, COMMON, FINNHUB, FRAMES, RECORDED_ERRORS, ROWS, Row

@@ -12,9 +12,9 @@ from emulator.binder.bind import bind_query
 from emulator.syntax.parser import parse_query
 from kql.binding import DatabaseBinder
 from kql.loader import load_database
+from producer.history.store import compared_columns, stored_query
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
 from producer.model import Trade, encode_trade
-from producer.store import compared_columns, stored_query
 from tests.producer.clock import START
 
 TABLES = Path(kql.__file__).parent / "database" / "tables"

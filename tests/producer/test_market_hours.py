@@ -12,7 +12,7 @@ import respx
 from producer.errors import ProducerError
 from producer.market_time import load_calendar
 from producer.settings import NetworkSettings
-from producer.sources.yahoo import YahooSettings, YahooSource
+from producer.sources.yahoo.source import YahooSettings, YahooSource
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.shared import payload
 

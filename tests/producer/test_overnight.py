@@ -15,19 +15,19 @@ from websockets.asyncio.server import ServerConnection
 
 from cli.embedded import EmbeddedEventhouse
 from producer.market_time import Session, load_calendar
-from producer.pipeline import Pipeline, PipelineSettings
+from producer.pipeline.pipeline import Pipeline, PipelineSettings
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.sinks.eventhouse import EventhouseSink
 from producer.source import TradeSource
-from producer.sources.alpaca_stream import AlpacaStream
-from producer.sources.finnhub_stream import FinnhubStream
+from producer.sources.alpaca.stream import AlpacaStream
+from producer.sources.finnhub.stream import FinnhubStream
 from producer.sources.streaming import StreamingSource, StreamSettings
-from producer.sources.yahoo import YahooSettings, YahooSource
+from producer.sources.yahoo.source import YahooSettings, YahooSource
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.local_provider import Asked, yahoo_chart
-from tests.producer.test_embedded import value
-from tests.producer.test_redundancy import Inline
+from tests.producer.pipeline.test_embedded import value
+from tests.producer.redundancy.test_redundancy import Inline
 from tests.producer.websocket_server import ScriptedServer, Step, close, say, serving, stall, until
 
 CALENDAR = load_calendar()

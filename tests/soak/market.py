@@ -20,7 +20,7 @@ from cli.servers import until_signal_or_end
 from producer.clock import SystemClock
 from producer.model import Trade
 from producer.source import Sink
-from producer.sources.simulated import SimulatedSettings, SimulatedSource
+from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 
 JOURNAL = "journal.jsonl"
 # One trade in so many cannot pass the checks of the database.

@@ -1,0 +1,86 @@
+"""Loading files into the market database: restartable at any point, and the same file twice changes nothing."""
+
+from asyncio import to_thread
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, assert_never
+
+import pyarrow as pa
+
+from kql.reference import load_companies
+from producer.clock import Clock
+from producer.history.aliases import with_canonical_names
+from producer.history.store import LandingStore, OnProgress
+from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
+from producer.model import CorporateAction, History
+from producer.sources.files.actions import read_actions
+from producer.sources.files.reading import BarKind, FileOptions, read_bars, read_trades
+
+LoadKind = Literal["daily", "intraday", "trades", "actions"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load found and what of it was new to the database."""
+
+    rows: int
+    written: int
+    actions: int = 0
+    actions_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """One file and how to read it."""
+
+    path: Path
+    kind: LoadKind
+    options: FileOptions = field(default_factory=FileOptions)
+
+
+async def load_file(
+    store: LandingStore, request: LoadRequest, clock: Clock, on_progress: OnProgress | None = None
+) -> LoadReport:
+    """Read a file whole, then write what is new of it; a file with a fault writes nothing and raises `BadData`.
+
+    Bars are stored under canonical symbols; trades keep theirs, for the database checks and renames those itself.
+    """
+    received_at = clock.now()
+    match request.kind:
+        case "trades":
+            trades = await to_thread(read_trades, request.path, request.options, received_at)
+            return LoadReport(trades.num_rows, await store.write(TRADES, trades, on_progress))
+        case "daily" | "intraday" as kind:
+            content = await to_thread(read_bars, request.path, kind, request.options, received_at)
+            content = with_canonical_names(content, load_companies())
+            return await _store_bars(store, kind, content.bars, content.actions, on_progress)
+        case "actions":
+            actions = await to_thread(read_actions, request.path, request.options, received_at)
+            rows = CORPORATE_ACTIONS.rows(actions)
+            return LoadReport(len(actions), await store.write(CORPORATE_ACTIONS, rows, on_progress))
+        case _:
+            assert_never(request.kind)
+
+
+async def store_history(
+    store: LandingStore, kind: BarKind, history: History, on_progress: OnProgress | None = None
+) -> LoadReport:
+    """Write a provider's answer, as far as it is new."""
+    return await _store_bars(store, kind, _bars_of(kind).rows(history.bars), history.actions, on_progress)
+
+
+async def _store_bars(
+    store: LandingStore,
+    kind: BarKind,
+    bars: pa.Table,
+    actions: tuple[CorporateAction, ...],
+    on_progress: OnProgress | None,
+) -> LoadReport:
+    # Actions go first: raw bars without their splits would look like a crash in the adjusted view.
+    actions_written = await store.write(CORPORATE_ACTIONS, CORPORATE_ACTIONS.rows(actions))
+    written = await store.write(_bars_of(kind), bars, on_progress)
+    return LoadReport(bars.num_rows, written, len(actions), actions_written)
+
+
+def _bars_of(kind: BarKind) -> Landing:
+    return DAILY_BARS if kind == "daily" else INTRADAY_BARS

@@ -1,0 +1,185 @@
+"""What a database says of a range of bars once it is filled: double statements, providers that differ, and splits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+from emulator.result import ResultTable
+from kql.client import Eventhouse, ParameterValue
+from producer.landing import utc
+from producer.sources.bars import label_of
+from producer.sources.facts import whole
+from producer.sources.files.reading import BarKind
+
+_DAY = timedelta(days=1)
+_RANGE = "declare query_parameters(_symbol: string, _from: datetime, _to: datetime"
+
+_DUPLICATES = (
+    _RANGE
+    + """);
+{table}
+| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
+| summarize Copies = count() by Timestamp, Source, Open, High, Low, Close, Volume
+| where Copies > 1
+| summarize Bars = count(), Surplus = sum(Copies - 1) by Source
+| sort by Source asc"""
+)
+_DISAGREEMENTS = (
+    _RANGE
+    + """, _tolerance: real);
+{table}Latest
+| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
+| where isnotnull({column}) and Source != "simulated"
+| summarize (Low, Lower) = arg_min({column}, Source), (High, Higher) = arg_max({column}, Source) by Timestamp
+| project Timestamp, Low, Lower, High, Higher
+| where High - Low > _tolerance * Low
+| sort by Timestamp asc"""
+)
+_SPLITS = (
+    _RANGE
+    + """);
+CorporateActions
+| where Symbol == _symbol and Kind == "split" and ExDate >= _from and ExDate < _to
+| summarize arg_max(ReceivedAt, Value) by ExDate, Source
+| project ExDate, Value, Source
+| sort by ExDate asc, Source asc"""
+)
+_JUMPS = (
+    _RANGE
+    + """);
+DailyBarsLatest
+| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
+| where Open > 0 and Close > 0
+| sort by Source asc, Timestamp asc
+| extend Ratio = prev(Close) / Open, IsSameSource = prev(Source) == Source
+| where IsSameSource and (Ratio >= 1.4 or Ratio <= 0.7)
+| project Timestamp, Ratio, Source"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """From which relative difference on providers disagree; their volumes count different prints."""
+
+    close: float = 0.001
+    volume: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Bars that a source stated more than once in the same words; views count them once."""
+
+    symbol: str
+    source: str
+    bars: int
+    surplus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two sources that state different values of the same bar: the lowest and the highest of all."""
+
+    symbol: str
+    timestamp: datetime
+    column: str
+    low: float
+    low_source: str
+    high: float
+    high_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split and who states which ratio of it; more than one ratio is a disagreement of its own."""
+
+    symbol: str
+    ex_date: date
+    ratios: tuple[tuple[str, float], ...]
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the sources state different ratios."""
+        return len({ratio for _, ratio in self.ratios}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectedSplit:
+    """A jump between two sessions as only splits make them, without a split on record for that date."""
+
+    symbol: str
+    ex_date: date
+    ratio: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What was found."""
+
+    duplicates: tuple[Duplicate, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    splits: tuple[Split, ...] = ()
+    suspected_splits: tuple[SuspectedSplit, ...] = ()
+
+
+async def reconcile(
+    eventhouse: Eventhouse,
+    symbols: Sequence[str],
+    interval: BarKind,
+    first: date,
+    last: date,
+    tolerances: Tolerances | None = None,
+) -> Reconciliation:
+    """Look through the bars of the trading dates from `first` to `last`, both included."""
+    tolerances = tolerances or Tolerances()
+    table = "DailyBars" if interval == "daily" else "IntradayBars"
+    # One-minute volumes differ with the prints a feed carries: only those of days are compared.
+    columns = {"Close": tolerances.close} | ({"Volume": tolerances.volume} if interval == "daily" else {})
+    duplicates: list[Duplicate] = []
+    disagreements: list[Disagreement] = []
+    splits: list[Split] = []
+    suspected: list[SuspectedSplit] = []
+    for symbol in symbols:
+        asked = _Asked(eventhouse, symbol, label_of(first), label_of(last) + _DAY)
+        for source, bars, surplus in (await asked.answer(_DUPLICATES.format(table=table))).rows():
+            duplicates.append(Duplicate(symbol, str(source), whole(bars), whole(surplus)))
+        for column, tolerance in columns.items():
+            query = _DISAGREEMENTS.format(table=table, column=column)
+            for at, low, lower, high, higher in (await asked.answer(query, _tolerance=tolerance)).rows():
+                disagreements.append(
+                    Disagreement(symbol, utc(at), column, _real(low), str(lower), _real(high), str(higher))
+                )
+        recorded = _splits(symbol, await asked.answer(_SPLITS))
+        splits += recorded
+        known = {split.ex_date for split in recorded}
+        for at, ratio, source in (await asked.answer(_JUMPS)).rows():
+            if (day := utc(at).date()) not in known:
+                suspected.append(SuspectedSplit(symbol, day, _real(ratio), str(source)))
+    return Reconciliation(tuple(duplicates), tuple(disagreements), tuple(splits), tuple(suspected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    eventhouse: Eventhouse
+    symbol: str
+    start: datetime
+    end: datetime
+
+    async def answer(self, query: str, **more: ParameterValue) -> ResultTable:
+        parameters: dict[str, ParameterValue] = {"_symbol": self.symbol, "_from": self.start, "_to": self.end}
+        return await self.eventhouse.query(query, parameters=parameters | more)
+
+
+def _splits(symbol: str, answer: ResultTable) -> list[Split]:
+    rows = [(utc(ex_date).date(), str(source), _real(value)) for ex_date, value, source in answer.rows()]
+    return [
+        Split(symbol, day, tuple((source, ratio) for _, source, ratio in group))
+        for day, group in groupby(rows, key=lambda row: row[0])
+    ]
+
+
+def _real(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
