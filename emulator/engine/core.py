@@ -15,7 +15,6 @@ from emulator.engine import failures
 from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database, Table
-from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.upkeep import refresh_definition
 from emulator.engine.folder_lock import FolderLock
@@ -60,7 +59,6 @@ class Core:
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
-        self.shown = ShownViews()
         self._sizes = Sizes(connection)
         self._cores = Cores(connection, self._sizes.expire)
         register(connection)
@@ -120,8 +118,8 @@ class Core:
         while True:
             catalog = self.catalog
             snapshot = find_database(catalog, database)
-            storage = DuckStorage(shown=self.shown.of(snapshot))
-            compiled = self.compiler.compile(text, Entities(snapshot), storage, (snapshot.name, catalog.version))
+            key = (snapshot.name, catalog.version)
+            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), key)
             try:
                 with self._reader() as reader:
                     return execute(compiled, reader.cursor, properties, run=reader.run)

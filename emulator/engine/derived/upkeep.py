@@ -1,6 +1,7 @@
 """How materialized views follow their source: every batch is aggregated and merged into the groups it touches."""
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,13 +18,11 @@ from emulator.engine.session.workload import SMALL
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.relations import DuckStorage, Reads, batch_name
 from emulator.errors import EntityNotFound, KustoError
-from emulator.sql.ast import Select, SubqueryRef
+from emulator.sql.ast import SubqueryRef
 from emulator.sql.render import expression, identifier, render
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
 _PAIRS = 200_000
-# So few rows are mostly of a group each: then an update is all, and keeping the groups would take longer.
-_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,7 @@ class Upkeep:
 
     `added` are the rows that the batch adds, which `contribute` puts into a temporary table; `discard` removes from it
     what the view has already, and `store` brings the rest into the view; `update` and then `insert` do the same, found
-    by comparing all pairs of groups; so do `update_few` and `insert_few`, straight from the batch. `is_local` tells
-    that `contribute` reads nothing but the batch.
+    by comparing all pairs of groups. `is_local` tells that `contribute` reads nothing but the batch.
     """
 
     view: View
@@ -43,8 +41,6 @@ class Upkeep:
     discard: str = ""
     update: str = ""
     insert: str = ""
-    update_few: str = ""
-    insert_few: str = ""
     is_local: bool = False
     shown: str = ""
     dependents: tuple["Upkeep", ...] = ()
@@ -117,8 +113,6 @@ def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -
             store=(_merge(view, added),),
             update=_update(view, added, new),
             insert=_insert_missing(view, added, new),
-            update_few=_update(view, added, f"({rows})"),
-            insert_few=_insert_missing(view, added, f"({rows})"),
         )
     return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
 
@@ -151,11 +145,6 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
     if rows == 1 and upkeep.of_one is not None and _apply_one(statements, upkeep, upkeep.of_one, time):
         return
-    is_straight = bool(upkeep.update_few) and upkeep.is_local
-    if is_straight and rows is not None and rows <= _FEW and _are_few_pairs(statements, upkeep, rows):
-        # As many groups as rows are all there are.
-        _merge_pairs(statements, upkeep, (upkeep.update_few, upkeep.insert_few), time, rows)
-        return
     _define(statements, upkeep)
     statements.empty(_new(upkeep.view))
     read = rows if upkeep.is_local else None
@@ -164,7 +153,7 @@ def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: in
         return
     count = statements.run(upkeep.contribute, {}, read)
     if count and upkeep.update and _are_few_pairs(statements, upkeep, count):
-        _merge_pairs(statements, upkeep, (upkeep.update, upkeep.insert), time, count)
+        _merge_pairs(statements, upkeep, time, count)
     elif count:
         for statement in upkeep.store:
             statements.run(statement, {"time": time} if "$time" in statement else {})
@@ -224,11 +213,10 @@ def _are_few_pairs(statements: Statements, upkeep: Upkeep, count: int) -> bool:
     return count * statements.views.count(upkeep.view.parts) <= _PAIRS
 
 
-def _merge_pairs(statements: Statements, upkeep: Upkeep, merging: tuple[str, str], time: datetime, count: int) -> None:
-    """Merge at most so many groups into a view with a few, by plans that are kept: an update, then an insertion."""
-    update, insert = merging
-    if statements.run(update, {"time": time}, count) < count:
-        statements.views.added(upkeep.view.parts, statements.run(insert, {"time": time}, count))
+def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> None:
+    """Merge so many groups into a view with a few, by plans that are kept: an update, then an insertion."""
+    if statements.run(upkeep.update, {"time": time}, count) < count:
+        statements.views.added(upkeep.view.parts, statements.run(upkeep.insert, {"time": time}, count))
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -246,21 +234,12 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
 
 
 def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
-    """Make the DuckDB view of a materialized view anew, as this version of the catalogue finishes its columns."""
-    query = finished_query(database, view, hidden=True)
-    if query is not None:
-        storage.create_view(connection, view.relation, query)
+    """Make the DuckDB view of a materialized view anew, as this version of the catalogue finishes its columns.
 
-
-def finished_query(database: Database, view: View, *, hidden: bool = False) -> Select | None:
-    """Return the query that a view is over its parts, with the ingestion time if it is wanted too.
-
-    A view whose query no longer binds has none: its DuckDB view keeps what it had; `.show materialized-views` tells.
+    A view whose query no longer binds keeps the columns that it had; `.show materialized-views` tells why.
     """
-    try:
-        return finished(bind_shape(database, view), view.parts, hidden=hidden)
-    except KustoError:
-        return None
+    with suppress(KustoError):
+        storage.create_view(connection, view.relation, finished(bind_shape(database, view), view.parts, hidden=True))
 
 
 def catch_up(statements: Statements, database: Database, view: View, after: datetime, time: datetime) -> None:

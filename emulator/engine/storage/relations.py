@@ -5,8 +5,8 @@ Relations have names of their own (`t12`), so that renaming an entity moves no d
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
@@ -45,27 +45,18 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class DuckStorage:
-    """Where the emitter finds stored relations: under their identity, or cut off at an ingestion time.
-
-    `shown` knows the queries of materialized views over their parts. DuckDB would bind all columns of a view, for
-    which it takes longer than for all the rest of a small query.
-    """
+    """Where the emitter finds stored relations: under their identity, or cut off at an ingestion time."""
 
     after: Mapping[str, datetime] = field(default_factory=dict)
-    shown: Callable[[str], Select | None] = lambda _: None
 
     def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
         """Return the rows of a stored relation under an alias."""
         since = self.after.get(stored.identity)
-        if since is not None:
-            items = tuple(Item(ColumnRef(name), name) for name in names)
-            later = op(">", ColumnRef(INGESTION_TIME), lit(since.isoformat(sep=" "), "TIMESTAMP"))
-            return SubqueryRef(Select(items, TableRef((stored.identity,), "s"), later), alias)
-        view = self.shown(stored.identity)
-        if view is None:
+        if since is None:
             return TableRef((stored.identity,), alias)
-        read = tuple(each for each in view.items if isinstance(each, Item) and each.alias in names)
-        return SubqueryRef(replace(view, items=read), alias)
+        items = tuple(Item(ColumnRef(name), name) for name in names)
+        later = op(">", ColumnRef(INGESTION_TIME), lit(since.isoformat(sep=" "), "TIMESTAMP"))
+        return SubqueryRef(Select(items, TableRef((stored.identity,), "s"), later), alias)
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema) -> None:
