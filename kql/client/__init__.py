@@ -1,7 +1,7 @@
 """The one seam through which everything speaks to an Eventhouse.
 
 `Eventhouse` is the protocol; `remote` implements it with Microsoft's SDK (Fabric, ADX, or the emulator's wire), and
-`cli.embedded` with the embedded engine in this process.
+`cli.composition.embedded` with the embedded engine in this process.
 """
 
 from collections.abc import Mapping

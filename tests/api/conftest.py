@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from emulator.engine.eventhouse import Eventhouse
 from kql.deploy import deploy
 from kql.registry import Registry, load_registry

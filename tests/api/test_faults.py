@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.limits import ApiLimits
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from emulator.context import ParameterValue
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import EngineFault, KustoError, LimitFault

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from api.app import create_app
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from emulator.engine.eventhouse import Eventhouse
 from kql.deploy import deploy
 from kql.loader import DATABASE_FOLDER, load_database

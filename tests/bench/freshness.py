@@ -17,8 +17,8 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, PartitionContext
 from rich.console import Console
 
-from cli.delivery import Delivery, direct, into_hub
-from cli.pipelines import pipeline_to
+from cli.composition.delivery import Delivery, direct, into_hub
+from cli.composition.pipelines import pipeline_to
 from emulator.eventhubs.access import OPEN_KEY, POLICY
 from kql.client.remote import RemoteEventhouse
 from producer.model import Trade

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from kql.deploy import deploy
 from producer.clock import SystemClock
 from producer.history.load import LoadRequest, load_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.backfill import print_report
+from cli.commands.backfill import print_report
 from producer.history.backfill import BackfillPlan, Failure, Report
 from producer.history.coverage import CoverageRequest, Gap
 from producer.history.reconciliation import Disagreement, Duplicate, Reconciliation, Split, SuspectedSplit

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from cli.connection_status import ConnectionStatus, read_connection_status
 from cli.errors import CliError
+from cli.status.connection import ConnectionStatus, read_connection_status
 from tests.cli.test_producer import until
 from tests.emulator.eventhubs.clients import send
 from tests.emulator.server.live import serving

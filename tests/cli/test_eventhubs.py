@@ -14,7 +14,7 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import ConnectError
 
-from cli.hub import HubSettings, parse_age
+from cli.composition.hub import HubSettings, parse_age
 from emulator.eventhubs.server import DEFAULTS, IN_MEMORY
 from emulator.eventhubs.throttle import Throttle
 from tests.emulator.eventhubs.clients import bodies, receive, send

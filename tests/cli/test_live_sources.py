@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli.composition.sources import LiveSource, choose_source, chosen_symbols
 from cli.errors import CliError
-from cli.sources import LiveSource, choose_source, chosen_symbols
 from producer.errors import NotEntitled
 from producer.sources.simulated.source import SimulatedSource
 from tests.cli.test_producer import until
@@ -98,7 +98,7 @@ async def test_auto_ends_with_the_simulated_market(monkeypatch: pytest.MonkeyPat
     assert isinstance(source.trades, SimulatedSource)
     assert said == "Yahoo is out of reach (the network is switched off): using simulated prices.\n"
     monkeypatch.setenv("TICKHOUSE_YAHOO_URL", NOWHERE)
-    monkeypatch.setattr("cli.sources.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("cli.composition.sources.PROBE_SECONDS", 0.05)
     _, said = await chosen("auto")
     assert "Yahoo is out of reach (no answer in " in said
 

@@ -9,8 +9,8 @@ import pytest
 import respx
 from azure.core.exceptions import ClientAuthenticationError
 
+from cli.composition.provider_keys import provider_keys
 from cli.errors import CliError
-from cli.provider_keys import provider_keys
 from producer.errors import BadData, NotEntitled, Transient
 from producer.key_vault import scope_of, secret_name_of
 from producer.secret import Secret

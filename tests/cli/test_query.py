@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.query import read_parameters, timespan_text
+from cli.commands.query import read_parameters, timespan_text
 from emulator.engine.eventhouse import Eventhouse
 from tests.end_to_end.platform import tickhouse
 

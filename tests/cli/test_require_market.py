@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
-from cli.load import LAST_DEPLOYED, require_market
+from cli.composition.embedded import EmbeddedEventhouse
+from cli.composition.market import LAST_DEPLOYED, require_market
 from kql.loader import Kind, load_database
 
 STATEMENTS = load_database().statements

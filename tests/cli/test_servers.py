@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cli.servers import run
+from cli.composition.servers import run
 
 
 def test_commands_run_on_the_loop_that_uvicorn_prefers() -> None:

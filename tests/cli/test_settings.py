@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cli.errors import CliError
-from cli.settings import Option, default_map, is_loopback, is_offline, read_settings_file, require_reachable
+from cli.settings.file import Option, default_map, read_settings_file
+from cli.settings.network import is_loopback, is_offline, require_reachable
 from tests.end_to_end.platform import tickhouse
 
 COMMANDS = {

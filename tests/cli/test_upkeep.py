@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.embedded import EmbeddedEventhouse
-from cli.sources import LiveSource, choose_source
-from cli.up import _upkeep
+from cli.commands.up import _upkeep
+from cli.composition.embedded import EmbeddedEventhouse
+from cli.composition.sources import LiveSource, choose_source
 from producer.clock import SystemClock
 from producer.errors import ProducerError, Transient
 from producer.history.store import LandingStore
@@ -42,7 +42,7 @@ def due(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
         done.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("cli.up.keep_past", once)
+    monkeypatch.setattr("cli.commands.up.keep_past", once)
     return done
 
 

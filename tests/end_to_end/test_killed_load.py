@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.load import LAST_DEPLOYED
+from cli.composition.market import LAST_DEPLOYED
 from emulator.engine.eventhouse import Eventhouse
 from tests.end_to_end.platform import MARKET, offline_environment, running, tickhouse
 

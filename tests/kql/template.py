@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from emulator.engine.eventhouse import Eventhouse
 from kql.loader import load_database
 

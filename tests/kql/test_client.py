@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from emulator.context import ParameterValue
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.errors import (

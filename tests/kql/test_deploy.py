@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from kql.client import Eventhouse
 from kql.deploy import deploy
 from kql.errors import DefinitionError

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import respx
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from tests.kql.template import open_market
 from tests.producer.clock import ManualClock
 

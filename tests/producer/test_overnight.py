@@ -13,7 +13,7 @@ import pytest
 import respx
 from websockets.asyncio.server import ServerConnection
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from producer.market_time import Session, load_calendar
 from producer.pipeline.pipeline import Pipeline, PipelineSettings
 from producer.secret import Secret

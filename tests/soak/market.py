@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.delivery import into_hub
-from cli.hub import connection_in
-from cli.pipelines import pipeline_to
-from cli.servers import until_signal_or_end
+from cli.composition.delivery import into_hub
+from cli.composition.hub import connection_in
+from cli.composition.pipelines import pipeline_to
+from cli.composition.servers import until_signal_or_end
 from producer.clock import SystemClock
 from producer.model import Trade
 from producer.source import Sink

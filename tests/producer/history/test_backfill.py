@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from producer.clock import SystemClock
 from producer.errors import Blocked, NoData, ProducerError, RateLimited, UnknownSymbol
 from producer.history.backfill import BackfillPlan, BackfillProgress, Report, RunSettings, plan_backfill, run_backfill

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import respx
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from producer.errors import RateLimited
 from producer.history.backfill import Report, plan_backfill, run_backfill
 from producer.history.coverage import CoverageRequest

@@ -5,7 +5,7 @@ from datetime import date
 import httpx
 
 from api.app import create_app
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from kql.registry import load_registry
 from producer.errors import RateLimited
 from producer.model import CorporateAction

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from kql.client import Eventhouse
 from producer.clock import SystemClock
 from producer.history.backfill import BackfillSettings, backfill
@@ -75,7 +75,7 @@ async def test_a_fresh_database_has_the_simulated_past(eventhouse: EmbeddedEvent
 LOADING = """
 import asyncio, sys
 from pathlib import Path
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from producer.clock import SystemClock
 from producer.history.load import LoadRequest, load_file
 from producer.history.store import LandingStore

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
 from producer.model import Trade, encode_trade
 from producer.redundancy.lease import FileLease
 from producer.redundancy.resume import last_quotes

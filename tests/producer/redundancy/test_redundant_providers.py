@@ -11,8 +11,8 @@ import orjson
 import pytest
 import respx
 
-from cli.embedded import EmbeddedEventhouse
-from cli.sources import LiveSource
+from cli.composition.embedded import EmbeddedEventhouse
+from cli.composition.sources import LiveSource
 from producer.market_time import load_calendar
 from producer.pipeline.pipeline import Pipeline, PipelineSettings
 from producer.redundancy.lease import FileLease

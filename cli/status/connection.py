@@ -1,4 +1,4 @@
-"""How a data connection is doing: a file in its data folder, and what `tickhouse data-connection status` says of it."""
+"""How a data connection is doing: a file in its data folder."""
 
 import asyncio
 import os
@@ -11,10 +11,9 @@ from pathlib import Path
 from time import monotonic
 
 import orjson
-import typer
 
 from cli.errors import CliError
-from cli.liveness import ENDED, describe_state, is_running, latest_folder
+from cli.status.liveness import ENDED
 from emulator.eventhubs.data_connection import DataConnection
 from producer.pipeline.status import write_status
 
@@ -122,27 +121,3 @@ def read_connection_status(path: Path) -> ConnectionStatus:
         ) from None
     except (LookupError, TypeError, ValueError) as error:
         raise CliError(f"{path} is no status of a data connection: {error}") from error
-
-
-def run_connection_status(*, data: Path | None) -> None:
-    """Print the status of the data connection of a data folder; exit code 1 where it does not run, or has problems."""
-    status = read_connection_status((data or latest_folder(STATUS_FILE, "data connection")) / STATUS_FILE)
-    now = datetime.now(UTC)
-    standby = f", {status.standby} of them read by another connection" if status.standby else ""
-    rows = (
-        ("state", describe_state(status, now)),
-        ("hub", f"{status.hub}, {status.partitions} partitions{standby}"),
-        ("eventhouse", f"{status.eventhouse}, table {status.table}"),
-        ("since", f"{status.started_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("lag", f"{status.lag:,} events, the oldest came {status.lag_seconds:.3f} s ago" if status.lag else "0 events"),
-        ("rate", f"{status.per_second:,.1f} records/s"),
-        ("stored", f"{status.stored:,}"),
-        ("dead letters", f"{status.dead_letters:,}"),
-        ("expired", f"{status.expired:,}"),
-        *(("problem", problem) for problem in status.problems),
-        *(("failure", failure) for failure in status.failures if failure not in status.problems),
-    )
-    for name, value in rows:
-        typer.echo(f"{name:<13} {value}")
-    if not is_running(status, now) or status.problems:
-        raise typer.Exit(1)

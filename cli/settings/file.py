@@ -4,15 +4,12 @@ The file's keys are the long option names without dashes in front (`data`, `port
 level they hold for every command that has the option; in a table named after a command (`[up]`) for that one.
 """
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cli.errors import CliError
-from producer.settings import is_loopback as is_loopback
 
 SETTINGS_FILE = "tickhouse.toml"
 
@@ -94,17 +91,3 @@ def _check_table(
             raise CliError(
                 f"{path}: [{name}] has no setting '{key}'", hint=f"known settings: {', '.join(sorted(flags))}"
             )
-
-
-def is_offline(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether `TICKHOUSE_OFFLINE` keeps this process off every address but loopback."""
-    return environment.get("TICKHOUSE_OFFLINE", "").lower() not in ("", "0", "false", "no")
-
-
-def require_reachable(url: str) -> str:
-    """Return the Eventhouse URL, or refuse it when offline mode forbids the address."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise CliError(f"'{url}' is not an Eventhouse URL", hint="write it as http://host:port or https://host")
-    if is_offline() and not is_loopback(url):
-        raise CliError(f"TICKHOUSE_OFFLINE is set: {url} is not on this machine")
-    return url

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.eventhouses import served
-from cli.servers import listen
+from cli.composition.eventhouses import served
+from cli.composition.servers import listen
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import serve_on
 from emulator.server.listen import url_of

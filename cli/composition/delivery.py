@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.hub import HubSettings, describe_hub, hub_running
-from cli.landing_connection import connected, describe_health, trades_of
+from cli.composition.hub import HubSettings, describe_hub, hub_running
+from cli.composition.landing_connection import connected, describe_health, trades_of
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.eventhubs.feed import LocalFeed
 from kql.client import Eventhouse

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.eventhouses import open_eventhouse
+from cli.composition.eventhouses import open_eventhouse
 from kql.deploy import Deployment, deploy
 from kql.loader import load_database
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cli.connection_status import connection_reported
+from cli.status.connection import connection_reported
 from emulator.eventhubs.data_connection import DataConnection, Destination, Health, Table
 from emulator.eventhubs.dead_letters import DeadLetters
 from emulator.eventhubs.feed import Feed, FeedError

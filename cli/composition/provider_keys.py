@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from cli.errors import CliError
-from cli.settings import is_offline
+from cli.settings.network import is_offline
 from producer.clock import SystemClock
 from producer.key_vault import read_keys, scope_of
 from producer.secret import Secret

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.delivery import Delivery
-from cli.producer_status import reported
+from cli.composition.delivery import Delivery
+from cli.status.producer import reported
 from producer.clock import SystemClock
 from producer.pipeline.batching import BatchLimits
 from producer.pipeline.dead_letters import DeadLetters

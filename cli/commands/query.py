@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cli.composition.eventhouses import open_eventhouse
 from cli.errors import CliError
-from cli.eventhouses import open_eventhouse
 from emulator.result import ResultTable
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from api.app import create_app
-from cli.eventhouses import open_eventhouse
-from cli.servers import listen, run, running, server, until_signal_or_end
+from cli.composition.eventhouses import open_eventhouse
+from cli.composition.servers import listen, run, running, server, until_signal_or_end
 from emulator.server.listen import url_of
 from kql.registry import load_registry
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from cli.composition.sources import AUTO, check_names, surroundings
 from cli.errors import CliError
-from cli.sources import AUTO, check_names, surroundings
 from producer.clock import SystemClock
 from producer.errors import Offline
 from producer.providers import HISTORY_PROVIDERS, history_chain

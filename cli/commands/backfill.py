@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA, open_eventhouse
-from cli.history_sources import history_source
-from cli.load import require_market
-from cli.sources import refuse_mixing
+from cli.composition.eventhouses import open_eventhouse
+from cli.composition.history_sources import history_source
+from cli.composition.market import require_market
+from cli.composition.sources import refuse_mixing
+from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from producer.clock import SystemClock
 from producer.history.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
 from producer.history.coverage import CoverageRequest, Gap

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.delivery import Delivery, direct, into_hub
+from cli.composition.delivery import Delivery, direct, into_hub
+from cli.composition.eventhouses import open_eventhouse
+from cli.composition.hub import CONNECTION_VARIABLE, connection_in
+from cli.composition.market import require_market
+from cli.composition.pipelines import pipeline_to
+from cli.composition.servers import run, until_signal_or_end
+from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
-from cli.eventhouses import open_eventhouse
-from cli.hub import CONNECTION_VARIABLE, connection_in
-from cli.load import require_market
-from cli.pipelines import pipeline_to
-from cli.servers import run, until_signal_or_end
-from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from kql.client import Eventhouse, IngestionWay
 from producer.clock import SystemClock
 from producer.redundancy.lease import FileLease

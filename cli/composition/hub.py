@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.settings import is_loopback, is_offline
+from cli.settings.network import is_loopback, is_offline
 from emulator.eventhubs import EventHubs, ListenError, Options
 from emulator.eventhubs.hub import DEFAULT_GROUP
 from emulator.eventhubs.server import default_retention

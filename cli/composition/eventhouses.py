@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.settings import require_reachable
+from cli.settings.folders import DEFAULT_DATA
+from cli.settings.network import require_reachable
 from kql.client import Eventhouse, IngestionWay
 
-DEFAULT_DATA = Path("data") / "market"
-SIMULATED_DATA = Path("data") / "simulated"
 ENDPOINT_FILE = "endpoint.json"
 
 
@@ -45,7 +44,7 @@ async def open_eventhouse(
         raise CliError(
             f"no data folder '{folder}'", hint="create one with `tickhouse up --data` or `tickhouse deploy --data`"
         )
-    from cli.embedded import EmbeddedEventhouse
+    from cli.composition.embedded import EmbeddedEventhouse
 
     return EmbeddedEventhouse.open(folder, database)
 

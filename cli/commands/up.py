@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.app import create_app
-from cli.delivery import Delivery, direct, through_hub
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.delivery import Delivery, direct, through_hub
+from cli.composition.embedded import EmbeddedEventhouse
+from cli.composition.eventhouses import served, served_at
+from cli.composition.hub import HubSettings
+from cli.composition.pipelines import pipeline_to
+from cli.composition.servers import listen, run, running, server, until_signal_or_end
+from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
-from cli.eventhouses import served, served_at
-from cli.hub import HubSettings
-from cli.pipelines import pipeline_to
-from cli.servers import listen, run, running, server, until_signal_or_end
-from cli.sources import LiveSource, choose_source, default_data, refuse_mixing
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import create_app as create_wire
 from emulator.server.listen import url_of

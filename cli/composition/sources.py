@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from cli.composition.provider_keys import provider_keys
 from cli.errors import CliError
-from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
-from cli.provider_keys import provider_keys
-from cli.settings import is_offline
+from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
+from cli.settings.network import is_offline
 from kql.client import Eventhouse
 from kql.reference import canonical_symbol
 from producer.clock import Clock, SystemClock

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.embedded import EmbeddedEventhouse
+from cli.composition.embedded import EmbeddedEventhouse
+from cli.composition.eventhouses import served_at
+from cli.composition.hub import CONNECTION_VARIABLE, connection_in, describe_hub
+from cli.composition.landing_connection import connected, describe_health, trades_of
+from cli.composition.market import require_market
+from cli.composition.servers import run, until_signal_or_end
 from cli.errors import CliError
-from cli.eventhouses import DEFAULT_DATA, served_at
-from cli.hub import CONNECTION_VARIABLE, connection_in, describe_hub
-from cli.landing_connection import connected, describe_health, trades_of
-from cli.load import require_market
-from cli.servers import run, until_signal_or_end
-from cli.settings import require_reachable
+from cli.settings.folders import DEFAULT_DATA
+from cli.settings.network import require_reachable
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import KustoError
 from emulator.eventhubs.data_connection import DataConnection, Destination, Table

@@ -5,8 +5,8 @@ import sys
 
 from rich.console import Console
 
-from cli.hub import CONNECTION_VARIABLE, HubSettings, hub_running
-from cli.servers import run, until_signal_or_end
+from cli.composition.hub import CONNECTION_VARIABLE, HubSettings, hub_running
+from cli.composition.servers import run, until_signal_or_end
 
 
 def run_eventhubs(settings: HubSettings) -> None:

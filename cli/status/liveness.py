@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cli.errors import CliError
-from cli.eventhouses import DEFAULT_DATA, SIMULATED_DATA
+from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 
 # A process that has not written for so long is gone or stands still.
 STALE_SECONDS = 15.0

@@ -1,0 +1,77 @@
+"""`tickhouse load`: historical prices from files into an Eventhouse."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from cli.composition.eventhouses import open_eventhouse
+from cli.composition.files import require_files
+from cli.composition.market import require_market
+from cli.composition.sources import refuse_mixing
+from producer.clock import SystemClock
+from producer.history.load import LoadKind, LoadReport, LoadRequest, load_file
+from producer.history.store import LandingStore
+from producer.history.store import Progress as Written
+from producer.sources.files.reading import FileOptions
+
+
+def run_load(
+    *,
+    files: tuple[Path, ...],
+    kind: LoadKind,
+    options: FileOptions,
+    data: Path | None,
+    url: str | None,
+    database: str,
+    mix: bool,
+) -> None:
+    """Load every file; a file with a fault writes nothing and ends the command."""
+    require_files(files)
+    asyncio.run(_load(files, kind, options, data, url, database, mix))
+
+
+async def _load(
+    files: tuple[Path, ...],
+    kind: LoadKind,
+    options: FileOptions,
+    data: Path | None,
+    url: str | None,
+    database: str,
+    mix: bool,
+) -> None:
+    console = Console(stderr=True)
+    eventhouse = await open_eventhouse(url=url, data=data, database=database, create=True)
+    try:
+        await require_market(eventhouse)
+        if not mix:
+            await refuse_mixing(eventhouse, simulated=False)
+        clock = SystemClock()
+        for file in files:
+            request = LoadRequest(file, kind, options)
+            started = time.perf_counter()
+            with progress_bar(console) as bar:
+                task = bar.add_task(file.name, total=None)
+
+                def show(written: Written, bar: Progress = bar, task: TaskID = task) -> None:
+                    bar.update(task, completed=written.done, total=written.total)
+
+                report = await load_file(LandingStore(eventhouse, clock), request, clock, show)
+            console.print(describe(file, report, time.perf_counter() - started))
+    finally:
+        await eventhouse.close()
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a bar that counts rows and vanishes at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def describe(file: Path, report: LoadReport, seconds: float) -> str:
+    """Say what a load changed."""
+    actions = f", {report.actions_written:,} new of {report.actions:,} splits and dividends" if report.actions else ""
+    rate = f"{report.rows / seconds:,.0f} rows/s" if seconds else ""
+    return f"{file.name}: {report.written:,} new of {report.rows:,} rows{actions} in {seconds:.1f} s ({rate})"

@@ -1,0 +1,1 @@
+"""What commands are put together from: Eventhouses, sources, ways between them, servers."""

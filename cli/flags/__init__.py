@@ -1,0 +1,1 @@
+"""The flags and help of every command; nothing here may load anything heavy."""

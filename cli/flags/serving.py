@@ -1,0 +1,158 @@
+"""The flags of the commands that serve: `up`, `emulator`, `eventhubs`, `api`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.flags.options import (
+    ApiKey,
+    Data,
+    Database,
+    EventhousePort,
+    Host,
+    HubName,
+    HubPort,
+    LiveSources,
+    Mix,
+    Partitions,
+    Port,
+    Rate,
+    Symbols,
+    Url,
+    Via,
+)
+
+
+def up(
+    source: LiveSources = "auto",
+    symbols: Symbols = None,
+    data: Data = None,
+    port: Port = 8000,
+    eventhouse_port: EventhousePort = 8080,
+    host: Host = "127.0.0.1",
+    api_key: ApiKey = None,
+    database: Database = "Market",
+    mix: Mix = False,
+    via: Annotated[
+        Via, typer.Option(envvar="TICKHOUSE_VIA", help="eventhubs: through a local event hub, as in production.")
+    ] = Via.DIRECT,
+    hub_port: HubPort = 5672,
+    hub: HubName = "trades",
+    partitions: Partitions = 4,
+    trades_per_second: Rate = 5.0,
+) -> None:
+    """Run Eventhouse, market database, producer and API on this machine until Ctrl-C."""
+    from cli.commands.up import UpSettings, run_up
+    from cli.composition.hub import HubSettings
+    from cli.composition.sources import chosen_symbols
+
+    run_up(
+        UpSettings(
+            source=source,
+            data=data,
+            port=port,
+            eventhouse_port=eventhouse_port,
+            host=host,
+            api_key=api_key,
+            database=database,
+            mix=mix,
+            hub=HubSettings(hub_port, data, hub, partitions, flag="--hub-port") if via is Via.EVENTHUBS else None,
+            trades_per_second=trades_per_second,
+            symbols=chosen_symbols(symbols),
+        )
+    )
+
+
+def emulator(
+    port: Annotated[
+        int,
+        typer.Option("--port", envvar="TICKHOUSE_EVENTHOUSE_PORT", help="Port of the Kusto wire.", min=1, max=65535),
+    ] = 8080,
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="TICKHOUSE_TOKEN", help="Bearer token that clients must send.", show_default=False),
+    ] = None,
+    database: Annotated[
+        str, typer.Option("--database", help="Database created when the folder is new.")
+    ] = "NetDefaultDB",
+) -> None:
+    """Run only the embedded Eventhouse: a local Kusto for any KQL, in memory without --data."""
+    from cli.commands.emulator import run_emulator
+
+    run_emulator(port=port, data=data, host=host, token=token, database=database)
+
+
+def eventhubs(
+    port: Annotated[
+        int, typer.Option("--port", envvar="TICKHOUSE_HUB_PORT", help="Port of AMQP 1.0.", min=1, max=65535)
+    ] = 5672,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="TICKHOUSE_DATA",
+            help="Folder in which the hub keeps its events (in `eventhubs`); without it they are in memory.",
+            show_default=False,
+        ),
+    ] = None,
+    hub: HubName = "trades",
+    partitions: Partitions = 4,
+    consumer_group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--consumer-group", help="A consumer group beside $Default; may be given again.", show_default=False
+        ),
+    ] = None,
+    retention: Annotated[
+        str | None,
+        typer.Option(
+            "--retention",
+            envvar="TICKHOUSE_HUB_RETENTION",
+            help="How long events stay: 7d, 12h, 30m. By default 7d on disk, 1d in memory.",
+            show_default=False,
+        ),
+    ] = None,
+    throughput_units: Annotated[
+        int | None,
+        typer.Option(
+            "--throughput-units",
+            envvar="TICKHOUSE_THROUGHPUT_UNITS",
+            help="Throttle as Azure does: 1,000 events and 1 MB a second come in for each. By default no limit.",
+            min=1,
+            max=40,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run only the local Event Hubs peer and print its connection string; in memory without --data."""
+    from cli.commands.eventhubs import run_eventhubs
+    from cli.composition.hub import HubSettings, parse_age
+
+    run_eventhubs(
+        HubSettings(
+            port,
+            data,
+            hub,
+            partitions,
+            consumer_groups=tuple(consumer_group or ()),
+            retention=parse_age(retention) if retention else None,
+            throughput_units=throughput_units,
+        )
+    )
+
+
+def api(
+    data: Data = None,
+    eventhouse: Url = None,
+    database: Database = "Market",
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    api_key: ApiKey = None,
+) -> None:
+    """Serve only the REST API over an Eventhouse."""
+    from cli.commands.api import run_api
+
+    run_api(data=data, url=eventhouse, database=database, port=port, host=host, api_key=api_key)

@@ -1,0 +1,1 @@
+"""Settings: the file, the default folders, and what the environment allows."""

@@ -1,0 +1,1 @@
+"""How long-running processes tell of themselves."""
