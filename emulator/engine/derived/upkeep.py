@@ -180,7 +180,7 @@ def _apply_one(statements: Statements, upkeep: Upkeep, of_one: UpkeepOfOne, time
         return False
     memory.remember(parts, hashes)
     memory.added(parts, 1)
-    statements.run_later(of_one.insert, {"time": time}, 1)
+    statements.run(of_one.insert, {"time": time}, 1)
     for dependent in of_one.dependents:
         apply_batch(statements, dependent, time, 1)
     return True
@@ -204,7 +204,7 @@ def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: i
     # Those that were discarded are remembered already.
     memory.remember(parts, hashes)
     memory.added(parts, count)
-    statements.run_later(upkeep.insert, {"time": time}, count)
+    statements.run(upkeep.insert, {"time": time}, count)
     for dependent in upkeep.dependents:
         apply_batch(statements, dependent, time, count)
 

@@ -19,7 +19,7 @@ from emulator.engine.ingestion.projection import (
 )
 from emulator.engine.ingestion.values import from_json, from_text
 from emulator.engine.session.workload import SMALL
-from emulator.engine.storage.rows import LINE, LINES, ArrowRows, LineRows, Rows
+from emulator.engine.storage.rows import LINES, ArrowRows, LineRows, Rows
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef
@@ -44,8 +44,7 @@ def read(
     text = _decode(data)
     lines = _documents(text) if multiline else [line for line in text.split("\n") if line and not line.isspace()]
     if len(lines) <= SMALL and all(map(_is_record, lines)):
-        projections = (_projection(schema, mapping, source) for source in (LINES, LINE))
-        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), *projections)
+        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), _projection(schema, mapping, LINES))
     if not all(line.lstrip().startswith("{") for line in lines):
         raise _fault(lines)
     numbers = pa.array(range(1, len(lines) + 1), pa.int64())

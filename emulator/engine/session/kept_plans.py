@@ -52,11 +52,6 @@ class Plans:
         return found
 
 
-def can_carry(text: str) -> bool:
-    """Tell whether a text is short enough for an argument."""
-    return len(text) <= _LONGEST_TEXT
-
-
 def argument(value: object, type_: str) -> Sql | None:
     """Return a value as an argument of a DuckDB type, or None where a bound parameter has to carry it."""
     match value:
@@ -64,7 +59,7 @@ def argument(value: object, type_: str) -> Sql | None:
             return lit(value, type_)
         case datetime(tzinfo=None):
             return lit(value.isoformat(sep=" "), type_)
-        case str() if can_carry(value):
+        case str() if len(value) <= _LONGEST_TEXT:
             # What is no Unicode text (a lone surrogate) is for the bound parameter to refuse.
             with suppress(UnicodeEncodeError):
                 return cast(call("decode", call("from_hex", lit(value.encode().hex()))), type_)

@@ -3,14 +3,12 @@
 Making a plan costs more than running it on a small batch. DuckDB keeps the plan of a statement that was prepared
 without its optimizer, so small batches run with such plans; large ones, and statements that search history, are
 planned for what they find. To run a kept plan is a statement too, which the optimizer would spend its time on: it is
-off while such statements follow each other. And after every call to DuckDB a thread waits for its turn again, so that
-statements of which nobody needs an answer are sent together with the next one.
+off while such statements follow each other.
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter or `lit`
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeAlias
 
 import duckdb
 import numpy as np
@@ -18,20 +16,13 @@ import numpy as np
 from emulator.engine.derived.known_keys import Hashes
 from emulator.engine.derived.memory import ViewMemory
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.kept_plans import Plans, argument
+from emulator.engine.session.kept_plans import Plans
 from emulator.engine.session.optimizer import Optimizer
 from emulator.engine.session.workload import SMALL
-from emulator.sql.ast import Sql
+from emulator.sql.build import lit
 from emulator.sql.render import identifier
 
 _CAPACITY = 2_048
-
-Value: TypeAlias = datetime | int | str
-_TYPES: dict[type[Value], str] = {datetime: "TIMESTAMP", int: "BIGINT", str: "VARCHAR"}
-
-
-class Unattributed(Exception):
-    """A statement that had waited to be sent with others failed, or one sent with it, and ended the transaction."""
 
 
 class Statements:
@@ -46,28 +37,20 @@ class Statements:
         self._cores = cores
         self._has_all_cores = False
         self._optimizer = Optimizer(connection)
-        self._is_one_by_one = False
         self.views = ViewMemory(lambda: self.connection)
         self._parsed: dict[str, duckdb.Statement] = {}
         self._plans = Plans(self._execute)
         self._defined: dict[str, str] = {}
         self._filled: set[str] = set()
-        self._waiting: list[str] = []
         self._has_defined = False
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection, for statements that are to be optimized."""
-        self._send_waiting()
         return self._optimizing(True)
 
-    def begin(self, *, is_one_by_one: bool = False) -> None:
-        """Begin a transaction.
-
-        With `is_one_by_one` every statement is sent alone, so that what fails is known; else Unattributed may be
-        raised.
-        """
-        self._is_one_by_one = is_one_by_one
+    def begin(self) -> None:
+        """Begin a transaction."""
         self._cores.rest()
         self._connection.begin()
 
@@ -93,22 +76,14 @@ class Statements:
         """Take back that a transaction has staged rows in a temporary table."""
         self._filled.discard(name)
 
-    def run(self, sql: str, values: Mapping[str, Value], rows: int | None = None) -> int:
+    def run(self, sql: str, values: Mapping[str, datetime], rows: int | None = None) -> int:
         """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
         # As an array: a list of rows would take two turns at Python more.
         (counts,) = self._run(sql, values, rows).fetchnumpy().values()
         return int(counts.sum())
 
-    def run_later(self, sql: str, values: Mapping[str, Value], rows: int) -> None:
-        """Run a statement whose answer nobody needs; one that reads few rows is sent with the next statement."""
-        if rows > SMALL or self._is_one_by_one:
-            self.run(sql, values, rows)
-        else:
-            self._waiting.append(self._execution(sql, values))
-
     def plain(self, sql: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """Run a statement that has nothing to optimize."""
-        self._send_waiting()
         return self._optimizing(False).execute(self._statement(sql), dict(values))
 
     def hashes(self, sql: str, rows: int | None) -> Hashes:
@@ -124,7 +99,7 @@ class Statements:
 
     def commit(self) -> None:
         """Commit the transaction."""
-        self._send("COMMIT")
+        self._connection.commit()
 
     def end_transaction(self) -> None:
         """Keep everything after a commit that changed rows alone, but for plans made before a catalog was committed."""
@@ -136,7 +111,6 @@ class Statements:
 
     def roll_back(self) -> None:
         """Start anew after a rollback, which may have taken relations along."""
-        self._waiting.clear()
         self.views.roll_back()
         self._forget()
 
@@ -146,32 +120,14 @@ class Statements:
         self._forget()
 
     def _clear(self, name: str) -> None:
-        self.run_later(f"DELETE FROM {identifier(name)}", {}, 0)
+        self._run(f"DELETE FROM {identifier(name)}", {}, 0)
 
-    def _run(self, sql: str, values: Mapping[str, Value], rows: int | None) -> duckdb.DuckDBPyConnection:
+    def _run(self, sql: str, values: Mapping[str, datetime], rows: int | None) -> duckdb.DuckDBPyConnection:
         if rows is None or rows > SMALL:
             return self.connection.execute(self._statement(sql), dict(values) or None)
-        return self._send(self._execution(sql, values))
-
-    def _execution(self, sql: str, values: Mapping[str, Value]) -> str:
         # With a plan that is kept, made without the optimizer.
-        return self._plans.execution(sql, {name: _literal(value) for name, value in values.items()})
-
-    def _send_waiting(self) -> None:
-        # What fails in them is nothing that the next statement is to answer for.
-        if self._waiting:
-            self._send_together()
-
-    def _send(self, statement: str) -> duckdb.DuckDBPyConnection:
-        return self._send_together(statement) if self._waiting else self._optimizing(False).execute(statement)
-
-    def _send_together(self, *last: str) -> duckdb.DuckDBPyConnection:
-        together = "; ".join((*self._waiting, *last))
-        self._waiting.clear()
-        try:
-            return self._optimizing(False).execute(together)
-        except duckdb.Error as error:
-            raise Unattributed(str(error)) from error
+        times = {name: lit(value.isoformat(sep=" "), "TIMESTAMP") for name, value in values.items()}
+        return self._execute(self._plans.execution(sql, times))
 
     def _optimizing(self, wanted: bool) -> duckdb.DuckDBPyConnection:
         if wanted and not self._has_all_cores:
@@ -201,18 +157,8 @@ class Statements:
             self._parsed[sql] = found
         return found
 
-    def _execute(self, text: str) -> object:
-        # What waits may be executions of plans that this text is about to end.
-        self._send_waiting()
+    def _execute(self, text: str) -> duckdb.DuckDBPyConnection:
         return self._optimizing(False).execute(text)
 
     def _release(self) -> None:
-        self._send_waiting()
         self._plans.release()
-
-
-def _literal(value: Value) -> Sql:
-    literal = argument(value, _TYPES[type(value)])
-    if literal is None:
-        raise ValueError("the text is too long for an argument")
-    return literal

@@ -140,7 +140,7 @@ def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequ
 
 def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:
     """Append the batch of a table, which has so many rows, to it."""
-    statements.run_later(_staging(relation, schema).append, {"time": time}, rows)
+    statements.run(_staging(relation, schema).append, {"time": time}, rows)
 
 
 @dataclass(frozen=True, slots=True)

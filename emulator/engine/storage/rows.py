@@ -6,16 +6,11 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from emulator.engine.session.kept_plans import can_carry
 from emulator.engine.session.statements import Statements
-from emulator.sql.ast import Item, Parameter, Select, SubqueryRef, TableRef
+from emulator.sql.ast import TableRef
 from emulator.sql.render import identifier
 
 LINES = TableRef(("$lines",), "p")
-# A single line by itself, which takes less time than to put it into a table first.
-LINE = SubqueryRef(
-    Select((Item(Parameter("line", "VARCHAR"), "line"), Item(Parameter("number", "BIGINT"), "number"))), "p"
-)
 
 _LINES = identifier(LINES.parts[0])
 _FILL = f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)"
@@ -48,7 +43,7 @@ class ArrowRows:
 
 @dataclass(frozen=True, slots=True)
 class LineRows:
-    """A few lines of text with their numbers, and the SELECT that makes rows of them: over `LINES`, and over `LINE`.
+    """A few lines of text with their numbers, and the SELECT that makes rows of them: over `LINES`.
 
     They are converted where they are stored: to move rows between connections costs more than to make them.
     """
@@ -56,7 +51,6 @@ class LineRows:
     lines: tuple[str, ...]
     numbers: tuple[int, ...]
     projection: str
-    projection_of_one: str
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -64,25 +58,21 @@ class LineRows:
     def stage(self, statements: Statements, insertion: str) -> None:
         """Insert the rows that the lines make."""
         statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
-        if len(self) == 1 and can_carry(self.lines[0]):
-            values: dict[str, str | int] = {"line": self.lines[0], "number": self.numbers[0]}
-            statements.run_later(f"{insertion} FROM ({self.projection_of_one}) AS p", values, 1)
-            return
         statements.empty(LINES.parts[0])
         statements.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
-        statements.run_later(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
+        statements.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
 
 
 def merged(rows: Sequence[Rows]) -> list[Rows]:
     """Put rows of one kind together, so that they are staged at once."""
     tables = [each.table for each in rows if isinstance(each, ArrowRows)]
     together: list[Rows] = [ArrowRows(pa.concat_tables(tables))] if tables else []
-    by_projection: dict[tuple[str, str], list[LineRows]] = {}
+    by_projection: dict[str, list[LineRows]] = {}
     for each in rows:
         if isinstance(each, LineRows):
-            by_projection.setdefault((each.projection, each.projection_of_one), []).append(each)
-    for projections, group in by_projection.items():
+            by_projection.setdefault(each.projection, []).append(each)
+    for projection, group in by_projection.items():
         lines = tuple(line for each in group for line in each.lines)
         numbers = tuple(number for each in group for number in each.numbers)
-        together.append(LineRows(lines, numbers, *projections))
+        together.append(LineRows(lines, numbers, projection))
     return together

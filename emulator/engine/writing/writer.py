@@ -15,7 +15,7 @@ from emulator.engine.catalog.records import Catalog
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.statements import Statements, Unattributed
+from emulator.engine.session.statements import Statements
 from emulator.engine.storage.rows import Rows
 from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing.marks import Stretch
@@ -79,7 +79,7 @@ class Writer:
     def change(self, action: Callable[[Transaction], Result]) -> Result:
         """Run an action in a transaction of its own."""
         with self._turn:
-            return self._transact(action, is_one_by_one=True)
+            return self._transact(action)
 
     def change_rows(self, action: Callable[[Transaction, Lost], Result]) -> Result:
         """Run an action that adds rows: again without the policies that fail and are not transactional."""
@@ -145,23 +145,19 @@ class Writer:
                 record_failure(transaction.connection, failure)
             return action(transaction, lost)
 
-        is_one_by_one = False
         while True:
             try:
-                return self._transact(attempt, is_one_by_one=is_one_by_one)
-            except Unattributed:
-                # The next attempt tells what fails, and for whom.
-                is_one_by_one = True
+                return self._transact(attempt)
             except PolicyAborted as aborted:
                 # The source keeps its rows; the next attempt leaves the policy out and records why.
                 lost[aborted.policy] = aborted.failure
 
-    def _transact(self, action: Callable[[Transaction], Result], *, is_one_by_one: bool) -> Result:
+    def _transact(self, action: Callable[[Transaction], Result]) -> Result:
         if self._is_closed:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
-        self._statements.begin(is_one_by_one=is_one_by_one)
+        self._statements.begin()
         try:
             transaction = Transaction(self._statements, before, time)
             result = action(transaction)

@@ -11,8 +11,7 @@ import pytest
 from emulator import Eventhouse
 from emulator.engine.session import kept_plans as plans
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.statements import Statements, Unattributed
-from emulator.engine.session.workload import SMALL
+from emulator.engine.session.statements import Statements
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 
@@ -157,41 +156,3 @@ def test_a_rollback_takes_staged_relations_along() -> None:
         statements.connection.rollback()
         statements.roll_back()
     assert statements.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall() == [(0,)]
-
-
-def test_statements_that_nobody_waits_for_run_before_the_next_one() -> None:
-    statements = opened()
-    statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER)")
-    for _ in range(2):
-        statements.begin()
-        statements.plain("INSERT INTO source SELECT unnest($numbers)", {"numbers": [1, 2]})
-        statements.run_later("INSERT INTO target SELECT a FROM source", {}, rows=2)
-        statements.run_later("DELETE FROM source", {}, rows=2)
-        assert statements.run("UPDATE target SET a = a + 10", {}, rows=2) % 2 == 0
-        statements.run_later("DELETE FROM target WHERE a > 20", {}, rows=4)
-        statements.commit()
-    assert statements.connection.execute("SELECT a FROM target ORDER BY a").fetchall() == [(11,), (12,)]
-    assert statements.connection.execute("SELECT count(*) FROM source").fetchall() == [(0,)]
-
-
-@pytest.mark.parametrize("next_reads", [1, SMALL + 1])
-@pytest.mark.parametrize("is_one_by_one", [False, True])
-def test_what_fails_among_statements_sent_together_is_known_when_they_are_sent_alone(
-    is_one_by_one: bool, next_reads: int
-) -> None:
-    connection = duckdb.connect()
-    connection.execute("CREATE TABLE checked (a INTEGER CHECK (a < 10)); CREATE TABLE source (a INTEGER)")
-    statements = Statements(connection, Cores(connection))
-    statements.plain("INSERT INTO source VALUES ($number)", {"number": 10})
-    statements.begin(is_one_by_one=is_one_by_one)
-    expected = duckdb.ConstraintException if is_one_by_one else Unattributed
-
-    def fill() -> None:
-        statements.run_later("INSERT INTO checked SELECT a FROM source", {}, rows=1)
-        statements.run("UPDATE source SET a = 1", {}, rows=next_reads)
-
-    with pytest.raises(expected):
-        fill()
-    connection.rollback()
-    statements.roll_back()
-    assert connection.execute("SELECT a FROM source").fetchall() == [(10,)]
