@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from emulator.text import NOWHERE, Span, excerpt, line_and_column
 
+UNSUPPORTED = "TH0900"
+
 
 @dataclass
 class KustoError(Exception):

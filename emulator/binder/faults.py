@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from emulator.errors import SemanticFault, UnsupportedFault
+from emulator.errors import UNSUPPORTED, SemanticFault, UnsupportedFault
 from emulator.text import Span
 from emulator.types import KqlType
 
@@ -19,7 +19,6 @@ NOT_ALLOWED_HERE = "TH0110"
 BAD_VALUE = "TH0120"
 DUPLICATE_NAME = "TH0130"
 NOT_SERIALIZED = "TH0140"
-UNSUPPORTED = "TH0900"
 
 
 def did_you_mean(name: str, names: Iterable[str], noun: str) -> str:

@@ -18,7 +18,6 @@ from emulator.engine.catalog.records import Catalog, Database, Table
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.upkeep import refresh_definition
 from emulator.engine.folder_lock import FolderLock
-from emulator.engine.ingestion.mapping import FieldMapping, identity, parse_mapping
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.operations import Operations
 from emulator.engine.queued import store as queued_store
@@ -37,6 +36,7 @@ from emulator.engine.writing.landing import TableChanged, landing
 from emulator.engine.writing.writer import Job, Writer, closed_fault
 from emulator.errors import EngineFault, EntityNotFound
 from emulator.result import ResultTable
+from emulator.schema.mapping import FieldMapping, identity, parse_mapping
 
 DATABASE_FILE = "eventhouse.duckdb"
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from emulator.binder.entities import StoredFunction, StoredTable
 from emulator.binder.plan import Stored
-from emulator.engine.catalog.records import Database, Function
+from emulator.engine.catalog.records import Database
+from emulator.schema.entities import Function
 from emulator.syntax.parser import parse_function_declaration
 
 

@@ -4,13 +4,13 @@ All records are immutable; a catalog is one consistent snapshot, and every chang
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from emulator.schema import entities
+from emulator.schema.entities import Function, IngestionMapping, Policies
 from emulator.types import Schema
-
-Policies: TypeAlias = Mapping[str, str]
 
 INGESTION_TIME = "$IngestionTime"
 
@@ -20,65 +20,40 @@ def parts_name(relation: str) -> str:
     return f"{relation}$parts"
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionMapping:
-    """A named ingestion mapping: `kind` is the format family (`json`, `csv`, …), `text` its JSON array."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(entities.Table):
+    """A table with its rows in the DuckDB table `relation`."""
 
-    name: str
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; `relation` is the DuckDB table with its rows, and policies are JSON texts by kind."""
-
-    name: str
     relation: str
-    schema: Schema
-    folder: str = ""
-    docstring: str = ""
-    policies: Policies = field(default_factory=dict)
-    mappings: tuple[IngestionMapping, ...] = ()
+
+    def definition(self) -> entities.Table:
+        """Return the table without what only this engine knows."""
+        return entities.Table(**_fields_of(entities.Table, self))
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A stored function; `parameters` is `(x: long = 1)` and `body` is `{ … }`, both as written."""
-
-    name: str
-    parameters: str
-    body: str
-    folder: str = ""
-    docstring: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A materialized view.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View(entities.MaterializedView):
+    """A materialized view as it is kept.
 
     `relation` is the DuckDB view with finished columns, `parts` the DuckDB table behind it. The view covers the rows of
     its source with an ingestion time after `since` (None: all), up to `position` (None: all that are committed).
     """
 
-    name: str
     relation: str
     parts: str
-    source: str
-    on_view: bool
-    query: str
     schema: Schema
-    folder: str = ""
-    docstring: str = ""
-    lookback: str | None = None
-    lookback_column: str | None = None
-    auto_update_schema: bool = False
-    dimension_tables: tuple[str, ...] = ()
     since: datetime | None = None
     position: datetime | None = None
     is_enabled: bool = True
     failure: str = ""
-    policies: Policies = field(default_factory=dict)
+
+    def definition(self) -> entities.MaterializedView:
+        """Return the view without what only this engine knows."""
+        return entities.MaterializedView(**_fields_of(entities.MaterializedView, self))
+
+
+def _fields_of(entity: type[entities.Table | entities.MaterializedView], record: entities.Entity) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in fields(entity)}
 
 
 Record: TypeAlias = Table | Function | View

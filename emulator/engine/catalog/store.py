@@ -10,14 +10,13 @@ import duckdb
 from emulator.engine.catalog.records import (
     Catalog,
     Database,
-    Function,
-    IngestionMapping,
     Record,
     RecordKind,
     Table,
     View,
 )
 from emulator.errors import EngineFault
+from emulator.schema.entities import Function, IngestionMapping
 from emulator.types import Column, KqlType, Scalar, Schema
 
 FORMAT = 1
@@ -120,7 +119,13 @@ def _view(document: dict[str, object]) -> View:
         for name in ("since", "position")
     }
     tables: tuple[str, ...] = tuple(document["dimension_tables"])  # type: ignore[arg-type] # JSON
-    return View(**{**document, "schema": _schema(document["schema"]), "dimension_tables": tables, **instants})  # type: ignore[arg-type] # JSON
+    lookback = document["lookback"]
+    read = {
+        "schema": _schema(document["schema"]),
+        "dimension_tables": tables,
+        "lookback": None if lookback is None else int(str(lookback)),
+    }
+    return View(**{**document, **read, **instants})  # type: ignore[arg-type] # JSON
 
 
 def _schema(columns: object) -> Schema:

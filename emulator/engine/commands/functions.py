@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from emulator.binder.bind import bind_function
 from emulator.engine.catalog.entities import Entities, stored_function
-from emulator.engine.catalog.records import Database, Function
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
 from emulator.result import ResultTable
+from emulator.schema.entities import Function
 from emulator.syntax.commands import DefineFunction, DefineVerb, property_text
 
 SHOWN = columns("Name:string, Parameters:string, Body:string, Folder:string, DocString:string")

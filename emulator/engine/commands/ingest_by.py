@@ -9,8 +9,8 @@ from emulator.engine.catalog.records import Table
 from emulator.engine.queued import store
 from emulator.engine.queued.outcomes import SKIPPED, skipped_text
 from emulator.engine.storage.transaction import Transaction
-from emulator.engine.user_json import read_user_json
 from emulator.errors import IngestionFault
+from emulator.schema.user_json import read_user_json
 from emulator.syntax.commands import Properties, property_text
 
 

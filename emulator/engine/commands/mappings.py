@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from emulator.engine.catalog.records import Database, IngestionMapping, Table
+from emulator.engine.catalog.records import Database, Table
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.ingestion.mapping import MAPPING_KINDS, parse_mapping
 from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
 from emulator.result import ResultTable
+from emulator.schema.entities import IngestionMapping
+from emulator.schema.mapping import MAPPING_KINDS, parse_mapping
 from emulator.syntax.commands import DefineMapping, DefineVerb, DropMapping, Entity, EntityKind, ShowMappings
 
 _SHOWN = columns("Name:string, Kind:string, Mapping:string, LastUpdatedOn:datetime, Database:string, Table:string")

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emulator.binder.faults import unsupported
-from emulator.engine.catalog.records import Database, Policies, Table, View
+from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
-from emulator.engine.derived.update_policy import POLICY, canonical, compile_policy, parse_policies
+from emulator.engine.derived.update_policy import compile_policy
 from emulator.engine.storage.transaction import Transaction, find_table, find_view
-from emulator.engine.user_json import read_user_json
 from emulator.errors import EntityNotFound, KustoError, UnsupportedFault
 from emulator.result import ResultTable
+from emulator.schema.entities import Policies
+from emulator.schema.update_policy import POLICY, read_update_policy, write_update_policy
+from emulator.schema.user_json import read_user_json
 from emulator.syntax.commands import (
     AlterPolicy,
     DeletePolicy,
@@ -201,7 +203,7 @@ def _validated_update_policy(database: Database, entity: Entity, text: str) -> s
     if entity.kind is not EntityKind.TABLE:
         raise KustoError("An update policy belongs to a table.", "BadRequest_InvalidPolicy", entity.span)
     target = find_table(database, entity.name or "")
-    policies = parse_policies(text)
+    policies = read_update_policy(text)
     for policy in policies:
         if policy.is_wildcard:
             sources = [table for table in database.tables.values() if policy.matches(table.name)]
@@ -210,7 +212,7 @@ def _validated_update_policy(database: Database, entity: Entity, text: str) -> s
         if policy.is_enabled:
             for source in sources:
                 compile_policy(database, policy, source, target)
-    return canonical(policies)
+    return write_update_policy(policies)
 
 
 def _policies(database: Database, entity: Entity) -> Policies:

@@ -2,8 +2,9 @@
 
 from emulator.binder.bind import FunctionSignature, bind_function
 from emulator.engine.catalog.entities import Entities, stored_function
-from emulator.engine.catalog.records import Database, Function, Table, View
+from emulator.engine.catalog.records import Database, Table, View
 from emulator.errors import KustoError
+from emulator.schema.entities import Function
 from emulator.types import Column, KqlType, Scalar, Schema
 
 # .NET's names of the column types, as `.show … schema` prints them.

@@ -2,8 +2,9 @@
 
 import json
 
-from emulator.engine.catalog.records import Database, IngestionMapping, Table, View
-from emulator.engine.user_json import read_user_json
+from emulator.engine.catalog.records import Database, Table, View
+from emulator.schema.entities import IngestionMapping
+from emulator.schema.user_json import read_user_json
 from emulator.syntax.print_expressions import quoted_name, string
 from emulator.types import Schema
 

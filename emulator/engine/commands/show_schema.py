@@ -12,11 +12,12 @@ from emulator.engine.commands.schemas import dotnet_type, function_document, ord
 from emulator.engine.commands.script import database_script
 from emulator.engine.commands.show import version_text
 from emulator.engine.core import Core
-from emulator.engine.derived.update_policy import POLICY, compile_policy, read_policies
+from emulator.engine.derived.update_policy import compile_policy
 from emulator.engine.derived.upkeep import bind_shape
 from emulator.engine.storage.transaction import find_table, find_view
 from emulator.errors import KustoError
 from emulator.result import ResultTable
+from emulator.schema.update_policy import POLICY, read_update_policy
 from emulator.syntax.commands import EntityKind, ShowSchema, property_text
 
 _TABLE_SCHEMA = columns("TableName:string, Schema:string, DatabaseName:string, Folder:string, DocString:string")
@@ -168,7 +169,7 @@ def _violations(database: Database) -> list[tuple[object, ...]]:
         except KustoError as error:
             rows.append(("MaterializedView", view.name, "Query", error.message))
     for table in database.tables.values():
-        for policy in read_policies(table.policies.get(POLICY)):
+        for policy in read_update_policy(table.policies.get(POLICY)):
             source = database.tables.get(policy.source)
             try:
                 if source is not None:

@@ -70,10 +70,10 @@ def create_table(
     """Make a table that does not exist."""
     table = Table(
         name,
-        transaction.new_relation("t"),
         schema,
         property_text(properties, "folder") or "",
         property_text(properties, "docstring") or "",
+        relation=transaction.new_relation("t"),
     )
     storage.create_table(transaction.connection, table.relation, schema)
     transaction.put(transaction.database(database).with_table(table))

@@ -83,12 +83,12 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
     relation = transaction.new_relation("v")
     view = View(
         name,
-        relation,
-        parts_name(relation),
         source,
         on_view,
         command.query_text,
-        Schema(),
+        relation=relation,
+        parts=parts_name(relation),
+        schema=Schema(),
         since=_effective(properties) if backfill else transaction.time,
     )
     view = _with_properties(view, properties)
@@ -234,7 +234,7 @@ def shown(view: View, time: datetime) -> tuple[object, ...]:
         view.docstring,
         view.auto_update_schema,
         view.since,
-        None if view.lookback is None else int(view.lookback),
+        view.lookback,
         view.lookback_column,
     )
 
@@ -259,10 +259,10 @@ def _with_properties(view: View, properties: Properties) -> View:
     return view
 
 
-def _ticks(property_: Property) -> str:
+def _ticks(property_: Property) -> int:
     match property_.value:
         case Literal(Scalar.TIMESPAN, int() as ticks):
-            return str(ticks)
+            return ticks
         case _:
             raise KustoError(
                 f"'{property_.name}' is a timespan.", "BadRequest_InvalidProperty", property_.span, hint="such as 6h"

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from emulator.engine.catalog.records import Database, Table
 from emulator.engine.catalog.snapshot_cache import SnapshotCache
-from emulator.engine.derived.update_policy import UpdatePolicy, compile_policy, policies_from
+from emulator.engine.derived.update_policy import compile_policy, policies_from
 from emulator.engine.derived.upkeep import Upkeep, compile_upkeep
 from emulator.engine.running.compile import Compiled
 from emulator.errors import KustoError
+from emulator.schema.update_policy import UpdatePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
-from emulator.engine.ingestion.mapping import FieldMapping
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
 from emulator.engine.ingestion.values import from_text
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
+from emulator.schema.mapping import FieldMapping
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.types import Schema
 

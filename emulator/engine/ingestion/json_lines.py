@@ -9,7 +9,6 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from emulator.engine.ingestion.mapping import FieldMapping, JsonPath
 from emulator.engine.ingestion.projection import (
     INPUT,
     column_fields,
@@ -22,6 +21,7 @@ from emulator.engine.session.workload import SMALL
 from emulator.engine.storage.rows import LINES, ArrowRows, LineRows, Rows
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
+from emulator.schema.mapping import FieldMapping, JsonPath
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef
 from emulator.sql.build import call, lit
 from emulator.types import Scalar, Schema

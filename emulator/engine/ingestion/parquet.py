@@ -5,11 +5,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from emulator.engine.ingestion.mapping import FieldMapping
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
 from emulator.engine.ingestion.values import from_text, from_unix
 from emulator.errors import IngestionFault
 from emulator.functions.physical import convert, null_of
+from emulator.schema.mapping import FieldMapping
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import call, cast, coalesce, lit
 from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, STRING, TIMESPAN, KqlType, Scalar, Schema

@@ -6,9 +6,9 @@ import duckdb
 
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
-from emulator.engine.ingestion.mapping import KINDS, FieldMapping
 from emulator.engine.storage.rows import ArrowRows, Rows
 from emulator.errors import IngestionFault
+from emulator.schema.mapping import KINDS, FieldMapping
 from emulator.types import Schema
 
 

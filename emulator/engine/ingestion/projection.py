@@ -7,8 +7,8 @@ import duckdb
 import pyarrow as pa
 
 from emulator.emit.names import physical_names
-from emulator.engine.ingestion.mapping import FieldMapping, Transform
 from emulator.engine.session.statement import Statement
+from emulator.schema.mapping import FieldMapping, Transform
 from emulator.sql.ast import From, Item, Select, Sql, TableRef
 from emulator.sql.build import call, lit
 from emulator.sql.render import render

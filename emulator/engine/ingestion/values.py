@@ -4,8 +4,8 @@ Beside Kusto's own forms these are read: datetimes without `Z` (taken as UTC), `
 pandas' `1 days 02:00:00`.
 """
 
-from emulator.engine.ingestion.mapping import Transform
 from emulator.functions.physical import convert, duckdb_type
+from emulator.schema.mapping import Transform
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, NULL, call, case, cast, coalesce, is_null, lit, not_, op, or_, try_cast
 from emulator.types import DATETIME, STRING, KqlType, Scalar

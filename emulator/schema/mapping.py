@@ -7,10 +7,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import TypeAlias
 
-from emulator.binder.faults import unsupported
-from emulator.engine.user_json import read_user_json
-from emulator.errors import KustoError
-from emulator.text import NOWHERE
+from emulator.errors import UNSUPPORTED, KustoError, UnsupportedFault
+from emulator.schema.user_json import read_user_json
 from emulator.types import Schema
 
 JsonPath: TypeAlias = tuple[str | int, ...]
@@ -154,7 +152,8 @@ def _transform(value: object, column: str) -> Transform:
     try:
         return Transform(str(value).lower())
     except ValueError as error:
-        raise unsupported(f"the mapping transformation '{value}' of column '{column}'", NOWHERE) from error
+        construct = f"the mapping transformation '{value}' of column '{column}'"
+        raise UnsupportedFault(construct, UNSUPPORTED) from error
 
 
 def _bad(problem: str) -> KustoError:
