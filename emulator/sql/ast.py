@@ -1,4 +1,4 @@
-"""A small SQL tree for DuckDB: what the emitter builds and `render` writes; it knows nothing of KQL."""
+"""A small SQL tree for DuckDB: queries, which the emitter builds and `render` writes; it knows nothing of KQL."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -192,11 +192,12 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True)
 class SubqueryRef:
-    """`(SELECT …) AS alias`; `lateral` where it reads earlier tables."""
+    """`(SELECT …) AS alias(columns)`; `lateral` where it reads earlier tables."""
 
     query: "Query"
     alias: str
     lateral: bool = False
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,7 @@ class Select:
     limit: Sql | None = None
     distinct: bool = False
     distinct_on: tuple[Sql, ...] = ()
+    offset: Sql | None = None
 
 
 @dataclass(frozen=True, slots=True)

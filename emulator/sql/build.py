@@ -6,19 +6,37 @@ from emulator.sql.ast import (
     Call,
     Case,
     Cast,
+    ColumnRef,
     InList,
     IsNull,
+    Item,
     Lambda,
     ListLiteral,
     Literal,
     Operation,
     Sql,
+    TableRef,
 )
 
 NULL = Literal(None)
 TRUE = Literal(True)
 FALSE = Literal(False)
 EMPTY = Literal("")
+
+
+def table(name: str, alias: str | None = None) -> TableRef:
+    """Build `name AS alias`, or a relation under its own name."""
+    return TableRef((name,), name if alias is None else alias)
+
+
+def columns(names: Iterable[str], table: str | None = None) -> tuple[Item, ...]:
+    """Build the select list of columns under their own names."""
+    return tuple(Item(ColumnRef(name, table), name) for name in names)
+
+
+def equal(left: Sql, right: Sql) -> Operation:
+    """Build `left = right`."""
+    return Operation("=", (left, right))
 
 
 def call(function: str, *arguments: Sql) -> Call:

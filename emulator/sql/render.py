@@ -1,250 +1,140 @@
-"""The SQL tree as DuckDB text: the only place that writes SQL."""
+"""The SQL tree as DuckDB text: the only package that writes SQL, and its one way out."""
 
-import math
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import assert_never
 
-from emulator.sql.ast import (
-    Call,
-    Case,
-    Cast,
-    ColumnRef,
-    Cte,
-    Exists,
-    Field,
-    From,
-    FunctionRef,
-    InList,
-    InQuery,
-    IsNull,
-    Item,
-    JoinRef,
-    Lambda,
-    ListLiteral,
-    Literal,
-    Operation,
-    OrderBy,
-    Parameter,
-    Query,
-    Select,
-    Sql,
-    Star,
-    StructLiteral,
-    Subquery,
-    SubqueryRef,
-    TableRef,
-    UnionAll,
-    ValuesRef,
-    Window,
-    With,
+from emulator.sql.ast import Select, Sql, UnionAll, With
+from emulator.sql.render_query import expression, expressions, identifier, identifiers, query_text, source_text
+from emulator.sql.statements import (
+    AddColumn,
+    Assignment,
+    Begin,
+    ColumnDefinition,
+    CreateIndex,
+    CreateMacro,
+    CreateTable,
+    CreateTableAs,
+    CreateView,
+    Deallocate,
+    Delete,
+    Describe,
+    Drop,
+    DropColumn,
+    Execute,
+    Insert,
+    Merge,
+    Prepare,
+    RenameColumn,
+    RenameTable,
+    SetOption,
+    Statement,
+    Update,
+    Values,
 )
 
+__all__ = ["expression", "identifier", "render"]
 
-def render(query: Query) -> str:
-    """Write a query as one line of DuckDB SQL."""
-    match query:
-        case Select():
-            return _select(query)
-        case UnionAll(queries):
-            return " UNION ALL ".join(f"({render(each)})" for each in queries)
-        case With(ctes, body):
-            recursive = "RECURSIVE " if any(cte.recursive_step is not None for cte in ctes) else ""
-            return f"WITH {recursive}{', '.join(map(_cte, ctes))} {render(body)}"
+
+def render(statement: Statement) -> str:  # noqa: C901 - one branch per statement of the closed union
+    """Write a statement as one line of DuckDB SQL."""
+    match statement:
+        case Select() | UnionAll() | With():
+            return query_text(statement)
+        case Insert():
+            return _insert(statement)
+        case Update(table, assignments, source, where):
+            reading = "" if source is None else f" FROM {source_text(source)}"
+            return f"UPDATE {source_text(table)} SET {_assignments(assignments)}{reading}{_where(where)}"
+        case Delete(table, source, where, returning):
+            reading = "" if source is None else f" USING {source_text(source)}"
+            return f"DELETE FROM {source_text(table)}{reading}{_where(where)}{_returning(returning)}"
+        case Merge():
+            return _merge(statement)
+        case CreateTable(name, columns, temporary, or_replace, if_not_exists):
+            head = _create("TABLE", name, temporary, or_replace, if_not_exists)
+            return f"{head} ({', '.join(map(_definition, columns))})"
+        case CreateTableAs(name, query, temporary, or_replace):
+            return f"{_create('TABLE', name, temporary, or_replace)} AS {query_text(query)}"
+        case CreateView(name, query, temporary, or_replace):
+            return f"{_create('VIEW', name, temporary, or_replace)} AS {query_text(query)}"
+        case CreateIndex(name, table, names, unique):
+            kind = "UNIQUE INDEX" if unique else "INDEX"
+            return f"CREATE {kind} {identifier(name)} ON {identifier(table)} ({identifiers(names)})"
+        case CreateMacro(name, parameters, body, temporary, or_replace):
+            return f"{_create('MACRO', name, temporary, or_replace)}({identifiers(parameters)}) AS {body}"
+        case Drop(kind, name, if_exists):
+            return f"DROP {kind} {'IF EXISTS ' if if_exists else ''}{identifier(name)}"
+        case AddColumn(table, column, if_not_exists):
+            condition = "IF NOT EXISTS " if if_not_exists else ""
+            return f"ALTER TABLE {identifier(table)} ADD COLUMN {condition}{_definition(column)}"
+        case DropColumn(table, name):
+            return f"ALTER TABLE {identifier(table)} DROP COLUMN {identifier(name)}"
+        case RenameColumn(table, name, new):
+            return f"ALTER TABLE {identifier(table)} RENAME COLUMN {identifier(name)} TO {identifier(new)}"
+        case RenameTable(table, new):
+            return f"ALTER TABLE {identifier(table)} RENAME TO {identifier(new)}"
+        case Describe(query):
+            return f"DESCRIBE {query_text(query)}"
+        case Begin(read_only):
+            return f"BEGIN TRANSACTION{' READ ONLY' if read_only else ''}"
+        case SetOption(name, value, session):
+            return f"SET {'SESSION ' if session else ''}{identifier(name)} = {expression(value)}"
+        case Prepare(name, sql):
+            return f"PREPARE {identifier(name)} AS {sql}"
+        case Execute(name, arguments):
+            return f"EXECUTE {identifier(name)}{_arguments(arguments)}"
+        case Deallocate(name):
+            return f"DEALLOCATE {identifier(name)}"
         case _:
-            assert_never(query)
+            assert_never(statement)
 
 
-def identifier(name: str) -> str:
-    """Quote a name; DuckDB compares it without regard to case even then."""
-    if "\0" in name:
-        raise ValueError("an identifier cannot hold a NUL character")
-    return '"' + _encodable(name).replace('"', '""') + '"'
+def _insert(insert: Insert) -> str:
+    columns = f" ({identifiers(insert.columns)})" if insert.columns else ""
+    source = insert.source
+    rows = f"VALUES {_rows(source.rows)}" if isinstance(source, Values) else query_text(source)
+    conflict = " ON CONFLICT DO NOTHING" if insert.or_ignore else ""
+    return f"INSERT INTO {identifier(insert.table)}{columns} {rows}{conflict}{_returning(insert.returning)}"
 
 
-def string_literal(text: str) -> str:
-    """Quote a string; NUL characters are spliced in, since SQL text cannot hold them."""
-    parts = [f"'{part}'" for part in _encodable(text).replace("'", "''").split("\0")]
-    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
+def _rows(rows: Iterable[tuple[Sql, ...]]) -> str:
+    return ", ".join(f"({expressions(row)})" for row in rows)
 
 
-def expression(sql: Sql) -> str:  # noqa: C901 - one branch per node of the closed union
-    """Write an expression; compound ones come in parentheses, so that it can stand anywhere."""
-    match sql:
-        case Literal(value, type_):
-            return _literal(value, type_)
-        case Parameter(name, type_):
-            return f"CAST(${name} AS {type_})"
-        case ColumnRef(name, table):
-            return identifier(name) if table is None else f"{identifier(table)}.{identifier(name)}"
-        case Call():
-            return _call(sql)
-        case Operation(operator, operands):
-            return _operation(operator, operands)
-        case Cast(operand, type_, is_try):
-            return f"{'TRY_CAST' if is_try else 'CAST'}({expression(operand)} AS {type_})"
-        case Case(branches, otherwise):
-            whens = " ".join(f"WHEN {expression(when)} THEN {expression(then)}" for when, then in branches)
-            return f"CASE {whens} ELSE {expression(otherwise)} END"
-        case IsNull(operand, negated):
-            return f"({expression(operand)} IS {'NOT ' if negated else ''}NULL)"
-        case InList(operand, elements):
-            return f"({expression(operand)} IN ({_list(elements)}))" if elements else "FALSE"
-        case InQuery(operand, query):
-            return f"({expression(operand)} IN ({render(query)}))"
-        case Lambda(parameters, body):
-            return f"lambda {', '.join(map(identifier, parameters))}: {expression(body)}"
-        case ListLiteral(elements):
-            return f"[{_list(elements)}]"
-        case StructLiteral(fields):
-            return "{" + ", ".join(f"{string_literal(name)}: {expression(value)}" for name, value in fields) + "}"
-        case Field(operand, name):
-            return f"struct_extract({expression(operand)}, {string_literal(name)})"
-        case Window():
-            return _window(sql)
-        case Exists(query, negated):
-            return f"({'NOT ' if negated else ''}EXISTS ({render(query)}))"
-        case Subquery(query):
-            return f"({render(query)})"
-        case Star(table):
-            return "*" if table is None else f"{identifier(table)}.*"
-        case _:
-            assert_never(sql)
-
-
-def _encodable(text: str) -> str:
-    # A lone surrogate cannot be written as UTF-8; Kusto shows it as the replacement character too.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _literal(value: object, type_: str | None) -> str:
-    text = _literal_text(value)
-    return text if type_ is None else f"CAST({text} AS {type_})"
-
-
-def _literal_text(value: object) -> str:
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return "TRUE" if value else "FALSE"
-        case int():
-            return str(value)
-        case float():
-            return _real(value)
-        case Decimal():
-            return string_literal(format(value, "f"))
-        case str():
-            return string_literal(value)
-        case _:
-            raise TypeError(f"no SQL literal for {type(value).__name__}")
-
-
-def _real(value: float) -> str:
-    if math.isfinite(value):
-        text = repr(value)
-        # Without an exponent DuckDB reads a DECIMAL.
-        return text if "e" in text else f"{text}e0"
-    name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return f"CAST('{name}' AS DOUBLE)"
-
-
-def _list(elements: Iterable[Sql]) -> str:
-    return ", ".join(map(expression, elements))
-
-
-def _call(call: Call) -> str:
-    arguments = f"{'DISTINCT ' if call.distinct else ''}{_list(call.arguments)}"
-    order_by = f" ORDER BY {_order_by(call.order_by)}" if call.order_by else ""
-    where = "" if call.filter is None else f" FILTER (WHERE {expression(call.filter)})"
-    return f"{call.function}({arguments}{order_by}){where}"
-
-
-def _operation(operator: str, operands: tuple[Sql, ...]) -> str:
-    if len(operands) == 1:
-        return f"({operator} {expression(operands[0])})"
-    return "(" + f" {operator} ".join(map(expression, operands)) + ")"
-
-
-def _window(window: Window) -> str:
-    clauses = []
-    if window.partition_by:
-        clauses.append(f"PARTITION BY {_list(window.partition_by)}")
-    if window.order_by:
-        clauses.append(f"ORDER BY {_order_by(window.order_by)}")
-    if window.frame:
-        clauses.append(window.frame)
-    call = expression(window.call)
-    if window.ignore_nulls:
-        call = f"{call.removesuffix(')')} IGNORE NULLS)"
-    return f"{call} OVER ({' '.join(clauses)})"
-
-
-def _order_by(keys: Iterable[OrderBy]) -> str:
-    return ", ".join(
-        f"{expression(key.expression)} {'ASC' if key.ascending else 'DESC'}"
-        f" NULLS {'FIRST' if key.nulls_first else 'LAST'}"
-        for key in keys
+def _merge(merge: Merge) -> str:
+    columns = identifiers(each.column for each in merge.missing)
+    values = expressions(each.value for each in merge.missing)
+    return (
+        f"MERGE INTO {source_text(merge.table)} USING {source_text(merge.source)} ON {expression(merge.condition)}"
+        f" WHEN MATCHED THEN UPDATE SET {_assignments(merge.matched)}"
+        f" WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
     )
 
 
-def _select(select: Select) -> str:
-    parts = ["SELECT"]
-    if select.distinct_on:
-        parts.append(f"DISTINCT ON ({_list(select.distinct_on)})")
-    elif select.distinct:
-        parts.append("DISTINCT")
-    parts.append(", ".join(map(_item, select.items)))
-    if select.source is not None:
-        parts.append(f"FROM {_from(select.source)}")
-    if select.where is not None:
-        parts.append(f"WHERE {expression(select.where)}")
-    if select.group_by:
-        parts.append(f"GROUP BY {_list(select.group_by)}")
-    if select.having is not None:
-        parts.append(f"HAVING {expression(select.having)}")
-    if select.qualify is not None:
-        parts.append(f"QUALIFY {expression(select.qualify)}")
-    if select.order_by:
-        parts.append(f"ORDER BY {_order_by(select.order_by)}")
-    if select.limit is not None:
-        parts.append(f"LIMIT {expression(select.limit)}")
-    return " ".join(parts)
+def _create(kind: str, name: str, temporary: bool, or_replace: bool, if_not_exists: bool = False) -> str:
+    replacing = "OR REPLACE " if or_replace else ""
+    condition = "IF NOT EXISTS " if if_not_exists else ""
+    return f"CREATE {replacing}{'TEMP ' if temporary else ''}{kind} {condition}{identifier(name)}"
 
 
-def _item(item: Item | Star) -> str:
-    if isinstance(item, Star):
-        return expression(item)
-    return f"{expression(item.expression)} AS {identifier(item.alias)}"
+def _definition(column: ColumnDefinition) -> str:
+    default = "" if column.default is None else f" DEFAULT {expression(column.default)}"
+    return f"{identifier(column.name)} {column.type}{default}"
 
 
-def _from(source: From) -> str:
-    match source:
-        case TableRef(parts, alias):
-            return f"{'.'.join(map(identifier, parts))} AS {identifier(alias)}"
-        case SubqueryRef(query, alias, lateral):
-            return f"{'LATERAL ' if lateral else ''}({render(query)}) AS {identifier(alias)}"
-        case ValuesRef(rows, columns, alias):
-            values = ", ".join(f"({_list(row)})" for row in rows)
-            return f"(VALUES {values}) AS {identifier(alias)}({', '.join(map(identifier, columns))})"
-        case FunctionRef(call, alias, columns, lateral):
-            names = f"({', '.join(map(identifier, columns))})" if columns else ""
-            return f"{'LATERAL ' if lateral else ''}{_call(call)} AS {identifier(alias)}{names}"
-        case JoinRef(kind, left, right, condition):
-            on = "" if condition is None else f" ON {expression(condition)}"
-            return f"{_from(left)} {kind} JOIN {_nested(right)}{on}"
-        case _:
-            assert_never(source)
+def _assignments(assignments: Iterable[Assignment]) -> str:
+    return ", ".join(f"{identifier(each.column)} = {expression(each.value)}" for each in assignments)
 
 
-def _nested(source: From) -> str:
-    return f"({_from(source)})" if isinstance(source, JoinRef) else _from(source)
+def _where(condition: Sql | None) -> str:
+    return "" if condition is None else f" WHERE {expression(condition)}"
 
 
-def _cte(cte: Cte) -> str:
-    materialized = "MATERIALIZED " if cte.materialized else ""
-    if cte.recursive_step is None:
-        body = render(cte.query)
-    else:
-        body = f"({render(cte.query)}) UNION ALL ({render(cte.recursive_step)})"
-    return f"{identifier(cte.name)} AS {materialized}({body})"
+def _returning(columns: Iterable[Sql]) -> str:
+    listed = expressions(columns)
+    return f" RETURNING {listed}" if listed else ""
+
+
+def _arguments(arguments: Iterable[tuple[str, Sql]]) -> str:
+    given = ", ".join(f"{identifier(name)} := {expression(value)}" for name, value in arguments)
+    return f"({given})" if given else ""
