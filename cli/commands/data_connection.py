@@ -20,8 +20,8 @@ from cli.settings.folders import DEFAULT_DATA
 from cli.settings.network import require_reachable
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import KustoError
-from emulator.eventhubs.data_connection import DataConnection, Destination, Table
-from emulator.eventhubs.remote_table import RemoteTable
+from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Table
+from emulator.eventhubs.data_connection.remote_table import RemoteTable
 
 _SHOW_SECONDS = 1.0
 
@@ -51,7 +51,7 @@ async def _run(settings: ConnectionSettings, console: Console) -> None:
             "no event hub is known", hint=f"set {CONNECTION_VARIABLE} to the connection string of the namespace and hub"
         )
     # The Azure package takes most of a second to load, and no other command of this module's neighbors needs it.
-    from emulator.eventhubs.amqp_feed import AmqpFeed
+    from emulator.eventhubs.data_connection.amqp_feed import AmqpFeed
 
     # What it complains of is told once more by the connection, in fewer words.
     logging.getLogger("azure.eventhub").setLevel(logging.ERROR)

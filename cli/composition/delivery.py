@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.composition.hub import HubSettings, describe_hub, hub_running
 from cli.composition.landing_connection import connected, describe_health, trades_of
 from emulator.engine.eventhouse import Eventhouse as Engine
-from emulator.eventhubs.feed import LocalFeed
+from emulator.eventhubs.data_connection.feed import LocalFeed
 from kql.client import Eventhouse
 from producer.secret import Secret
 from producer.sinks.eventhouse import EventhouseSink

@@ -11,9 +11,9 @@ from pathlib import Path
 from cli.errors import CliError
 from cli.settings.network import is_loopback, is_offline
 from emulator.eventhubs import EventHubs, ListenError, Options
-from emulator.eventhubs.hub import DEFAULT_GROUP
-from emulator.eventhubs.server import default_retention
-from emulator.eventhubs.throttle import Throttle
+from emulator.eventhubs.hubs.hub import DEFAULT_GROUP
+from emulator.eventhubs.hubs.throttle import Throttle
+from emulator.eventhubs.service.server import default_retention
 
 LOG_FOLDER = "eventhubs"
 CONNECTION_VARIABLE = "TICKHOUSE_EVENTHUBS_CONNECTION"

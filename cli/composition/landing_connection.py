@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cli.status.connection import connection_reported
-from emulator.eventhubs.data_connection import DataConnection, Destination, Health, Table
-from emulator.eventhubs.dead_letters import DeadLetters
-from emulator.eventhubs.feed import Feed, FeedError
+from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Health, Table
+from emulator.eventhubs.data_connection.dead_letters import DeadLetters
+from emulator.eventhubs.data_connection.feed import Feed, FeedError
 from producer.landing import TRADES
 
 DEAD_LETTERS_FOLDER = "dead-letters"

@@ -14,7 +14,7 @@ import orjson
 
 from cli.errors import CliError
 from cli.status.liveness import ENDED
-from emulator.eventhubs.data_connection import DataConnection
+from emulator.eventhubs.data_connection.connection import DataConnection
 from producer.pipeline.status import write_status
 
 STATUS_FILE = "data-connection.json"

@@ -1,15 +1,11 @@
 """What the hubs refuse, with the conditions that the Azure clients know."""
 
 from emulator.errors import EngineFault
+from emulator.eventhubs.amqp.errors import AmqpError
 
 
-class HubError(Exception):
-    """A request that the hubs do not serve; `condition` is its AMQP name."""
-
-    def __init__(self, condition: str, description: str) -> None:
-        super().__init__(description)
-        self.condition = condition
-        self.description = description
+class HubError(AmqpError):
+    """A request that the hubs do not serve."""
 
 
 class LogDamaged(EngineFault):

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from cli.composition.delivery import Delivery, direct, into_hub
 from cli.composition.pipelines import pipeline_to
-from emulator.eventhubs.access import OPEN_KEY, POLICY
+from emulator.eventhubs.service.access import OPEN_KEY, POLICY
 from kql.client.remote import RemoteEventhouse
 from producer.model import Trade
 from producer.source import Sink

@@ -15,8 +15,8 @@ from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import ConnectError
 
 from cli.composition.hub import HubSettings, parse_age
-from emulator.eventhubs.server import DEFAULTS, IN_MEMORY
-from emulator.eventhubs.throttle import Throttle
+from emulator.eventhubs.hubs.throttle import Throttle
+from emulator.eventhubs.service.server import DEFAULTS, IN_MEMORY
 from tests.emulator.eventhubs.clients import bodies, receive, send
 from tests.end_to_end.platform import free_port, offline_environment, tickhouse
 

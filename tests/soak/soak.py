@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from emulator.eventhubs.access import OPEN_KEY, POLICY
+from emulator.eventhubs.service.access import OPEN_KEY, POLICY
 from tests.end_to_end.platform import free_port, offline_environment
 from tests.soak.chaos import disturb
 from tests.soak.market import JOURNAL

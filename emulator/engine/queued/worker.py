@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from uuid import uuid4
 
+from emulator.backoff import Backoff
 from emulator.engine.commands.policies import effective
 from emulator.engine.core import Core
 from emulator.engine.failures import Failure, record_failure
@@ -27,7 +28,7 @@ from emulator.engine.writing.writer import Job
 from emulator.errors import EngineFault, IngestionFault, KustoError
 
 ATTEMPTS = 10
-_FIRST_PAUSE, _LAST_PAUSE = 0.2, 30.0
+_BACKOFF = Backoff(0.2, 30.0)
 _LOG = logging.getLogger(__name__)
 
 
@@ -174,7 +175,7 @@ class Worker:
             self._release(run, is_success=is_success)
 
     def _try_later(self, pending: Pending) -> None:
-        pause = min(_FIRST_PAUSE * 2**pending.attempts, _LAST_PAUSE)
+        pause = _BACKOFF.pause(pending.attempts + 1)
         again = replace(pending, attempts=pending.attempts + 1, not_before=time.monotonic() + pause)
         with self._changed:
             self._batches.put_back([again])

@@ -13,9 +13,9 @@ from pathlib import Path
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.writing.marks import Stretch
 from emulator.eventhubs import EventHubs
-from emulator.eventhubs.data_connection import DataConnection, Destination, Limits
-from emulator.eventhubs.dead_letters import DeadLetter, DeadLetters
-from emulator.eventhubs.feed import LocalFeed
+from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Limits
+from emulator.eventhubs.data_connection.dead_letters import DeadLetter, DeadLetters
+from emulator.eventhubs.data_connection.feed import LocalFeed
 
 
 class Fuse:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from emulator.eventhubs.amqp_types import Described, Symbol, ULong
-from emulator.eventhubs.codec import encode
-from emulator.eventhubs.messages import Message, parse_messages
+from emulator.eventhubs.amqp.codec import encode
+from emulator.eventhubs.amqp.types import Described, Symbol, ULong
+from emulator.eventhubs.hubs.messages import Message, parse_messages
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,21 @@ import asyncio
 import sys
 from pathlib import Path
 
-from emulator.eventhubs import EventHubs, serve
+from emulator.eventhubs import EventHubs
 
 
 def main() -> None:
     """Serve one hub of one partition until killed; the connection string is the first line of output."""
     data, port = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
 
-    def ready(served: EventHubs) -> None:
-        sys.stdout.write(served.connection_string("trades") + "\n")
-        sys.stdout.flush()
+    asyncio.run(_serve(data, port))
 
-    asyncio.run(serve(asyncio.Event(), ready, port=port, data=data, hubs={"trades": 1}))
+
+async def _serve(data: Path, port: int) -> None:
+    served = await EventHubs.start(port=port, data=data, hubs={"trades": 1})
+    sys.stdout.write(served.connection_string("trades") + "\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import AuthenticationError, ConnectError
 
 from emulator.eventhubs import EventHubs, ListenError, Options
-from emulator.eventhubs.access import POLICY, Access
 from emulator.eventhubs.errors import HubError
+from emulator.eventhubs.service.access import POLICY, Access
 from tests.emulator.eventhubs.clients import receive_sync
 
 KEY = "c2VjcmV0IHRoYXQgbm9ib2R5IHVzZXM="

@@ -7,7 +7,8 @@ from azure.eventhub._pyamqp import _decode as client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.eventhubs.amqp_types import (
+from emulator.eventhubs.amqp.codec import decode, encode, map_entries, skip
+from emulator.eventhubs.amqp.types import (
     Array,
     Byte,
     Char,
@@ -24,7 +25,6 @@ from emulator.eventhubs.amqp_types import (
     UShort,
     Value,
 )
-from emulator.eventhubs.codec import decode, encode, map_entries, skip
 
 LONGS = st.integers(-(2**63), 2**63 - 1)
 SYMBOLS = st.text(st.characters(codec="ascii")).map(Symbol)

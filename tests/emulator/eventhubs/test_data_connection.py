@@ -14,21 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from emulator.backoff import Backoff
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.writing.marks import StaleMark, Stretch
 from emulator.errors import EngineFault, KustoError
 from emulator.eventhubs import EventHubs, Hub, Options
-from emulator.eventhubs.data_connection import DataConnection, Destination, Limits, Table
-from emulator.eventhubs.dead_letters import DeadLetters
-from emulator.eventhubs.feed import LocalFeed
-from emulator.eventhubs.log import Retention
-from emulator.eventhubs.storing import Source
+from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Limits, Table
+from emulator.eventhubs.data_connection.dead_letters import DeadLetters
+from emulator.eventhubs.data_connection.feed import LocalFeed
+from emulator.eventhubs.data_connection.storing import Source
+from emulator.eventhubs.hubs.log import Retention
 from tests.emulator.eventhubs.bridging import Fuse, bridge
 from tests.emulator.eventhubs.events import message
 
 ROOT = Path(__file__).resolve().parents[3]
 CREATE = ".create table T (Id: long, Text: string)"
-QUICK = Limits(events=10, first_pause=0.01, last_pause=0.05)
+QUICK = Limits(events=10, backoff=Backoff(0.01, 0.05))
 
 
 def record(number: int) -> bytes:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
-from emulator.eventhubs.log import Log, Retention
-from emulator.eventhubs.partition import Partition
+from emulator.eventhubs.hubs.log import Log, Retention
+from emulator.eventhubs.hubs.partition import Partition
 from tests.emulator.eventhubs.events import Stored, message
 
 SMALL = Retention(timedelta(seconds=10), 1 << 40, segment_size=200)

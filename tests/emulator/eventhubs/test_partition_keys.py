@@ -7,7 +7,7 @@ from azure.eventhub._buffered_producer._partition_resolver import PartitionResol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.eventhubs.partition_keys import partition_of
+from emulator.eventhubs.hubs.partition_keys import partition_of
 
 
 @given(st.text(string.printable) | st.text(), st.integers(1, 32))

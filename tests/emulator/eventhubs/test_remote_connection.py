@@ -15,16 +15,17 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.backoff import Backoff
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.writing.marks import StaleMark, Stretch
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.eventhubs import EventHubs, Options
-from emulator.eventhubs.amqp_feed import AmqpFeed
-from emulator.eventhubs.data_connection import DataConnection, Destination, Limits
-from emulator.eventhubs.feed import HubUnreachable, LocalFeed
-from emulator.eventhubs.log import Retention
-from emulator.eventhubs.remote_table import RemoteTable
-from emulator.eventhubs.storing import Source
+from emulator.eventhubs.data_connection.amqp_feed import AmqpFeed
+from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Limits
+from emulator.eventhubs.data_connection.feed import HubUnreachable, LocalFeed
+from emulator.eventhubs.data_connection.remote_table import RemoteTable
+from emulator.eventhubs.data_connection.storing import Source
+from emulator.eventhubs.hubs.log import Retention
 from emulator.server.app import create_app
 from tests.emulator.eventhubs.clients import forgets_sockets, send
 from tests.emulator.eventhubs.freezing import way_to
@@ -36,7 +37,7 @@ from tests.end_to_end.platform import free_port
 pytestmark = [forgets_sockets, pytest.mark.usefixtures("collected")]
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICK = Limits(events=100, first_pause=0.01, last_pause=0.2, look=0.5, standby=1.0)
+QUICK = Limits(events=100, backoff=Backoff(0.01, 0.2), look=0.5, standby=1.0)
 PATIENCE = 60.0
 Answer = Callable[[Request], Awaitable[Response]]
 

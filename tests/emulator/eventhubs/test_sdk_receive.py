@@ -12,7 +12,7 @@ from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, P
 from azure.eventhub.exceptions import ConnectionLostError, EventHubError
 
 from emulator.eventhubs import EventHubs, Options
-from emulator.eventhubs.log import Retention
+from emulator.eventhubs.hubs.log import Retention
 from tests.emulator.eventhubs.clients import PATIENCE, TRUSTED, bodies, receive, receive_sync, stop
 from tests.emulator.eventhubs.events import message
 

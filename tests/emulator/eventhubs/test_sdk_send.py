@@ -11,7 +11,7 @@ from azure.eventhub.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 from azure.eventhub.exceptions import ConnectError, EventDataSendError
 
 from emulator.eventhubs import Event, EventHubs
-from emulator.eventhubs.partition_keys import partition_of
+from emulator.eventhubs.hubs.partition_keys import partition_of
 
 Sendable: TypeAlias = EventData | AmqpAnnotatedMessage
 SOON = timedelta(minutes=1)

@@ -7,7 +7,7 @@ from azure.eventhub.exceptions import ConnectError
 
 from emulator.eventhubs import EventHubs, Options
 from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.throttle import SERVER_BUSY, Meter, Throttle
+from emulator.eventhubs.hubs.throttle import SERVER_BUSY, Meter, Throttle
 
 
 class Clock:

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from emulator.eventhubs import EventHubs
-from emulator.eventhubs.amqp_types import Array, Described, Symbol, ULong
-from emulator.eventhubs.codec import encode
-from emulator.eventhubs.frames import (
+from emulator.eventhubs.amqp.codec import encode
+from emulator.eventhubs.amqp.frames import (
     AMQP_HEADER,
     EMPTY_FRAME,
     SASL,
@@ -20,7 +19,7 @@ from emulator.eventhubs.frames import (
     encode_transfer,
     read_frame,
 )
-from emulator.eventhubs.performatives import (
+from emulator.eventhubs.amqp.performatives import (
     Attach,
     Begin,
     Close,
@@ -35,6 +34,7 @@ from emulator.eventhubs.performatives import (
     Transfer,
     decode_performative,
 )
+from emulator.eventhubs.amqp.types import Array, Described, Symbol, ULong
 from tests.emulator.eventhubs.events import message
 
 ENTRANCE = "amqps://host/trades/Partitions/0"

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from emulator.eventhubs import Event, EventHubs, Options
-from emulator.eventhubs.throttle import Throttle
+from emulator.eventhubs.hubs.throttle import Throttle
 from producer.clock import SystemClock
 from producer.errors import BadData, NotEntitled, RateLimited, Transient
 from producer.model import Trade, encode_trade

@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from emulator.eventhubs.access import UNAUTHORIZED, Access
-from emulator.eventhubs.amqp_types import Array, Int, Symbol, Timestamp, Value
+from emulator.eventhubs.amqp.types import Array, Int, Symbol, Timestamp, Value
 from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.hub import Hub, Hubs
-from emulator.eventhubs.messages import Request, encode_response
+from emulator.eventhubs.hubs.hub import Hub, Hubs
+from emulator.eventhubs.hubs.messages import Request, encode_response
+from emulator.eventhubs.service.access import UNAUTHORIZED, Access
 
 # The first AMQP timestamp, year 1: Azure's word for "never".
 _NEVER = -62_135_596_800_000
 _STATUS = {UNAUTHORIZED: 401, "amqp:not-found": 404, "com.microsoft:argument-out-of-range": 404}
 _BAD_REQUEST = 400
 
-Answer: TypeAlias = Callable[[Request], bytes]
+Respond: TypeAlias = Callable[[Request], bytes]
 
 
-def cbs(access: Access) -> Answer:
+def cbs(access: Access) -> Respond:
     """Return what answers requests to `$cbs` on a connection."""
 
     def answer(request: Request) -> bytes:
@@ -33,7 +33,7 @@ def cbs(access: Access) -> Answer:
     return answer
 
 
-def management(hubs: Hubs, access: Access) -> Answer:
+def management(hubs: Hubs, access: Access) -> Respond:
     """Return what answers requests to `$management` on a connection."""
 
     def answer(request: Request) -> bytes:

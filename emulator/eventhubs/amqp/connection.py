@@ -1,21 +1,14 @@
-"""One client: the protocol from the first header to the close, frames handed to sessions, links made for addresses."""
+"""One client: the protocol from the first header to the close, and frames handed to sessions."""
 
 import asyncio
 import logging
 import struct
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import TypeAlias
 
-from emulator.eventhubs.access import Access
-from emulator.eventhubs.addresses import Cbs, Entrance, Exit, Management, parse_address
-from emulator.eventhubs.amqp_types import CodecError
-from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.frames import EMPTY_FRAME, MIN_MAX_FRAME_SIZE, encode_frame, read_frame
-from emulator.eventhubs.hub import Hubs
-from emulator.eventhubs.links import ConsumerLink, ProducerLink, RequestLink, ResponseLink
-from emulator.eventhubs.nodes import Answer, cbs, management
-from emulator.eventhubs.performatives import (
-    ROLE_RECEIVER,
+from emulator.eventhubs.amqp.frames import EMPTY_FRAME, MIN_MAX_FRAME_SIZE, encode_frame, read_frame
+from emulator.eventhubs.amqp.performatives import (
     Attach,
     Begin,
     Close,
@@ -25,12 +18,11 @@ from emulator.eventhubs.performatives import (
     SaslInit,
     SaslMechanisms,
     SaslOutcome,
-    address,
     error,
 )
-from emulator.eventhubs.sasl import negotiate
-from emulator.eventhubs.session import Link, Session, link_address
-from emulator.eventhubs.throttle import Meter
+from emulator.eventhubs.amqp.sasl import negotiate
+from emulator.eventhubs.amqp.session import Link, Session
+from emulator.eventhubs.amqp.types import CodecError
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_FRAME_SIZE = 1 << 20
@@ -38,24 +30,17 @@ _HANDSHAKE_SECONDS = 30
 _CHANNELS = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """What all connections share."""
-
-    hubs: Hubs
-    key: str | None
-    meter: Meter
+OpenLink: TypeAlias = Callable[[Session, Attach], Link]
 
 
 class Connection:
-    """A connection of one client."""
+    """A connection of one client; `open_link` makes the server's end of a link, or raises AmqpError."""
 
-    def __init__(self, namespace: Namespace, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, open_link: OpenLink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.max_frame_size = MIN_MAX_FRAME_SIZE
-        self._namespace = namespace
+        self._open_link = open_link
         self._reader = reader
         self._writer = writer
-        self._access = Access(namespace.key)
         self._sessions: dict[int, Session] = {}
         self._beating: asyncio.Task[None] | None = None
 
@@ -133,34 +118,6 @@ class Connection:
         while True:
             await asyncio.sleep(seconds)
             self.write(EMPTY_FRAME)
-
-    def _open_link(self, session: Session, attach: Attach) -> Link:
-        node = parse_address(link_address(attach))
-        is_receiver = attach.role == ROLE_RECEIVER
-        match node:
-            case Cbs():
-                return self._node_link(session, attach, "$cbs", cbs(self._access))
-            case Management():
-                return self._node_link(session, attach, "$management", management(self._namespace.hubs, self._access))
-            case Entrance() if not is_receiver:
-                self._access.check(node.hub)
-                self._namespace.meter.check()
-                hub = self._namespace.hubs.find(node.hub)
-                partition = None if node.partition is None else hub.partition(node.partition)
-                return ProducerLink(session, attach, hub, partition, self._namespace.meter)
-            case Exit() if is_receiver:
-                self._access.check(node.hub)
-                hub = self._namespace.hubs.find(node.hub)
-                partition = hub.partition(node.partition)
-                return ConsumerLink(session, attach, partition, hub.receivers(node.group, partition))
-            case _:
-                way = "received from" if is_receiver else "sent to"
-                raise HubError("amqp:not-allowed", f"Nothing can be {way} '{link_address(attach)}'")
-
-    def _node_link(self, session: Session, attach: Attach, node: str, answer: Answer) -> Link:
-        if attach.role == ROLE_RECEIVER:
-            return ResponseLink(session, attach, node, address(attach.target))
-        return RequestLink(session, attach, node, answer)
 
     def _end(self) -> None:
         sessions, self._sessions = self._sessions, {}

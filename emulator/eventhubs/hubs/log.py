@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from emulator.eventhubs.errors import LogDamaged, PositionExpired, PositionRejected
-from emulator.eventhubs.segment import HEAD_SIZE, FileBytes, Mark, MemoryBytes, Record, Segment
+from emulator.eventhubs.hubs.segment import HEAD_SIZE, FileBytes, Mark, MemoryBytes, Record, Segment
 
 _LOGGER = logging.getLogger(__name__)
 _SUFFIX = ".log"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from emulator.eventhubs.messages import Event
+from emulator.eventhubs.hubs.messages import Event
 
 
 @dataclass(frozen=True, slots=True)

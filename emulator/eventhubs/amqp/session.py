@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from emulator.eventhubs.amqp_types import Described
-from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.frames import encode_settled_transfer, encode_transfer
-from emulator.eventhubs.performatives import (
+from emulator.eventhubs.amqp.errors import AmqpError
+from emulator.eventhubs.amqp.frames import encode_settled_transfer, encode_transfer
+from emulator.eventhubs.amqp.performatives import (
     ROLE_RECEIVER,
     Attach,
     Begin,
@@ -20,6 +19,7 @@ from emulator.eventhubs.performatives import (
     address,
     error,
 )
+from emulator.eventhubs.amqp.types import Described
 
 MAX_MESSAGE_SIZE = 1 << 20
 _WINDOW = 0x7FFFFFFF
@@ -159,7 +159,7 @@ class Session:
         )
         try:
             link = self._open_link(self, attach)
-        except HubError as refusal:
+        except AmqpError as refusal:
             # The client reads the error only from a link that was attached.
             self._send(answer)
             self._send(Detach(attach.handle, closed=True, error=error(refusal.condition, refusal.description)))

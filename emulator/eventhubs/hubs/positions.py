@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from emulator.eventhubs.errors import HubError, PositionRejected
-from emulator.eventhubs.log import Log
+from emulator.eventhubs.hubs.log import Log
 
 _SELECTOR = re.compile(
     r"amqp\.annotation\.x-opt-(?P<by>offset|sequence-number|enqueued-time|enqueuedtimeutc)\s*(?P<operator>>=?)\s*"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
-from emulator.eventhubs.amqp_types import (
+from emulator.eventhubs.amqp.types import (
     Array,
     Byte,
     Char,

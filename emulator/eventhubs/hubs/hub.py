@@ -11,10 +11,10 @@ from typing import Self
 
 from emulator.errors import KustoError
 from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.log import Log, Retention
-from emulator.eventhubs.partition import Partition
-from emulator.eventhubs.partition_keys import partition_of
-from emulator.eventhubs.receivers import Receivers
+from emulator.eventhubs.hubs.log import Log, Retention
+from emulator.eventhubs.hubs.partition import Partition
+from emulator.eventhubs.hubs.partition_keys import partition_of
+from emulator.eventhubs.hubs.receivers import Receivers
 
 DEFAULT_GROUP = "$Default"
 MAX_PARTITIONS = 32

@@ -11,12 +11,13 @@ from types import MappingProxyType
 
 from emulator.engine.folder_lock import FolderLock
 from emulator.errors import KustoError
-from emulator.eventhubs.access import OPEN_KEY, POLICY
-from emulator.eventhubs.connection import Connection, Namespace
-from emulator.eventhubs.hub import DEFAULT_GROUP, Hub, Hubs
-from emulator.eventhubs.listen import bind
-from emulator.eventhubs.log import Retention
-from emulator.eventhubs.throttle import Meter, Throttle
+from emulator.eventhubs.amqp.connection import Connection
+from emulator.eventhubs.hubs.hub import DEFAULT_GROUP, Hub, Hubs
+from emulator.eventhubs.hubs.log import Retention
+from emulator.eventhubs.hubs.throttle import Meter, Throttle
+from emulator.eventhubs.service.access import OPEN_KEY, POLICY
+from emulator.eventhubs.service.client import Client, Namespace
+from emulator.eventhubs.service.listen import bind
 
 DEFAULT_PORT = 5672
 DEFAULT_HUBS: Mapping[str, int] = MappingProxyType({"trades": 4})
@@ -142,7 +143,7 @@ class EventHubs:
             self._lock.release()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(self._namespace, reader, writer)
+        connection = Connection(Client(self._namespace).open_link, reader, writer)
         task = asyncio.current_task()
         if task is not None:
             self._connections[connection] = task

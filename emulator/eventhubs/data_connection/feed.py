@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from emulator.eventhubs.errors import PositionExpired, PositionRejected
-from emulator.eventhubs.hub import Hub
-from emulator.eventhubs.messages import Event
-from emulator.eventhubs.partition import Partition
+from emulator.eventhubs.hubs.hub import Hub
+from emulator.eventhubs.hubs.messages import Event
+from emulator.eventhubs.hubs.partition import Partition
 
 
 class FeedError(Exception):

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from emulator.engine.writing.marks import Stretch
 from emulator.errors import KustoError
-from emulator.eventhubs.dead_letters import DeadLetters, dead_letter
-from emulator.eventhubs.messages import Event
-from emulator.eventhubs.records import Records, read_records
+from emulator.eventhubs.data_connection.dead_letters import DeadLetters, dead_letter
+from emulator.eventhubs.data_connection.records import Records, read_records
+from emulator.eventhubs.hubs.messages import Event
 
 _UNREADABLE = frozenset({"BadRequest_InvalidJson", "BadRequest_InvalidEncoding"})
 

@@ -8,11 +8,11 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from emulator.eventhubs.dead_letters import DeadLetters
-from emulator.eventhubs.feed import Feed, FeedError, HubReplaced, HubState
-from emulator.eventhubs.partition_course import Limits, PartitionCourse, unless
-from emulator.eventhubs.progress import Health, Progress, Trouble, judge
-from emulator.eventhubs.storing import Destination, PartitionStore, Source, Table
+from emulator.eventhubs.data_connection.dead_letters import DeadLetters
+from emulator.eventhubs.data_connection.feed import Feed, FeedError, HubReplaced, HubState
+from emulator.eventhubs.data_connection.partition_course import Limits, PartitionCourse, unless
+from emulator.eventhubs.data_connection.progress import Health, Progress, Trouble, judge
+from emulator.eventhubs.data_connection.storing import Destination, PartitionStore, Source, Table
 
 __all__ = ["DataConnection", "Destination", "Health", "Limits", "Progress", "Table"]
 
@@ -104,13 +104,13 @@ class DataConnection:
                 _LOGGER.error("%s: %s", self._feed.name, replaced.exceptions[0])
 
     async def _first_look(self) -> HubState | None:
-        pause = 0.0
+        failures = 0
         while not self._stopping.is_set():
             state = await self._look()
             if state is not None:
                 return state
-            pause = min(max(2 * pause, self._limits.first_pause), self._limits.last_pause)
-            await unless((self._stopping,), asyncio.sleep(pause))
+            failures += 1
+            await unless((self._stopping,), asyncio.sleep(self._limits.backoff.pause(failures)))
         return None
 
     def _follow(self, state: HubState) -> list[PartitionCourse]:

@@ -4,14 +4,14 @@ import asyncio
 import struct
 from dataclasses import dataclass
 
-from emulator.eventhubs.amqp_types import CodecError
-from emulator.eventhubs.performatives import (
+from emulator.eventhubs.amqp.performatives import (
     Performative,
     SaslPerformative,
     Transfer,
     decode_performative,
     encode_performative,
 )
+from emulator.eventhubs.amqp.types import CodecError
 
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from emulator.eventhubs.amqp_types import CodecError, Described, Symbol, ULong, Value
-from emulator.eventhubs.codec import decode, encode, encoded_map, map_entries, skip
-from emulator.eventhubs.segment import Record
+from emulator.eventhubs.amqp.codec import decode, encode, encoded_map, map_entries, skip
+from emulator.eventhubs.amqp.types import CodecError, Described, Symbol, ULong, Value
+from emulator.eventhubs.hubs.segment import Record
 
 BATCH_FORMAT = 0x80013700
 MAX_PARTITION_KEY = 128

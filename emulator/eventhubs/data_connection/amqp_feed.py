@@ -17,8 +17,7 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
 from azure.eventhub.exceptions import AuthenticationError, EventHubError
 
-from emulator.eventhubs.errors import PositionExpired
-from emulator.eventhubs.feed import (
+from emulator.eventhubs.data_connection.feed import (
     FeedError,
     HubRefused,
     HubReplaced,
@@ -29,7 +28,8 @@ from emulator.eventhubs.feed import (
     check_position,
     identity_of,
 )
-from emulator.eventhubs.messages import Event
+from emulator.eventhubs.errors import PositionExpired
+from emulator.eventhubs.hubs.messages import Event
 
 _T = TypeVar("_T")
 _LOGGER = logging.getLogger(__name__)

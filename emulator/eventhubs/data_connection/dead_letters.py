@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from emulator.eventhubs.messages import Event
+from emulator.eventhubs.hubs.messages import Event
 
 _KEPT_IN_MEMORY = 1000
 

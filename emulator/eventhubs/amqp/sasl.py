@@ -2,8 +2,7 @@
 
 import asyncio
 
-from emulator.eventhubs.amqp_types import Array, CodecError, Symbol
-from emulator.eventhubs.frames import (
+from emulator.eventhubs.amqp.frames import (
     AMQP_HEADER,
     HEADER_SIZE,
     MIN_MAX_FRAME_SIZE,
@@ -12,7 +11,8 @@ from emulator.eventhubs.frames import (
     encode_frame,
     read_frame,
 )
-from emulator.eventhubs.performatives import SaslInit, SaslMechanisms, SaslOutcome
+from emulator.eventhubs.amqp.performatives import SaslInit, SaslMechanisms, SaslOutcome
+from emulator.eventhubs.amqp.types import Array, CodecError, Symbol
 
 _ANONYMOUS = "ANONYMOUS"
 _OK, _REFUSED = 0, 1

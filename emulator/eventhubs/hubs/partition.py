@@ -7,9 +7,9 @@ from concurrent.futures import Executor
 from itertools import chain
 
 from emulator.eventhubs.errors import HubError
-from emulator.eventhubs.log import Log
-from emulator.eventhubs.messages import Event, Message, read_event
-from emulator.eventhubs.segment import Record
+from emulator.eventhubs.hubs.log import Log
+from emulator.eventhubs.hubs.messages import Event, Message, read_event
+from emulator.eventhubs.hubs.segment import Record
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_GROUP = 8 << 20

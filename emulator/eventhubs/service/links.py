@@ -4,13 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from emulator.eventhubs.amqp_types import CodecError, Described, Symbol, Timestamp, Value
-from emulator.eventhubs.errors import HubError, LogDamaged
-from emulator.eventhubs.hub import Hub, now
-from emulator.eventhubs.messages import Message, parse_messages, parse_request, with_delivery_annotations
-from emulator.eventhubs.nodes import Answer
-from emulator.eventhubs.partition import Partition
-from emulator.eventhubs.performatives import (
+from emulator.eventhubs.amqp.performatives import (
     Attach,
     Flow,
     Transfer,
@@ -20,11 +14,17 @@ from emulator.eventhubs.performatives import (
     rejected,
     symbols,
 )
-from emulator.eventhubs.positions import LATEST, By, Position, parse_selector
-from emulator.eventhubs.receivers import Receivers
-from emulator.eventhubs.segment import Record
-from emulator.eventhubs.session import MAX_MESSAGE_SIZE, Session
-from emulator.eventhubs.throttle import Meter
+from emulator.eventhubs.amqp.session import MAX_MESSAGE_SIZE, Session
+from emulator.eventhubs.amqp.types import CodecError, Described, Symbol, Timestamp, Value
+from emulator.eventhubs.errors import HubError, LogDamaged
+from emulator.eventhubs.hubs.hub import Hub, now
+from emulator.eventhubs.hubs.messages import Message, parse_messages, parse_request, with_delivery_annotations
+from emulator.eventhubs.hubs.partition import Partition
+from emulator.eventhubs.hubs.positions import LATEST, By, Position, parse_selector
+from emulator.eventhubs.hubs.receivers import Receivers
+from emulator.eventhubs.hubs.segment import Record
+from emulator.eventhubs.hubs.throttle import Meter
+from emulator.eventhubs.service.nodes import Respond
 
 _CREDIT = 1000
 _MAX_EVENTS, _MAX_BYTES = 512, 1 << 20
@@ -136,7 +136,7 @@ class ProducerLink(_Inbox):
 class RequestLink(_Inbox):
     """A client that sends requests to a node; the answers go out on a sibling link of the same session."""
 
-    def __init__(self, session: Session, attach: Attach, node: str, answer: Answer) -> None:
+    def __init__(self, session: Session, attach: Attach, node: str, answer: Respond) -> None:
         super().__init__(session, attach)
         self._node = node
         self._answer = answer

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TypeAlias, cast
 
-from emulator.eventhubs.amqp_types import Array, CodecError, Described, Symbol, UByte, UInt, ULong, UShort, Value
-from emulator.eventhubs.codec import decode, write
+from emulator.eventhubs.amqp.codec import decode, write
+from emulator.eventhubs.amqp.types import Array, CodecError, Described, Symbol, UByte, UInt, ULong, UShort, Value
 
 ROLE_SENDER = False
 ROLE_RECEIVER = True

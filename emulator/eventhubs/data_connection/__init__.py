@@ -1,0 +1,1 @@
+"""From a hub into a table: each event stored once, with how far each partition is."""

@@ -1,0 +1,1 @@
+"""Hubs as they are kept: partitions, a durable log in segments, who receives, and the messages in them."""
