@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import eventhubs, freshness, http, loading, queries
+from tests.bench import eventhubs, freshness, http, loading, queries, switches
 from tests.bench.measure import Pair
 
 SUITES: dict[str, Callable[[], Iterable[Pair]]] = {
@@ -12,6 +12,7 @@ SUITES: dict[str, Callable[[], Iterable[Pair]]] = {
     "http": http.run,
     "eventhubs": eventhubs.run,
     "freshness": freshness.run,
+    "switches": switches.run,
 }
 
 
