@@ -90,6 +90,12 @@ class LimitFault(KustoError):
     permanent = False
 
 
+class QueryTooDeep(LimitFault):
+    """A query whose parts build on one another in more levels than its compiler can follow."""
+
+    permanent = True
+
+
 class EngineFault(KustoError):
     """The engine itself failed: a bug or the machine (disk full); never the user's text."""
 

@@ -10,7 +10,7 @@ from emulator.binder.constants import folded
 from emulator.binder.conversion import plain
 from emulator.binder.entities import EntityProvider, NoEntities, StoredFunction
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, QueryParameter
-from emulator.binder.faults import bad_value, unsupported
+from emulator.binder.faults import bad_value, refusing_deep_queries, unsupported
 from emulator.binder.literal_values import literal_value
 from emulator.binder.plan import EMPTY_SCHEMA, BoundQuery, OneRow, ParameterDeclaration, Plan, Project
 from emulator.binder.scope import NO_ROWS, Environment, Relation, Rows, ScalarBinding, Session
@@ -30,11 +30,12 @@ __all__ = ["FunctionParameter", "FunctionSignature", "bind_function", "bind_quer
 def bind_query(query: statements.Query, entities: EntityProvider, *, catalogue: Catalogue = CATALOGUE) -> BoundQuery:
     """Bind a whole request: every name resolved, every expression typed.
 
-    Raises SemanticFault or UnsupportedFault with the query's text attached.
+    Raises SemanticFault, UnsupportedFault or QueryTooDeep with the query's text attached.
     """
     try:
-        options = {each.name: each.value for each in query.statements if isinstance(each, statements.SetOption)}
-        return _bind_statements(query, _environment(entities, catalogue, options), options)
+        with refusing_deep_queries():
+            options = {each.name: each.value for each in query.statements if isinstance(each, statements.SetOption)}
+            return _bind_statements(query, _environment(entities, catalogue, options), options)
     except KustoError as fault:
         fault.with_source(query.source)
         raise
@@ -49,7 +50,8 @@ def bind_function(
     """
     environment = _environment(entities, catalogue).without_names(function.name)
     try:
-        return bind_signature(function, environment)
+        with refusing_deep_queries():
+            return bind_signature(function, environment)
     except KustoError as fault:
         fault.with_source(function.source)
         raise

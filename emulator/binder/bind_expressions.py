@@ -1,6 +1,9 @@
 """Scalar expressions: names to columns and values, operators to catalogue functions."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import assert_never
 
 from emulator.binder.bind_calls import bind_call
@@ -36,6 +39,9 @@ from emulator.types import BOOL, DATETIME, DYNAMIC, LONG, STRING, Column, KqlTyp
 
 _SIDES = {"$left": 0, "$right": 1}
 _MEMBERSHIP = frozenset({"in", "!in", "in~", "!in~"})
+# How their terms are grouped changes nothing; a sum of reals depends on it.
+_ASSOCIATIVE = frozenset({"and", "or"})
+_RUN = 32
 
 
 def bind_expression(  # noqa: C901 - one arm per kind of node
@@ -131,11 +137,64 @@ def _bind_unary(node: Unary, environment: Environment, rows: Rows) -> BoundExpre
 
 
 def _bind_binary(node: Binary, environment: Environment, rows: Rows) -> BoundExpression:
-    if isinstance(node.left, Star):
-        return _bind_any_column(node, environment, rows)
-    left = environment.expression(node.left, rows)
-    right = environment.expression(node.right, rows)
-    return call_function(node.operator, (left, right), node.span, environment, node.operator_span)
+    """Bind `a + b + c`, which is read from the left, link by link: a long chain is no deeper than a short one here."""
+    links = [node]
+    while isinstance(links[-1].left, Binary):
+        links.append(links[-1].left)
+    first = links[-1].left
+    if isinstance(first, Star):
+        bound = _bind_any_column(links.pop(), environment, rows)
+    else:
+        bound = environment.expression(first, rows)
+    while links:
+        if links[-1].operator in _ASSOCIATIVE:
+            bound = _bind_logical(bound, links, environment, rows)
+        else:
+            link = links.pop()
+            right = environment.expression(link.right, rows)
+            bound = call_function(link.operator, (bound, right), link.span, environment, link.operator_span)
+    return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A term of a chain, which starts at `start`; `link` joins it to what stands before it."""
+
+    expression: BoundExpression
+    start: int
+    link: Binary
+
+
+def _bind_logical(left: BoundExpression, links: list[Binary], environment: Environment, rows: Rows) -> BoundExpression:
+    """Bind the last links as far as they have one operator, and take them off.
+
+    The terms are grouped in runs, and these again, so that a chain of thousands makes no deep expression.
+    """
+    operator = links[-1].operator
+
+    def terms() -> Iterator[_Term]:
+        first = links[-1]
+        yield _Term(left, first.span.start, first)
+        while links and links[-1].operator == operator:
+            link = links.pop()
+            yield _Term(environment.expression(link.right, rows), link.right.span.start, link)
+
+    runs = _in_runs(terms(), environment)
+    while len(runs) > 1:
+        runs = _in_runs(iter(runs), environment)
+    return runs[0].expression
+
+
+def _in_runs(terms: Iterator[_Term], environment: Environment) -> list[_Term]:
+    """Join each run of terms from the left."""
+    runs: list[_Term] = []
+    for first in terms:
+        left = first.expression
+        for term in islice(terms, _RUN - 1):
+            link, span = term.link, Span(first.start, term.link.span.end)
+            left = call_function(link.operator, (left, term.expression), span, environment, link.operator_span)
+        runs.append(_Term(left, first.start, first.link))
+    return runs
 
 
 def _bind_any_column(node: Binary, environment: Environment, rows: Rows) -> BoundExpression:

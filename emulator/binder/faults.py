@@ -1,9 +1,11 @@
 """The binder's faults in Kusto's words, each with a hint made from the names that exist."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
-from emulator.errors import UNSUPPORTED, SemanticFault, UnsupportedFault
+from emulator.errors import UNSUPPORTED, QueryTooDeep, SemanticFault, UnsupportedFault
 from emulator.text import Span
 from emulator.types import KqlType
 
@@ -90,3 +92,20 @@ def duplicate_name(operator: str, name: str, span: Span) -> SemanticFault:
 def unsupported(construct: str, span: Span, hint: str = "") -> UnsupportedFault:
     """Return the fault for KQL that this engine does not answer."""
     return UnsupportedFault(construct, UNSUPPORTED, span, hint)
+
+
+@contextmanager
+def refusing_deep_queries() -> Iterator[None]:
+    """Raise QueryTooDeep in place of a RecursionError: trees of a query are walked by functions that call themselves.
+
+    What 200 operators in a row or 300 lets make of each other fits; so do thousands of terms of one `and` or `or`.
+    """
+    try:
+        yield
+    except RecursionError:
+        raise QueryTooDeep(
+            "The query is too deep: its operators, operands and lets build on one another in more levels than the"
+            f" limit of {sys.getrecursionlimit()} nested calls in its compiler allows",
+            "TH_QueryTooDeep",
+            hint="write long lists as `in (…)`, and split the query, for example at a stored function",
+        ) from None

@@ -1,7 +1,7 @@
 """Bound expressions as SQL: one case per node of the closed union."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -19,6 +19,7 @@ from emulator.binder.expression import (
     WindowCall,
 )
 from emulator.binder.plan import Plan
+from emulator.binder.walk import children
 from emulator.emit.context import NOW_PARAMETER, Emission
 from emulator.emit.filters import as_filter
 from emulator.emit.scalar_types import duckdb_type
@@ -91,9 +92,10 @@ def predicate(emission: Emission, scope: Scope, expression: BoundExpression) -> 
 
 def operands(emission: Emission, scope: Scope, arguments: Iterable[BoundExpression]) -> tuple[Operand, ...]:
     """Emit arguments, each with its type and, for literals, its value."""
-    return tuple(
-        Operand(value(emission, scope, argument), argument.type, *_constant_of(argument)) for argument in arguments
-    )
+    found: list[Operand] = []
+    for argument in arguments:  # a generator would take one more frame per level of an expression
+        found.append(Operand(value(emission, scope, argument), argument.type, *_constant_of(argument)))  # noqa: PERF401
+    return tuple(found)
 
 
 def literal(constant: object, type_: KqlType) -> Sql:
@@ -114,27 +116,25 @@ def literal(constant: object, type_: KqlType) -> Sql:
             return Literal(constant, name)
 
 
-def column_names(expression: object) -> Iterator[tuple[int, str]]:
+def column_names(expression: BoundExpression) -> Iterator[tuple[int, str]]:
     """Yield the columns an expression reads, once per occurrence; those of subqueries are not its own."""
-    if isinstance(expression, ColumnReference):
-        yield expression.side, expression.name
-    elif isinstance(expression, tuple):
-        for each in expression:
-            yield from column_names(each)
-    elif isinstance(expression, BOUND_EXPRESSIONS) and is_dataclass(expression):
-        for field in fields(expression):
-            yield from column_names(getattr(expression, field.name))
+    for each in _with_operands(expression):
+        if isinstance(each, ColumnReference):
+            yield each.side, each.name
 
 
-def has_window_call(expression: object) -> bool:
+def has_window_call(expression: BoundExpression) -> bool:
     """Tell whether an expression reads neighboring rows."""
-    if isinstance(expression, tuple):
-        return any(map(has_window_call, expression))
-    if not isinstance(expression, BOUND_EXPRESSIONS) or not is_dataclass(expression):
-        return False
-    if isinstance(expression, WindowCall):
-        return True
-    return any(has_window_call(getattr(expression, field.name)) for field in fields(expression))
+    return any(isinstance(each, WindowCall) for each in _with_operands(expression))
+
+
+def _with_operands(expression: BoundExpression) -> Iterator[BoundExpression]:
+    """Yield an expression and all below it, not those inside subqueries; without recursion, for deep ones."""
+    waiting = [expression]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += children(each)
 
 
 def _constant_of(argument: BoundExpression) -> tuple[bool, object]:
@@ -170,6 +170,3 @@ def _membership(emission: Emission, scope: Scope, test: InSubquery) -> Sql:
     members = Select((Item(member, "$value"),), rows.source, is_not_null(member))
     found = coalesce(InQuery(operand, members), FALSE)
     return not_(found) if test.negated else found
-
-
-BOUND_EXPRESSIONS: tuple[type, ...] = BoundExpression.__args__

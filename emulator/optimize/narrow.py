@@ -1,7 +1,8 @@
 """A plan without the columns that nobody reads: DuckDB drops them too, but only after it has bound them all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from emulator.binder.expression import (
@@ -69,38 +70,50 @@ class _Narrowing:
         """Return a plan with the needed columns, perhaps with more, at least one, in their order."""
         key = id(plan), needed
         if key not in self._known:
-            self._known[key] = plan, self._narrow(plan, needed)
+            narrow = self._of(plan)
+            self._known[key] = plan, narrow(plan, needed)
         return self._known[key][1]
 
-    def _narrow(self, plan: Plan, needed: Names) -> Plan:
+    def _of(self, plan: Plan) -> Callable[..., Plan]:
+        """Return what narrows a kind of node; to call it here would take one more frame per operator of a query."""
         match plan:
-            case Scan(stored):
-                return Scan(stored, frozenset(_only(plan.schema, needed).names))
+            case Scan():
+                return _scan
             case Values():
-                return _values(plan, needed)
+                return _values
             case Project():
-                return self._project(plan, needed)
+                return self._project
             case Filter() | Sort() | Serialize() | Limit():
-                below = needed | _read(plan)
-                return mapped(plan, lambda each: self.plan(each, below), self._expression)
+                return self._passing
             case Aggregate():
-                return self._aggregate(plan, needed)
+                return self._aggregate
             case Join():
-                return self._join(plan, needed)
+                return self._join
             case Union():
-                return self._union(plan, needed)
+                return self._union
             case Expand():
-                return self._expand(plan, needed)
+                return self._expand
             case MakeSeries():
-                below = _read(plan)
-                return mapped(plan, lambda each: self.plan(each, below), self._expression)
+                return self._series
             case ForEachGroup():
-                # The subplan reads the rows of its group as they are.
-                return replace(plan, input=self._whole(plan.input))
+                return self._groups
             case OneRow() | GroupInput() | Range() | ScanMatch() | Materialized():
-                return mapped(plan, self._whole, self._expression)
+                return self._as_it_is
             case _:
                 assert_never(plan)
+
+    def _passing(self, plan: Filter | Sort | Serialize | Limit, needed: Names) -> Plan:
+        return mapped(plan, partial(self.plan, needed=needed | _read(plan)), self._expression)
+
+    def _series(self, plan: MakeSeries, _: Names) -> Plan:
+        return mapped(plan, partial(self.plan, needed=_read(plan)), self._expression)
+
+    def _groups(self, plan: ForEachGroup, _: Names) -> Plan:
+        # The subplan reads the rows of its group as they are.
+        return replace(plan, input=self._whole(plan.input))
+
+    def _as_it_is(self, plan: Plan, _: Names) -> Plan:
+        return mapped(plan, self._whole, self._expression)
 
     def _whole(self, plan: Plan) -> Plan:
         return self.exactly(plan, plan.schema.names)
@@ -126,7 +139,7 @@ class _Narrowing:
             expressions = tuple(values[name] for name in schema.names)
         narrow = Project(plan.input, schema, expressions)
         below = _read(narrow)
-        return mapped(narrow, lambda each: self.plan(each, below), self._expression)
+        return mapped(narrow, partial(self.plan, needed=below), self._expression)
 
     def _aggregate(self, plan: Aggregate, needed: Names) -> Plan:
         count = len(plan.keys)
@@ -137,7 +150,7 @@ class _Narrowing:
         schema = Schema((*keys, *(column for column, _ in kept)))
         narrow = Aggregate(plan.input, schema, plan.keys, tuple(_own(call) for _, call in kept))
         below = _read(narrow)
-        return mapped(narrow, lambda each: self.plan(each, below), self._expression)
+        return mapped(narrow, partial(self.plan, needed=below), self._expression)
 
     def _join(self, plan: Join, needed: Names) -> Plan:
         schema = _only(plan.schema, needed)
@@ -161,7 +174,7 @@ class _Narrowing:
         below = _read(plan) | frozenset(name for name in schema.names if name not in opened)
         index = plan.item_index if plan.item_index in schema.names else None
         narrow = replace(plan, schema=schema, item_index=index)
-        return mapped(narrow, lambda each: self.plan(each, below), self._expression)
+        return mapped(narrow, partial(self.plan, needed=below), self._expression)
 
 
 def _own(call: AggregateCall) -> AggregateCall:
@@ -173,6 +186,10 @@ def _own(call: AggregateCall) -> AggregateCall:
         for position, argument in enumerate(call.arguments)
     )
     return replace(call, arguments=arguments)
+
+
+def _scan(plan: Scan, needed: Names) -> Plan:
+    return Scan(plan.stored, frozenset(_only(plan.schema, needed).names))
 
 
 def _values(plan: Values, needed: Names) -> Plan:

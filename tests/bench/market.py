@@ -45,7 +45,7 @@ def questions() -> tuple[Question, ...]:
     """Return one request per shipped endpoint that computes, two where their work differs much."""
     texts = {endpoint.contract.name: endpoint.query_text for endpoint in load_registry().endpoints}
     day = TODAY - timedelta(days=3)
-    year = {"symbol": "AAPL", "startTime": TODAY - timedelta(days=365)}
+    year: Mapping[str, ParameterValue] = {"symbol": "AAPL", "startTime": TODAY - timedelta(days=365)}
     asked: tuple[tuple[str, str, Mapping[str, ParameterValue]], ...] = (
         ("LatestPrice", "LatestPrice_v1", {"symbol": "AAPL"}),
         ("LatestPrices", "LatestPrices_v1", {"symbols": "AAPL,MSFT"}),

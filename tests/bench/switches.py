@@ -13,7 +13,7 @@ from functools import partial
 from unittest.mock import patch
 
 from emulator.engine.core import Core
-from emulator.engine.running import execute, prepared, prelude
+from emulator.engine.running import execute, prelude, prepared
 from emulator.engine.running.execute import Compiler
 from emulator.engine.running.reader import Reader
 from emulator.engine.session.cores import Cores

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, assert_never
 
-from emulator.binder.faults import unsupported
+from emulator.binder.faults import refusing_deep_queries, unsupported
 from emulator.engine.commands import (
     databases,
     functions,
@@ -37,12 +37,13 @@ def run_command(core: Core, text: str, database: str) -> ResultTable:
     started = datetime.now(UTC).replace(tzinfo=None)
     kind, failure = "", ""
     try:
-        command = parse_command(text)
-        kind = command_kind(command)
-        if isinstance(command, syntax.PipedCommand):
-            result = run_parsed(core, command.command, database)
-            return piped.pipe(core, database, result, command, text)
-        return run_parsed(core, command, database)
+        with refusing_deep_queries():
+            command = parse_command(text)
+            kind = command_kind(command)
+            if isinstance(command, syntax.PipedCommand):
+                result = run_parsed(core, command.command, database)
+                return piped.pipe(core, database, result, command, text)
+            return run_parsed(core, command, database)
     except KustoError as error:
         failure = error.message
         raise error.with_source(text) from error.__cause__

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from emulator.binder.bind import bind_query
 from emulator.binder.entities import EntityProvider
+from emulator.binder.faults import refusing_deep_queries
 from emulator.binder.plan import Plan
 from emulator.emit.context import Storage
 from emulator.emit.relations import emit_query
@@ -51,5 +52,6 @@ def compile_rows(text: str, entities: EntityProvider, storage: Storage) -> Compi
 def compile_plan(plan: Plan, storage: Storage) -> Compiled:
     """Compile a bound tabular expression, with columns as tables store them."""
     reads = Reads(storage)
-    emitted = emit_query(plan, reads)
-    return Compiled(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))
+    with refusing_deep_queries():
+        emitted = emit_query(plan, reads)
+        return Compiled(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))

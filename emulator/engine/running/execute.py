@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from emulator.binder.bind import bind_query
 from emulator.binder.entities import EntityProvider
+from emulator.binder.faults import refusing_deep_queries
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.emit.context import Storage
 from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
 from emulator.engine.lru import LruCache
+from emulator.engine.running.language import Language, bind_text
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.parameters import bind_parameters
 from emulator.engine.running.prelude import Prelude, prepare_prelude, snapshot
@@ -27,7 +28,6 @@ from emulator.functions.macros import MACROS
 from emulator.optimize.invariants import Invariant, hoisted
 from emulator.optimize.specialize import simplified
 from emulator.result import ResultTable
-from emulator.syntax.parser import parse_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +61,41 @@ class Compiler:
     """
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._kept: LruCache[tuple[str, Hashable], CompiledQuery] = LruCache(capacity)
+        self._kept: LruCache[tuple[str, Language, Hashable], CompiledQuery] = LruCache(capacity)
 
-    def compile(self, text: str, entities: EntityProvider, storage: Storage, version: Hashable) -> CompiledQuery:
+    def compile(
+        self,
+        text: str,
+        entities: EntityProvider,
+        storage: Storage,
+        version: Hashable,
+        language: Language = Language.KQL,
+    ) -> CompiledQuery:
         """Return the compiled text; faults carry the text they point into."""
-        key = (text, version)
+        key = (text, language, version)
         if (found := self._kept.get(key)) is not None:
             return found
-        compiled = compile_query(text, entities, storage)
+        compiled = compile_query(text, entities, storage, language)
         self._kept.put(key, compiled)
         return compiled
 
 
-def compile_query(text: str, entities: EntityProvider, storage: Storage) -> CompiledQuery:
+def compile_query(
+    text: str, entities: EntityProvider, storage: Storage, language: Language = Language.KQL
+) -> CompiledQuery:
     """Compile a request text without keeping it."""
+    bound = bind_text(text, language, entities)
     try:
-        bound = bind_query(parse_query(text), entities)
-        smaller = hoisted(simplified(bound.results))
-        visualizations = (*bound.visualizations, *({} for _ in bound.results))
-        results = tuple(
-            CompiledResult(name, prepare_result(plan, smaller_plan, storage), dict(visualization))
-            for name, plan, smaller_plan, visualization in zip(
-                bound.names, bound.results, smaller.plans, visualizations, strict=False
+        with refusing_deep_queries():
+            smaller = hoisted(simplified(bound.results))
+            visualizations = (*bound.visualizations, *({} for _ in bound.results))
+            results = tuple(
+                CompiledResult(name, prepare_result(plan, smaller_plan, storage), dict(visualization))
+                for name, plan, smaller_plan, visualization in zip(
+                    bound.names, bound.results, smaller.plans, visualizations, strict=False
+                )
             )
-        )
-        prelude = prepare_prelude(smaller.steps, storage)
+            prelude = prepare_prelude(smaller.steps, storage)
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
     is_self_contained = not any(name in text for name in entities.function_names())

@@ -1,0 +1,124 @@
+"""Long queries: chains of hundreds of terms and operators run, what is deeper is refused by its limit."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.engine.eventhouse import Eventhouse
+from emulator.errors import QueryTooDeep, SemanticFault
+
+FEW, MANY = 200, 2_000
+
+
+@pytest.fixture(scope="module")
+def eventhouse() -> Iterator[Eventhouse]:
+    opened = Eventhouse.open(None)
+    opened.command(".create table T (A: long)")
+    opened.ingest("T", b"1\n2\n3\n", format="csv")
+    yield opened
+    opened.close()
+
+
+def rows(eventhouse: Eventhouse, text: str) -> list[tuple[object, ...]]:
+    return list(eventhouse.query(text)[0].rows())
+
+
+def sum_of(terms: int) -> str:
+    return f"T | where A < 3 | project B = {' + '.join(['A'] * terms)}"
+
+
+def constants(terms: int) -> str:
+    return f"print {' + '.join(['1'] * terms)}"
+
+
+def operators(count: int) -> str:
+    return "T | where A < 3" + "| extend B = A + 1 | project A = B" * (count // 2)
+
+
+def filters(count: int) -> str:
+    return "T" + "".join(f"| where A != {number}" for number in range(3, count + 3))
+
+
+def lets(count: int) -> str:
+    return "let x0 = 1;" + "".join(f"let x{n} = x{n - 1} + 1;" for n in range(1, count)) + f"print x{count - 1}"
+
+
+def tables(count: int) -> str:
+    steps = "".join(f"let t{n} = t{n - 1} | where A != {n + 2};" for n in range(1, count))
+    return f"let t0 = T;{steps} t{count - 1}"
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_a_chain_of_alternatives_may_be_of_any_length(eventhouse: Eventhouse, count: int) -> None:
+    alternatives = " or ".join(f"A == {number}" for number in range(3, count + 3))
+    assert rows(eventhouse, f"T | where {alternatives}") == [(3,)]
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_a_chain_of_conditions_may_be_of_any_length(eventhouse: Eventhouse, count: int) -> None:
+    conditions = " and ".join(f"A != {number}" for number in range(3, count + 3))
+    assert rows(eventhouse, f"T | where {conditions}") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("count", range(1, 100, 7))
+@pytest.mark.parametrize(("operator", "others", "value"), [("or", "false", True), ("and", "true", False)])
+def test_every_term_of_a_chain_counts(
+    eventhouse: Eventhouse, operator: str, others: str, value: bool, count: int
+) -> None:
+    terms = [others] * count
+    for number in {0, count // 2, count - 1}:
+        with_one = [*terms[:number], f"bool({str(value).lower()})", *terms[number + 1 :]]
+        assert rows(eventhouse, f"print {f' {operator} '.join(with_one)}") == [(value,)]
+    with_null = f" {operator} ".join(["bool(null)", *terms])
+    assert rows(eventhouse, f"print {with_null}") == [(None,)]
+
+
+def test_alternatives_and_conditions_in_one_chain_bind_as_they_are_written(eventhouse: Eventhouse) -> None:
+    mixed = " or ".join(f"A == {number} and A != {number}" for number in range(100))
+    assert rows(eventhouse, f"T | where {mixed} or A == 2") == [(2,)]
+
+
+def test_a_term_of_another_type_is_refused_at_its_operator(eventhouse: Eventhouse) -> None:
+    text = "T | where " + " or ".join([*["A == 1"] * 100, "A"])
+    with pytest.raises(SemanticFault) as raised:
+        rows(eventhouse, text)
+    assert raised.value.span.end == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (sum_of(FEW), [(FEW,), (2 * FEW,)]),
+        (constants(FEW), [(FEW,)]),
+        (operators(FEW), [(1 + FEW // 2,), (2 + FEW // 2,)]),
+        (filters(FEW), [(1,), (2,)]),
+        (lets(FEW), [(FEW,)]),
+        (tables(FEW), [(1,), (2,)]),
+    ],
+    ids=["sum", "constants", "operators", "filters", "lets", "tables"],
+)
+def test_hundreds_of_terms_operators_and_lets_run(
+    eventhouse: Eventhouse, text: str, expected: list[tuple[object, ...]]
+) -> None:
+    assert rows(eventhouse, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [sum_of(MANY), constants(MANY), operators(MANY), filters(MANY), lets(MANY), tables(MANY)],
+    ids=["sum", "constants", "operators", "filters", "lets", "tables"],
+)
+def test_what_is_too_deep_is_refused_by_its_limit(eventhouse: Eventhouse, text: str) -> None:
+    with pytest.raises(QueryTooDeep) as raised:
+        rows(eventhouse, text)
+    assert f"limit of {sys.getrecursionlimit()} nested calls" in raised.value.message
+    assert raised.value.permanent
+
+
+def test_a_function_that_is_too_deep_is_refused_by_its_limit(eventhouse: Eventhouse) -> None:
+    with pytest.raises(QueryTooDeep):
+        eventhouse.command(f".create function F() {{ {operators(MANY)} }}")
+    with pytest.raises(QueryTooDeep):
+        eventhouse.command(f".set-or-append T <| {operators(MANY)}")
+    assert rows(eventhouse, "T") == [(1,), (2,), (3,)]
