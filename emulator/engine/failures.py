@@ -6,11 +6,37 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from emulator.sql.ast import OrderBy, Parameter, Select
+from emulator.sql.build import EMPTY, columns, op
+from emulator.sql.record_table import RecordTable
+from emulator.sql.render import render
+from emulator.sql.statements import AddColumn, ColumnDefinition, Delete
+
 LIFETIME = timedelta(days=14)
 
-_COLUMNS = (
-    "operation UUID, database VARCHAR, target VARCHAR, failed_on TIMESTAMP, details VARCHAR, source VARCHAR,"
-    " from_policy BOOLEAN, path VARCHAR DEFAULT '', code VARCHAR DEFAULT ''"
+_FAILURES = RecordTable(
+    "$failures",
+    {
+        "operation": "UUID",
+        "database": "VARCHAR",
+        "target": "VARCHAR",
+        "failed_on": "TIMESTAMP",
+        "details": "VARCHAR",
+        "source": "VARCHAR",
+        "from_policy": "BOOLEAN",
+        "path": "VARCHAR",
+        "code": "VARCHAR",
+    },
+)
+_ADD = render(_FAILURES.insertion)
+_PRUNE = render(Delete(_FAILURES.rows, where=op("<", _FAILURES.column("failed_on"), Parameter("oldest", "TIMESTAMP"))))
+_READ = render(
+    Select(
+        columns(("failed_on", "database", "target", "details", "source", "from_policy", "path", "code", "operation")),
+        _FAILURES.rows,
+        _FAILURES.matches("database"),
+        order_by=(OrderBy(_FAILURES.column("failed_on")),),
+    )
 )
 
 
@@ -43,40 +69,37 @@ class PolicyAborted(Exception):
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of failures where it does not exist."""
-    connection.execute(f'CREATE TABLE IF NOT EXISTS "$failures" ({_COLUMNS})')
+    connection.execute(render(_FAILURES.creation))
     # Folders from before queued ingestion lack the last two.
-    for column in ("path", "code"):
-        connection.execute(f"""ALTER TABLE "$failures" ADD COLUMN IF NOT EXISTS {column} VARCHAR DEFAULT ''""")
+    for name in ("path", "code"):
+        added = ColumnDefinition(name, _FAILURES.types[name], EMPTY)
+        connection.execute(render(AddColumn(_FAILURES.name, added, if_not_exists=True)))
 
 
 def record_failure(connection: duckdb.DuckDBPyConnection, failure: Failure) -> None:
     """Keep a failure."""
     connection.execute(
-        'INSERT INTO "$failures" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        (
-            failure.operation,
-            failure.database,
-            failure.table,
-            failure.failed_on,
-            failure.details,
-            failure.source,
-            failure.is_from_policy,
-            failure.path,
-            failure.code,
-        ),
+        _ADD,
+        {
+            "operation": failure.operation,
+            "database": failure.database,
+            "target": failure.table,
+            "failed_on": failure.failed_on,
+            "details": failure.details,
+            "source": failure.source,
+            "from_policy": failure.is_from_policy,
+            "path": failure.path,
+            "code": failure.code,
+        },
     )
 
 
 def prune_failures(connection: duckdb.DuckDBPyConnection, time: datetime) -> None:
     """Forget failures as old as the service forgets them."""
-    connection.execute('DELETE FROM "$failures" WHERE failed_on < ?', (time - LIFETIME,))
+    connection.execute(_PRUNE, {"oldest": time - LIFETIME})
 
 
 def failures(connection: duckdb.DuckDBPyConnection, database: str) -> list[Failure]:
     """Return the failures of a database, oldest first."""
-    rows = connection.execute(
-        'SELECT failed_on, database, target, details, source, from_policy, path, code, operation FROM "$failures"'
-        " WHERE database = ? ORDER BY failed_on",
-        (database,),
-    ).fetchall()
+    rows = connection.execute(_READ, {"database": database}).fetchall()
     return [Failure(*row) for row in rows]

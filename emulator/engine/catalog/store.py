@@ -17,23 +17,30 @@ from emulator.engine.catalog.records import (
 )
 from emulator.errors import EngineFault
 from emulator.schema.entities import Function, IngestionMapping
+from emulator.sql.ast import Select
+from emulator.sql.build import columns
+from emulator.sql.record_table import RecordTable
+from emulator.sql.render import render
+from emulator.sql.statements import Delete
 from emulator.types import Column, KqlType, Scalar, Schema
 
 FORMAT = 1
 
+_CATALOG = RecordTable("$catalog", {"kind": "VARCHAR", "database": "VARCHAR", "name": "VARCHAR", "document": "VARCHAR"})
+_KEY = ("kind", "database", "name")
+_READ = render(Select(columns(_CATALOG.types), _CATALOG.rows))
+_ADD = render(_CATALOG.insertion)
+_REMOVE = render(Delete(_CATALOG.rows, where=_CATALOG.matches(*_KEY)))
+
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the catalog's tables where they do not exist."""
-    connection.execute(
-        'CREATE TABLE IF NOT EXISTS "$catalog" (kind VARCHAR, database VARCHAR, name VARCHAR, document VARCHAR)'
-    )
+    connection.execute(render(_CATALOG.creation))
 
 
 def load(connection: duckdb.DuckDBPyConnection) -> Catalog | None:
     """Read the catalog, or return None for a new file."""
-    rows: list[tuple[str, str, str, str]] = connection.execute(
-        'SELECT kind, database, name, document FROM "$catalog"'
-    ).fetchall()
+    rows: list[tuple[str, str, str, str]] = connection.execute(_READ).fetchall()
     head = next((json.loads(document) for kind, _, _, document in rows if kind == "catalog"), None)
     if head is None:
         return None
@@ -71,9 +78,9 @@ def save(connection: duckdb.DuckDBPyConnection, before: Catalog, after: Catalog)
     gone = [key for key, value in old.items() if new.get(key) != value]
     written = [(*key, value) for key, value in new.items() if old.get(key) != value]
     if gone:
-        connection.executemany('DELETE FROM "$catalog" WHERE kind = ? AND database = ? AND name = ?', gone)
+        connection.executemany(_REMOVE, [dict(zip(_KEY, key, strict=True)) for key in gone])
     if written:
-        connection.executemany('INSERT INTO "$catalog" VALUES (?, ?, ?, ?)', written)
+        connection.executemany(_ADD, [dict(zip(_CATALOG.types, row, strict=True)) for row in written])
 
 
 def _documents(catalog: Catalog) -> Iterator[tuple[tuple[str, str, str], str]]:

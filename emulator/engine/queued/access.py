@@ -14,6 +14,10 @@ from urllib.parse import urlencode
 import duckdb
 
 from emulator.errors import KustoError
+from emulator.sql.ast import Select
+from emulator.sql.build import columns
+from emulator.sql.record_table import RecordTable
+from emulator.sql.render import render
 
 ACCOUNT = "storage"
 SCRATCH = "ingestion-blobs"
@@ -22,6 +26,7 @@ INGESTION_QUEUE = "ready-for-aggregation"
 STATUS_TABLE = "ingestionstatuses"
 LIFETIME = timedelta(days=1)
 
+_KEYS = RecordTable("$storage_key", {"key": "BLOB"})
 _VERSION = "2021-08-06"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -71,9 +76,9 @@ class Access:
 
 def open_access(connection: duckdb.DuckDBPyConnection) -> Access:
     """Return the access with the key of this Eventhouse, made where there is none: signatures outlive the process."""
-    connection.execute('CREATE TABLE IF NOT EXISTS "$storage_key" (key BLOB)')
-    rows = connection.execute('SELECT key FROM "$storage_key"').fetchall()
+    connection.execute(render(_KEYS.creation))
+    rows = connection.execute(render(Select(columns(_KEYS.types), _KEYS.rows))).fetchall()
     if not rows:
         rows = [(secrets.token_bytes(32),)]
-        connection.execute('INSERT INTO "$storage_key" VALUES (?)', rows[0])
+        connection.execute(render(_KEYS.insertion), {"key": rows[0][0]})
     return Access(bytes(rows[0][0]))

@@ -7,10 +7,16 @@ import duckdb
 
 from emulator.engine.session.statements import Statements
 from emulator.errors import IngestionFault, KustoError
+from emulator.sql.ast import Select
+from emulator.sql.build import columns
+from emulator.sql.record_table import RecordTable
+from emulator.sql.render import render
+from emulator.sql.statements import Assignment, Update
 
-_READ = 'SELECT position FROM "$marks" WHERE name = $name'
-_ADD = 'INSERT INTO "$marks" VALUES ($name, $position)'
-_MOVE = 'UPDATE "$marks" SET position = $position WHERE name = $name'
+_MARKS = RecordTable("$marks", {"name": "VARCHAR", "position": "BIGINT"})
+_READ = render(Select(columns(("position",)), _MARKS.rows, _MARKS.matches("name")))
+_ADD = render(_MARKS.insertion)
+_MOVE = render(Update(_MARKS.rows, (Assignment("position", _MARKS.given("position")),), where=_MARKS.matches("name")))
 
 
 class StaleMark(IngestionFault):
@@ -27,7 +33,7 @@ class Stretch:
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of marks where it does not exist."""
-    connection.execute('CREATE TABLE IF NOT EXISTS "$marks" (name VARCHAR, position BIGINT)')
+    connection.execute(render(_MARKS.creation))
 
 
 def mark(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:
