@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from re import Pattern
 
 from starlette.datastructures import Headers
@@ -17,6 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.limits import ApiLimits
+from emulator.loopback import is_loopback
 from kql.registry import Registry
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -158,14 +158,7 @@ class AnswerCache:
             return False
         # Between processes of one machine compression only costs.
         client = scope.get("client")
-        return self._limits.compress_loopback or client is None or not _is_loopback(client[0])
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+        return self._limits.compress_loopback or client is None or not is_loopback(client[0])
 
 
 def _pattern(route: str) -> Pattern[str]:

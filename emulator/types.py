@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+# A tick is 100 ns, the unit of timespans.
 TICKS_PER_MICROSECOND = 10
-TICKS_PER_SECOND = 10_000_000
-TICKS_PER_DAY = 864_000_000_000
+TICKS_PER_MILLISECOND = 1_000 * TICKS_PER_MICROSECOND
+TICKS_PER_SECOND = 1_000 * TICKS_PER_MILLISECOND
+TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
+TICKS_PER_HOUR = 60 * TICKS_PER_MINUTE
+TICKS_PER_DAY = 24 * TICKS_PER_HOUR
 
 
 class Scalar(Enum):

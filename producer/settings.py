@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from emulator.loopback import is_loopback_url
 from producer.errors import BadData, NoKey, Offline
 from producer.secret import Secret
 
@@ -21,7 +21,7 @@ class NetworkSettings:
 
     def require_network(self, source: str, url: str) -> None:
         """Raise `Offline` where the network is switched off and the address is not on this machine."""
-        if self.offline and not is_loopback(url):
+        if self.offline and not is_loopback_url(url):
             raise Offline(
                 "the network is switched off",
                 source=source,
@@ -87,20 +87,11 @@ def _check_url(name: str, url: str) -> None:
         raise BadData(f"{variable_of(name)} has a user in it", hint="addresses are logged: put no secret into one")
     if parts.scheme == f"{scheme}s" and parts.hostname:
         return
-    if parts.scheme != scheme or not is_loopback(url):
+    if parts.scheme != scheme or not is_loopback_url(url):
         raise BadData(
             f"{variable_of(name)} is no address of the kind {scheme}s://…",
             hint=f"{scheme}:// is for addresses of this machine only",
         )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL points at this machine's loopback interface."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def variable_of(key: str) -> str:

@@ -15,7 +15,8 @@ from rich.table import Table
 from cli.composition.eventhouses import open_eventhouse
 from cli.errors import CliError
 from emulator.result import ResultTable
-from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
+from emulator.text_forms import timespan_text
+from emulator.types import Scalar
 
 ROWS_SHOWN = 1000
 WIDEST = 10_000
@@ -119,11 +120,3 @@ def text_value(cell: object, kind: Scalar) -> str:
             return str(cell).lower()
         case _:
             return str(cell)
-
-
-def timespan_text(ticks: int) -> str:
-    """Format 100 ns ticks as `[-][d.]hh:mm:ss[.fffffff]`."""
-    days, rest = divmod(abs(ticks), TICKS_PER_DAY)
-    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
-    text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{'-' if ticks < 0 else ''}{f'{days}.' if days else ''}{text}{f'.{fraction:07}' if fraction else ''}"

@@ -9,11 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.settings.network import is_loopback, is_offline
+from cli.settings.network import is_offline
 from emulator.eventhubs import EventHubs, ListenError, Options
 from emulator.eventhubs.hubs.hub import DEFAULT_GROUP
 from emulator.eventhubs.hubs.throttle import Throttle
 from emulator.eventhubs.service.server import default_retention
+from emulator.loopback import is_loopback_url
 
 LOG_FOLDER = "eventhubs"
 CONNECTION_VARIABLE = "TICKHOUSE_EVENTHUBS_CONNECTION"
@@ -94,7 +95,7 @@ def connection_in(environment: Mapping[str, str] = os.environ) -> str | None:
         raise CliError(f"{CONNECTION_VARIABLE} is not a connection string", hint="it begins with Endpoint=sb://")
     if not parts.get("entitypath"):
         raise CliError(f"{CONNECTION_VARIABLE} names no hub", hint="append ;EntityPath=<hub>")
-    if is_offline(environment) and not is_loopback(endpoint):
+    if is_offline(environment) and not is_loopback_url(endpoint):
         raise CliError(f"TICKHOUSE_OFFLINE is set: {endpoint} is not on this machine")
     return connection
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from datetime import datetime
 from decimal import Decimal
 
 from emulator.binder.constants import read_datetime
@@ -10,7 +9,8 @@ from emulator.binder.faults import bad_value
 from emulator.errors import SemanticFault
 from emulator.syntax.literals import typed_literal
 from emulator.text import Span
-from emulator.types import ALIASES, TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
+from emulator.text_forms import datetime_text, timespan_text
+from emulator.types import ALIASES, Scalar
 
 _SPACE = re.compile(r"(?:\s|//[^\n]*(?:\n|$))*")
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -27,20 +27,6 @@ def read_dynamic(text: str, span: Span) -> str | None:
     reader = _Reader(text, span)
     value = reader.document()
     return None if value == "null" else value
-
-
-def datetime_text(value: datetime) -> str:
-    """Return a datetime as it stands inside JSON: ISO 8601 with seven digits."""
-    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond:06d}0Z"
-
-
-def timespan_text(ticks: int) -> str:
-    """Return a timespan as it stands inside JSON: `d.hh:mm:ss.fffffff`."""
-    sign, ticks = ("-", -ticks) if ticks < 0 else ("", ticks)
-    days, rest = divmod(ticks, TICKS_PER_DAY)
-    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
-    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return f"{sign}{f'{days}.' if days else ''}{clock}{f'.{fraction:07d}' if fraction else ''}"
 
 
 class _Reader:

@@ -5,11 +5,11 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from emulator.binder.constants import converted_constant, read_datetime
-from emulator.binder.dynamic_literals import datetime_text, timespan_text
 from emulator.binder.expression import Constant
 from emulator.binder.faults import TYPES_DO_NOT_FIT
 from emulator.errors import SemanticFault
 from emulator.syntax.literals import typed_literal
+from emulator.text_forms import datetime_text, timespan_text
 from emulator.types import INTEGERS, Column, Scalar
 
 

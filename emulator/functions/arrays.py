@@ -19,7 +19,7 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import Cast, ColumnRef, ListLiteral, Sql, StructLiteral
 from emulator.sql.build import call, cast, coalesce, lambda_, lit, op
-from emulator.types import BOOL, DYNAMIC, LONG, REAL, KqlType, Scalar, list_of
+from emulator.types import BOOL, DYNAMIC, LONG, REAL, TICKS_PER_HOUR, KqlType, Scalar, list_of
 
 _ARRAY = (param("array", DYNAMICS),)
 
@@ -212,13 +212,13 @@ def _range_numbers(operands: tuple[Operand, ...]) -> Sql:
 
 def _range_times(operands: tuple[Operand, ...]) -> Sql:
     start, stop = (call("kql_ticks", operand.sql) for operand in operands[:2])
-    step = operands[2].sql if len(operands) > 2 else lit(36_000_000_000, "BIGINT")
+    step = operands[2].sql if len(operands) > 2 else lit(TICKS_PER_HOUR, "BIGINT")
     ticks = call("kql_range_long", start, stop, step)
     return call("list_transform", ticks, lambda_("e", call("kql_datetime_of_ticks", ColumnRef("e"))))
 
 
 def _range_spans(operands: tuple[Operand, ...]) -> Sql:
-    step = operands[2].sql if len(operands) > 2 else lit(36_000_000_000, "BIGINT")
+    step = operands[2].sql if len(operands) > 2 else lit(TICKS_PER_HOUR, "BIGINT")
     return call("kql_range_long", operands[0].sql, operands[1].sql, step)
 
 

@@ -14,10 +14,21 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import Sql
 from emulator.sql.build import call, cast, lit, op
-from emulator.types import DATETIME, INT, LONG, TIMESPAN, KqlType
+from emulator.types import (
+    DATETIME,
+    INT,
+    LONG,
+    TICKS_PER_DAY,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_MILLISECOND,
+    TICKS_PER_MINUTE,
+    TICKS_PER_SECOND,
+    TIMESPAN,
+    KqlType,
+)
 
 _DATE = (param("date", DATETIMES),)
-_DAY_TICKS = 864_000_000_000
 
 
 def _plus_micro(time: Sql, micros: Sql) -> Sql:
@@ -98,12 +109,12 @@ def _part(name: str, part: str, what: str, returns: KqlType, example: str) -> Fu
 
 # datetime_add and datetime_diff take other parts than datetime_part: both lists as the service has them.
 _MICROS = {
-    "week": 604_800_000_000,
-    "day": 86_400_000_000,
-    "hour": 3_600_000_000,
-    "minute": 60_000_000,
-    "second": 1_000_000,
-    "millisecond": 1_000,
+    "week": 7 * TICKS_PER_DAY // TICKS_PER_MICROSECOND,
+    "day": TICKS_PER_DAY // TICKS_PER_MICROSECOND,
+    "hour": TICKS_PER_HOUR // TICKS_PER_MICROSECOND,
+    "minute": TICKS_PER_MINUTE // TICKS_PER_MICROSECOND,
+    "second": TICKS_PER_SECOND // TICKS_PER_MICROSECOND,
+    "millisecond": TICKS_PER_MILLISECOND // TICKS_PER_MICROSECOND,
     "microsecond": 1,
 }
 _MONTHS = {"year": 12, "quarter": 3, "month": 1}
@@ -232,7 +243,7 @@ DATETIME_FUNCTIONS: tuple[Function, ...] = (
         "The days since Sunday, as a timespan.",
         _DATE,
         TIMESPAN,
-        unary(lambda time: op("*", cast(call("dayofweek", time), "BIGINT"), lit(_DAY_TICKS))),
+        unary(lambda time: op("*", cast(call("dayofweek", time), "BIGINT"), lit(TICKS_PER_DAY))),
         ("print dayofweek(datetime(2024-05-15))", "3.00:00:00"),
     ),
     simple(

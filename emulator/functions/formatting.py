@@ -8,7 +8,7 @@ from emulator.functions.function import Function, Operand, ResultName
 from emulator.functions.shorthand import DATETIMES, NUMBERS, TEXT, TIMESPANS, WHOLE, param, simple
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lit, op
-from emulator.types import STRING
+from emulator.types import STRING, TICKS_PER_DAY, TICKS_PER_HOUR, TICKS_PER_MINUTE, TICKS_PER_SECOND
 
 # format-datetime-function.md, "Supported formats" and "Supported delimiters".
 _DATE_PARTS = {
@@ -30,9 +30,8 @@ _DATE_PARTS = {
     "yyyy": "%Y",
 }
 _DELIMITERS = frozenset(" /-:,._[]")
-_TICKS = {"h": 36_000_000_000, "H": 36_000_000_000, "m": 600_000_000, "s": 10_000_000}
+_TICKS = {"h": TICKS_PER_HOUR, "H": TICKS_PER_HOUR, "m": TICKS_PER_MINUTE, "s": TICKS_PER_SECOND}
 _MODULUS = {"h": 24, "H": 24, "m": 60, "s": 60}
-_DAY = 864_000_000_000
 
 
 def _format(function: str, operand: Operand) -> str:
@@ -103,12 +102,12 @@ def _format_timespan(operands: tuple[Operand, ...]) -> Sql:
         if unit in _DELIMITERS:
             pieces.append(lit(run))
         elif unit == "d" and len(run) <= 8:
-            pieces.append(_padded(op("//", ticks, lit(_DAY)), len(run)))
+            pieces.append(_padded(op("//", ticks, lit(TICKS_PER_DAY)), len(run)))
         elif unit in _TICKS and len(run) <= 2:
             count = op("%", op("//", ticks, lit(_TICKS[unit])), lit(_MODULUS[unit]))
             pieces.append(_padded(count, len(run)))
         elif unit in "fF" and len(run) <= 7:
-            pieces.append(_fraction(_padded(op("%", ticks, lit(10_000_000)), 7), run))
+            pieces.append(_fraction(_padded(op("%", ticks, lit(TICKS_PER_SECOND)), 7), run))
         else:
             raise _unknown("format_timespan", run)
     return _joined(pieces)

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.errors import KustoError
+from emulator.loopback import is_loopback
 from emulator.server.errors import ForbiddenFault, RequestContext, error_body
-from emulator.server.exchange import is_loopback
 from emulator.server.queued.storage import PREFIX
 
 # The SDKs' own defaults: a client that reads them behaves as against the public cloud.

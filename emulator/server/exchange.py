@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from os import cpu_count
 from typing import TypeVar
 from uuid import uuid4
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
+from emulator.loopback import is_loopback
 from emulator.server.errors import (
     TIMEOUT_CODE,
     InternalFault,
@@ -193,14 +193,3 @@ def accepted_encodings(header: str) -> frozenset[str]:
         if weight.replace(" ", "").removeprefix("q=").rstrip("0").rstrip(".") != "" or not weight:
             accepted.add(coding.strip().lower())
     return frozenset(accepted)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine only."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False

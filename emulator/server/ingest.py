@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from emulator.engine.writing.mark_header import MARKS_HEADER, read_marks
 from emulator.errors import KustoError
+from emulator.options import COMMAND_TIMEOUT
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
-from emulator.server.properties import COMMAND_TIMEOUT, named_database
+from emulator.server.properties import named_database
 from emulator.server.queued.storage import Storage
 from emulator.server.v1 import render_ingestion
 

@@ -6,7 +6,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from emulator.server.exchange import is_loopback
+from emulator.loopback import is_loopback
 
 
 class ListenError(Exception):

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
+from emulator.options import COMMAND_TIMEOUT
 from emulator.result import ResultTable
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
-from emulator.server.properties import COMMAND_TIMEOUT, WireRequest, read_body
+from emulator.server.properties import WireRequest, read_body
 from emulator.server.v1 import render_command
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
+from emulator.options import QUERY_TIMEOUT
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
-from emulator.server.properties import QUERY_TIMEOUT
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse

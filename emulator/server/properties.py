@@ -1,10 +1,9 @@
-"""What a client sends → one typed request; both encodings of properties, every form of a timeout.
+"""What a client sends → one typed request; both encodings of properties.
 
 Unknown options are kept as sent and otherwise ignored, as the service does.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,26 +12,11 @@ import orjson
 
 from emulator.context import ParameterValue, RequestProperties
 from emulator.errors import KustoError
-
-QUERY_TIMEOUT = timedelta(minutes=4)
-COMMAND_TIMEOUT = timedelta(minutes=10)
-LONGEST_TIMEOUT = timedelta(hours=1)
+from emulator.options import flag
+from emulator.options import timeout as read_timeout
 
 # Clients put this name where their caller gave no database.
 DEFAULT_DATABASE_NAME = "NetDefaultDB"
-
-_CLOCK = re.compile(
-    r"(?P<sign>-)?(?:(?P<days>\d+)(?: days?, |\.))?"
-    r"(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}(?:\.\d+)?))?"
-)
-_QUANTITY = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>d|h|m|s|ms)")
-_UNITS = {
-    "d": timedelta(days=1),
-    "h": timedelta(hours=1),
-    "m": timedelta(minutes=1),
-    "s": timedelta(seconds=1),
-    "ms": timedelta(milliseconds=1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ def read_fields(fields: Mapping[str, object], headers: Mapping[str, str], defaul
         raise KustoError("The field 'db' is not a string")
     document = _document(fields.get("properties"))
     options = dict(_section(document, "Options"))
-    timeout = _timeout(options, default_timeout)
+    timeout = read_timeout(options, default_timeout)
     options["servertimeout"] = timeout
     properties = RequestProperties(
         parameters={name: _parameter(value) for name, value in _section(document, "Parameters").items()},
@@ -98,44 +82,6 @@ def read_fields(fields: Mapping[str, object], headers: Mapping[str, str], defaul
 def named_database(name: str | None) -> str | None:
     """Return the database a request means; None is the default one."""
     return None if name in (None, "", DEFAULT_DATABASE_NAME) else name
-
-
-def flag(value: object) -> bool:
-    """Read a boolean option, sent as `true`, `"true"` or 1."""
-    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in ("true", "1"))
-
-
-def read_timespan(value: object) -> timedelta:
-    """Read every form in which clients write a timeout.
-
-    `0:01:00` and `1 day, 2:00:00` (Python), `00:01:00.000` (Node), `1.02:00:00` (.NET), `50m` or `time(50m)` (KQL).
-    """
-    text = str(value).strip().removeprefix("timespan(").removeprefix("time(").removesuffix(")").strip()
-    if match := _CLOCK.fullmatch(text):
-        span = timedelta(
-            days=int(match["days"] or 0),
-            hours=int(match["hours"]),
-            minutes=int(match["minutes"]),
-            seconds=float(match["seconds"] or 0),
-        )
-        return -span if match["sign"] else span
-    if match := _QUANTITY.fullmatch(text):
-        return float(match["count"]) * _UNITS[match["unit"]]
-    raise KustoError(
-        f"The option 'servertimeout' is not a timespan: '{text}'", hint="write it as 00:01:00, 1.02:00:00 or 50m"
-    )
-
-
-def _timeout(options: Mapping[str, object], default: timedelta) -> timedelta:
-    if flag(options.get("norequesttimeout")):
-        return LONGEST_TIMEOUT
-    sent = options.get("servertimeout")
-    if sent is None:
-        return default
-    timeout = read_timespan(sent)
-    if timeout <= timedelta(0):
-        raise KustoError(f"The option 'servertimeout' is not positive: '{sent}'")
-    return min(timeout, LONGEST_TIMEOUT)
 
 
 def _document(properties: object) -> dict[str, object]:

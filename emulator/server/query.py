@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError, UnsupportedFault
+from emulator.options import QUERY_TIMEOUT
 from emulator.result import ResultTable, TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
-from emulator.server.properties import QUERY_TIMEOUT, WireRequest, read_body, read_fields
+from emulator.server.properties import WireRequest, read_body, read_fields
 from emulator.server.v1 import render_v1
 from emulator.server.v2 import render_v2
 

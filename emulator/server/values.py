@@ -6,17 +6,14 @@ Source of the forms: recorded answers of the service, as its client libraries re
 import json
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from emulator.result import ResultTable
-from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, KqlType, Scalar
-
-TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
-TICKS_PER_HOUR = 60 * TICKS_PER_MINUTE
+from emulator.text_forms import decimal_text, timespan_text
+from emulator.types import KqlType, Scalar
 
 
 def rows_json(table: ResultTable) -> bytes:
@@ -48,25 +45,6 @@ def column_values(column: pa.Array, type_: KqlType) -> Sequence[object]:
             return [None if ticks is None else timespan_text(ticks) for ticks in column.to_pylist()]
         case Scalar.DYNAMIC:
             return _dynamics(column)
-
-
-def decimal_text(value: Decimal) -> str:
-    """Render without exponent and without trailing zeros: a decimal travels as a string."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def timespan_text(ticks: int) -> str:
-    """Render 100 ns ticks as `[-][d.]hh:mm:ss[.fffffff]`."""
-    sign, ticks = ("-", -ticks) if ticks < 0 else ("", ticks)
-    days, ticks = divmod(ticks, TICKS_PER_DAY)
-    hours, ticks = divmod(ticks, TICKS_PER_HOUR)
-    minutes, ticks = divmod(ticks, TICKS_PER_MINUTE)
-    seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
-    text = f"{hours:02}:{minutes:02}:{seconds:02}"
-    if days:
-        text = f"{days}.{text}"
-    return f"{sign}{text}.{fraction:07}" if fraction else sign + text
 
 
 def _plain(column: pa.Array) -> Sequence[object]:

@@ -10,20 +10,25 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from uuid import UUID
 
-from emulator.types import ALIASES, TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_SECOND, Scalar
-
-_TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
-_TICKS_PER_HOUR = 60 * _TICKS_PER_MINUTE
-_TICKS_PER_MILLISECOND = 1000 * TICKS_PER_MICROSECOND
+from emulator.types import (
+    ALIASES,
+    TICKS_PER_DAY,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_MILLISECOND,
+    TICKS_PER_MINUTE,
+    TICKS_PER_SECOND,
+    Scalar,
+)
 
 # scalar-data-types/timespan.md, "timespan literals", with the plural and short spellings the service accepts.
 _TICKS_PER_UNIT: dict[str, Fraction] = {
     **dict.fromkeys(("d", "day", "days"), Fraction(TICKS_PER_DAY)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), Fraction(_TICKS_PER_HOUR)),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), Fraction(_TICKS_PER_MINUTE)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), Fraction(TICKS_PER_HOUR)),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), Fraction(TICKS_PER_MINUTE)),
     **dict.fromkeys(("s", "sec", "second", "seconds"), Fraction(TICKS_PER_SECOND)),
     **dict.fromkeys(
-        ("ms", "milli", "millis", "millisec", "millisecond", "milliseconds"), Fraction(_TICKS_PER_MILLISECOND)
+        ("ms", "milli", "millis", "millisec", "millisecond", "milliseconds"), Fraction(TICKS_PER_MILLISECOND)
     ),
     **dict.fromkeys(("micro", "micros", "microsec", "microsecond", "microseconds"), Fraction(TICKS_PER_MICROSECOND)),
     **dict.fromkeys(("nano", "nanos", "nanosec", "nanosecond", "nanoseconds"), Fraction(1, 100)),
@@ -154,7 +159,7 @@ def _timespan(text: str) -> int:
         hours, minutes, seconds = (int(match[part] or 0) for part in ("hours", "minutes", "seconds"))
         if hours > 23 or minutes > 59 or seconds > 59:
             raise ValueError(f"{text!r} is not a timespan: hours end at 23, minutes and seconds at 59")
-        ticks = int(match["days"] or 0) * TICKS_PER_DAY + hours * _TICKS_PER_HOUR + minutes * _TICKS_PER_MINUTE
+        ticks = int(match["days"] or 0) * TICKS_PER_DAY + hours * TICKS_PER_HOUR + minutes * TICKS_PER_MINUTE
         ticks += int(Fraction(f"{seconds}.{match['fraction'] or 0}") * TICKS_PER_SECOND)
     elif match := _DAYS_TIMESPAN.fullmatch(text):
         ticks = timespan_ticks(f"{match['days']}.{match['fraction'] or 0}", "d")

@@ -25,14 +25,15 @@ from emulator.syntax.expressions import (
 from emulator.syntax.keywords import CALLABLE, QUOTED
 from emulator.syntax.operators import Pipeline
 from emulator.syntax.parse_expressions import EQUALITY_POWER, POWERS, STRING_POWER, SUM_POWER, UNCHAINED
-from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
+from emulator.text_forms import timespan_text
+from emulator.types import TICKS_PER_DAY, TICKS_PER_HOUR, TICKS_PER_MINUTE, TICKS_PER_SECOND, Scalar
 
 _PLAIN_NAME = re.compile(r"\$?[^\W\d]\w*", re.ASCII)
 _SIGN_POWER, _LITERAL_POWER, _POSTFIX_POWER = range(STRING_POWER + 1, STRING_POWER + 4)
 
 # Keywords that are functions too; others are quoted, lest `find (…)` or `datetime (…)` be read as something else.
 _CALLED = CALLABLE | {"range", "typeof"}
-_UNITS = ((TICKS_PER_DAY, "d"), (TICKS_PER_DAY // 24, "h"), (60 * TICKS_PER_SECOND, "m"), (TICKS_PER_SECOND, "s"))
+_UNITS = ((TICKS_PER_DAY, "d"), (TICKS_PER_HOUR, "h"), (TICKS_PER_MINUTE, "m"), (TICKS_PER_SECOND, "s"))
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -178,9 +179,4 @@ def _timespan(ticks: int) -> str:
     for size, unit in _UNITS:
         if ticks >= 0 and ticks % size == 0:
             return f"{ticks // size}{unit}"
-    sign = "-" if ticks < 0 else ""
-    seconds, fraction = divmod(abs(ticks), TICKS_PER_SECOND)
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    day, hour = divmod(hours, 24)
-    return f"time({sign}{day}.{hour:02}:{minute:02}:{second:02}.{fraction:07})"
+    return f"time({timespan_text(ticks)})"

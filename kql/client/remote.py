@@ -15,12 +15,12 @@ from azure.kusto.data.aio import KustoClient
 from azure.kusto.data.exceptions import KustoClientError
 from azure.kusto.data.exceptions import KustoError as SdkError
 
-from emulator.binder.dynamic_literals import timespan_text
 from emulator.context import ParameterValue
 from emulator.errors import IngestionFault, KustoError
 from emulator.result import ResultTable
 from emulator.syntax.parser import parse_query
 from emulator.syntax.statements import DeclareQueryParameters
+from emulator.text_forms import timespan_text
 from emulator.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_SECOND
 from kql.client import IngestFormat, IngestionResult, IngestionWay
 from kql.client.connection import connection

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.query import read_parameters, timespan_text
+from cli.commands.query import read_parameters
 from emulator.engine.eventhouse import Eventhouse
+from emulator.text_forms import timespan_text
 from tests.end_to_end.platform import tickhouse
 
 EVERY_TYPE = (

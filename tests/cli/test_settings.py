@@ -6,7 +6,8 @@ import pytest
 
 from cli.errors import CliError
 from cli.settings.file import Option, default_map, read_settings_file
-from cli.settings.network import is_loopback, is_offline, require_reachable
+from cli.settings.network import is_offline, require_reachable
+from emulator.loopback import is_loopback_url
 from tests.end_to_end.platform import tickhouse
 
 COMMANDS = {
@@ -48,7 +49,7 @@ def test_a_missing_file_holds_no_settings(tmp_path: Path) -> None:
     ],
 )
 def test_loopback_is_told_from_the_network(url: str, expected: bool) -> None:
-    assert is_loopback(url) is expected
+    assert is_loopback_url(url) is expected
 
 
 def test_offline_is_off_for_the_words_that_mean_no() -> None:

@@ -22,13 +22,12 @@ from emulator.engine.writing.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text
-from emulator.types import Column, Schema
+from emulator.types import TICKS_PER_SECOND, Column, Schema
 
 _INLINE = columns("ExtentId:guid, ItemLoaded:string, Duration:timespan, HasErrors:bool, OperationId:guid")
 _FROM_QUERY = columns(
     "ExtentId:guid, OriginalSize:real, ExtentSize:real, CompressedSize:real, IndexSize:real, RowCount:long"
 )
-_TICKS_PER_SECOND = 10_000_000
 
 
 def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTable:
@@ -45,7 +44,7 @@ def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTab
         once.keep(transaction)
 
     core.ingest(database, command.table.text, payload, also=tag if once.tags or once.if_not_exists else None)
-    ticks = int((monotonic() - started) * _TICKS_PER_SECOND)
+    ticks = int((monotonic() - started) * TICKS_PER_SECOND)
     return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
 
 

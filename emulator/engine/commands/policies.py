@@ -31,7 +31,8 @@ from emulator.syntax.commands import (
     ShowPolicy,
 )
 from emulator.syntax.expressions import DynamicLiteral, Literal, Name
-from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
+from emulator.text_forms import timespan_text
+from emulator.types import Scalar
 
 _SHOWN = columns("PolicyName:string, EntityName:string, Policy:string, ChildEntities:string, EntityType:string")
 
@@ -188,15 +189,6 @@ def _value(value: Literal | DynamicLiteral | Name) -> object:
             return json.loads(text)
         case Name(text=text):
             return text.capitalize()
-
-
-def timespan_text(ticks: int) -> str:
-    """Write ticks as .NET does: `10.00:00:00`."""
-    sign = "-" if ticks < 0 else ""
-    days, rest = divmod(abs(ticks), TICKS_PER_DAY)
-    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return sign + (f"{days}." if days else "") + clock + (f".{fraction:07}" if fraction else "")
 
 
 def _validated_update_policy(database: Database, entity: Entity, text: str) -> str:

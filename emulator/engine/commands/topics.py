@@ -18,6 +18,7 @@ from emulator.engine.running.compile import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
+from emulator.types import TICKS_PER_MICROSECOND
 
 _VERSION = columns(
     "BuildVersion:string, BuildTime:datetime, ServiceType:string, ProductVersion:string, ServiceOffering:string"
@@ -63,7 +64,6 @@ _RESOURCES = (
     ("TempStorage", SCRATCH, "rw"),
     ("IngestionsStatusTable", STATUS_TABLE, "r"),
 )
-_TICKS_PER_MICROSECOND = 10
 
 _EMPTY = {
     "continuous-exports": columns("Name:string, ExternalTableName:string, Query:string, IsDisabled:bool"),
@@ -195,6 +195,6 @@ _TOPICS: dict[str, Callable[[Core, str], ResultTable]] = {
 
 
 def _operation_row(each: Operation) -> tuple[object, ...]:
-    ticks = each.duration // timedelta(microseconds=1) * _TICKS_PER_MICROSECOND
+    ticks = each.duration // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
     head = (each.id, each.kind, "Node_0", each.started_on, each.started_on + each.duration, ticks)
     return (*head, each.state, each.status, each.id, False, "", "anonymous", "anonymous", None)

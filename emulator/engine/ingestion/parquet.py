@@ -12,9 +12,24 @@ from emulator.functions.physical import convert, null_of
 from emulator.schema.mapping import FieldMapping
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import call, cast, coalesce, lit
-from emulator.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, REAL, STRING, TIMESPAN, KqlType, Scalar, Schema
+from emulator.types import (
+    BOOL,
+    DATETIME,
+    DECIMAL,
+    DYNAMIC,
+    LONG,
+    REAL,
+    STRING,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_MILLISECOND,
+    TICKS_PER_SECOND,
+    TIMESPAN,
+    KqlType,
+    Scalar,
+    Schema,
+)
 
-_TICKS_PER_UNIT = {"s": 10_000_000, "ms": 10_000, "us": 10}
+_TICKS_PER_UNIT = {"s": TICKS_PER_SECOND, "ms": TICKS_PER_MILLISECOND, "us": TICKS_PER_MICROSECOND}
 _NANOSECONDS_PER_TICK = 100
 _NARROW = 32
 

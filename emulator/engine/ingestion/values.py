@@ -8,11 +8,20 @@ from emulator.functions.physical import convert, duckdb_type
 from emulator.schema.mapping import Transform
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, NULL, call, case, cast, coalesce, is_null, lit, not_, op, or_, try_cast
-from emulator.types import DATETIME, STRING, KqlType, Scalar
+from emulator.types import (
+    DATETIME,
+    STRING,
+    TICKS_PER_DAY,
+    TICKS_PER_HOUR,
+    TICKS_PER_MINUTE,
+    TICKS_PER_SECOND,
+    KqlType,
+    Scalar,
+)
 
 _ISO_DURATION = r"^(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$"
 _PANDAS_DURATION = r"^(-?)(\d+) days?,? (?:\+)?(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?)$"
-_ISO_UNITS = (6_048_000_000_000, 864_000_000_000, 36_000_000_000, 600_000_000, 10_000_000)
+_ISO_UNITS = (7 * TICKS_PER_DAY, TICKS_PER_DAY, TICKS_PER_HOUR, TICKS_PER_MINUTE, TICKS_PER_SECOND)
 
 _MICROSECONDS = {
     Transform.UNIX_SECONDS: 1_000_000.0,
@@ -87,7 +96,7 @@ def timespan_from_text(text: Sql) -> Sql:
     fraction = number(call("substr", call("rpad", group(_ISO_DURATION, 7), lit(7), lit("0")), lit(1), lit(7)))
     iso = signed(_ISO_DURATION, op("+", *units, fraction))
     clock = call("kql_timespan_of_text", group(_PANDAS_DURATION, 3))
-    days = op("*", number(group(_PANDAS_DURATION, 2)), lit(864_000_000_000))
+    days = op("*", number(group(_PANDAS_DURATION, 2)), lit(TICKS_PER_DAY))
     # pandas writes minus one second as `-1 days +23:59:59`: the sign is the days' alone.
     pandas = op("+", signed(_PANDAS_DURATION, days), clock)
     return case(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from emulator.engine.queued.message import Pending
 from emulator.syntax.literals import typed_literal
-
-_TICKS_PER_SECOND = 10_000_000
+from emulator.types import TICKS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +94,4 @@ def _seconds(text: str, otherwise: float) -> float:
         _, ticks = typed_literal("timespan", text)
     except ValueError:
         return otherwise
-    return int(ticks) / _TICKS_PER_SECOND if isinstance(ticks, int) else otherwise
+    return int(ticks) / TICKS_PER_SECOND if isinstance(ticks, int) else otherwise

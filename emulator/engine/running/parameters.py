@@ -187,7 +187,7 @@ _EXAMPLES: dict[Scalar, str] = {
     Scalar.LONG: "10",
     Scalar.REAL: "1.5",
     Scalar.DECIMAL: "decimal(1.5)",
-    Scalar.STRING: '"AAPL"',
+    Scalar.STRING: '"text"',
     Scalar.DATETIME: "datetime(2026-01-05T14:30:00Z)",
     Scalar.TIMESPAN: "1d",
     Scalar.GUID: "guid(74be27de-1e4e-49d9-b579-fe0b331d3642)",

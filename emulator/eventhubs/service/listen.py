@@ -1,8 +1,9 @@
 """The listening socket of the hubs."""
 
 import errno
-import ipaddress
 import socket
+
+from emulator.loopback import is_loopback
 
 _LAST_PORT = 65_535
 
@@ -22,7 +23,7 @@ def bind(host: str, port: int, *, key: str | None = None) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
         raise ListenError(f"the host '{host}' is unknown: {error.strerror}") from error
-    if not key and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
+    if not key and not is_loopback(str(address[0])):
         raise ListenError(f"listening on {host} opens the hubs to the network; give a key, or use 127.0.0.1")
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from emulator.errors import KustoError
-from emulator.server.properties import QUERY_TIMEOUT, WireRequest, read_body, read_timespan
+from emulator.options import QUERY_TIMEOUT, read_timespan
+from emulator.server.properties import WireRequest, read_body
 
 
 def read(document: object, headers: dict[str, str] | None = None) -> WireRequest:

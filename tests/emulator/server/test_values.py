@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from emulator.result import ResultTable
-from emulator.server.values import decimal_text, rows_json, timespan_text
+from emulator.server.values import rows_json
+from emulator.text_forms import decimal_text, timespan_text
 from emulator.types import (
     BOOL,
     DATETIME,
