@@ -94,7 +94,8 @@ def bind_aggregate(
             arguments.append(environment.expression(argument.value, inner))
         else:
             arguments.extend(bind_arguments((argument,), environment, inner))
-    return aggregate_calls(aggregate, tuple(arguments), call.span)
+    is_starred = any(isinstance(argument, Star) for argument in call.arguments)
+    return aggregate_calls(aggregate, tuple(arguments), call.span, is_starred=is_starred)
 
 
 def collected(calls: tuple[AggregateCall, ...], rows: Rows) -> tuple[BoundExpression, ...]:

@@ -76,12 +76,14 @@ def _argument(name: str, parameter: Parameter, argument: BoundExpression, positi
 
 
 def aggregate_calls(
-    aggregate: Aggregate, arguments: tuple[BoundExpression, ...], span: Span
+    aggregate: Aggregate, arguments: tuple[BoundExpression, ...], span: Span, *, is_starred: bool = False
 ) -> tuple[AggregateCall, ...]:
-    """Return one call per output of an aggregate for bound arguments."""
+    """Return one call per output of an aggregate for bound arguments; `is_starred` says that `*` is among them."""
     types = tuple(argument.type for argument in arguments)
     spans = tuple(argument.span for argument in arguments)
-    signature, targets = resolve(aggregate.name, aggregate.signatures, types, spans, span)
+    # A star is whole rows, even if those have a single column besides the keys.
+    signatures = tuple(each for each in aggregate.signatures if not is_starred or each.parameters[-1].repeated)
+    signature, targets = resolve(aggregate.name, signatures, types, spans, span)
     refuse_dynamic(aggregate.name, signature.parameters, arguments, targets)
     converted = converted_arguments(aggregate.name, signature.parameters, arguments, targets)
     results = signature.result_types(tuple(argument.type for argument in converted))

@@ -16,7 +16,7 @@ from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database, Table
 from emulator.engine.derived.steps import Pipelines
-from emulator.engine.derived.upkeep import refresh_definition
+from emulator.engine.derived.upkeep import refresh
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.operations import Operations
@@ -73,7 +73,7 @@ class Core:
         catalog = catalog_store.load(writing) or Catalog()
         for database in catalog.databases.values():
             for view in database.views.values():
-                refresh_definition(writing, database, view)
+                refresh(writing, database, view)
         self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines), self._cores)
 
     @classmethod

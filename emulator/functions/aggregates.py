@@ -6,14 +6,14 @@ from emulator.functions.function import (
     Aggregate,
     AggregateEmit,
     AggregateSignature,
+    Fold,
     Merging,
-    Operand,
+    Operands,
     OutputNames,
     OutputsRule,
     Parameter,
-    Partial,
 )
-from emulator.functions.physical import null_of
+from emulator.functions.physical import DECIMAL_TYPE, duckdb_type, null_of
 from emulator.functions.shorthand import (
     ANY,
     BOOLS,
@@ -26,7 +26,7 @@ from emulator.functions.shorthand import (
     repeated,
 )
 from emulator.sql.ast import Call, Field, Sql, StructLiteral
-from emulator.sql.build import NULL, and_, call, case, cast, coalesce, is_not_null, is_null, lit, op
+from emulator.sql.build import and_, call, case, cast, coalesce, is_not_null, is_null, lit, op
 from emulator.types import LONG, REAL, KqlType, Scalar
 
 _COUNTED = NUMBERS | TIMESPANS
@@ -34,7 +34,7 @@ _ORDERED = SUMMABLE | TEXT | BOOLS
 PREDICATE = param("predicate", BOOLS)
 # The predicate of countif gives its column no name.
 _NO_NAME = 1_000
-Accumulate = Callable[[tuple[Operand, ...]], Sql]
+Accumulate = Callable[[Operands], Sql]
 
 
 def where(aggregated: Call, predicate: Sql | None) -> Call:
@@ -50,17 +50,9 @@ def where(aggregated: Call, predicate: Sql | None) -> Call:
     )
 
 
-def condition_of(operands: tuple[Operand, ...], *, conditional: bool) -> Sql | None:
+def condition_of(operands: Operands, *, conditional: bool) -> Sql | None:
     """Return the predicate of an aggregate that has one, as its last operand."""
     return operands[-1].sql if conditional else None
-
-
-def _sum_type(type_: KqlType) -> KqlType:
-    return LONG if type_.scalar is Scalar.INT else type_
-
-
-def _physical(type_: KqlType) -> str:
-    return {Scalar.REAL: "DOUBLE", Scalar.DECIMAL: "DECIMAL(38,17)"}.get(type_.scalar, "BIGINT")
 
 
 def single(emit: Accumulate) -> AggregateEmit:
@@ -68,73 +60,120 @@ def single(emit: Accumulate) -> AggregateEmit:
     return lambda operands, _: emit(operands)
 
 
-def _count(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        return where(Call("count", (lit(1),)), operands[0].sql if conditional else None)
+def _fold(
+    name: str,
+    function: str,
+    value: Accumulate,
+    plus: Callable[[Sql, Sql], Sql],
+    *,
+    conditional: bool,
+    zero: Sql | None = None,
+    physical: Callable[[KqlType], str] | None = None,
+) -> Fold:
+    """Make a fold of an SQL aggregate that skips nulls, over those rows for which the predicate, if any, is true."""
 
-    return emit
+    def typed(sql: Sql, operands: Operands) -> Sql:
+        return sql if physical is None else cast(sql, physical(operands[0].type))
+
+    def total(operands: Operands) -> Sql:
+        found = where(Call(function, (value(operands),)), condition_of(operands, conditional=conditional))
+        return typed(found if zero is None else coalesce(found, zero), operands)
+
+    def of_row(operands: Operands) -> Sql:
+        predicate = condition_of(operands, conditional=conditional)
+        alone = value(operands)
+        return typed(alone if predicate is None else case((coalesce(predicate, lit(False)), alone)), operands)
+
+    return Fold(name, total, of_row, plus, zero)
 
 
-def _count_of_one(*, conditional: bool) -> Accumulate:
-    return lambda operands: _if(condition_of(operands, conditional=conditional), lit(1), lit(0))
+def _count_fold(counted: Accumulate, *, conditional: bool) -> Fold:
+    """Make the fold of how many rows have a value that is not null and a predicate, if any, that is true."""
+
+    def total(operands: Operands) -> Sql:
+        return where(Call("count", (counted(operands),)), condition_of(operands, conditional=conditional))
+
+    def of_row(operands: Operands) -> Sql:
+        predicate = condition_of(operands, conditional=conditional)
+        counts = is_not_null(counted(operands))
+        return case((counts if predicate is None else and_((coalesce(predicate, lit(False)), counts)), lit(1)))
+
+    return Fold("count", total, of_row, _plus, _ZERO)
 
 
-def _if(predicate: Sql | None, value: Sql, otherwise: Sql) -> Sql:
-    return value if predicate is None else case((coalesce(predicate, lit(False)), value), otherwise=otherwise)
+_ZERO = lit(0)
 
 
-def _add(stored: Sql, batch: Sql) -> Sql:
-    return op("+", coalesce(stored, lit(0)), coalesce(batch, lit(0)))
+def _plus(one: Sql, other: Sql) -> Sql:
+    return op("+", one, other)
 
 
-def _first(parts: tuple[Sql, ...], _: int) -> Sql:
-    return parts[0]
+def _itself(operands: Operands) -> Sql:
+    return operands[0].sql
+
+
+def _number(results: tuple[Sql, ...], _: tuple[KqlType, ...], __: int) -> Sql:
+    return results[0]
+
+
+def _value(results: tuple[Sql, ...], types: tuple[KqlType, ...], _: int) -> Sql:
+    return _without_null(results[0], types[0])
+
+
+def _field(results: tuple[Sql, ...], types: tuple[KqlType, ...], output: int) -> Sql:
+    return _without_null(Field(results[0], f"o{output}"), types[output])
+
+
+def _without_null(value: Sql, type_: KqlType) -> Sql:
+    return coalesce(value, null_of(type_)) if type_.scalar is Scalar.STRING else value
+
+
+def _row(operands: Operands) -> Sql:
+    return StructLiteral(tuple((f"o{index}", operand.sql) for index, operand in enumerate(operands)))
+
+
+def _folding(
+    parameters: tuple[Parameter, ...], returns: KqlType | OutputsRule, merging: Merging
+) -> tuple[AggregateSignature, ...]:
+    return (AggregateSignature(parameters, returns, merging.emit, merging),)
 
 
 def _counting(
     name: str, parameters: tuple[Parameter, ...], conditional: bool, description: str, example: tuple[str, str]
 ) -> Aggregate:
-    accumulate = _count(conditional=conditional)
+    merging = Merging((_count_fold(lambda _: lit(1), conditional=conditional),), _number)
     return Aggregate(
         name,
         description,
-        (AggregateSignature(parameters, LONG, single(accumulate)),),
+        _folding(parameters, LONG, merging),
         name,
         name_argument=_NO_NAME if conditional else 0,
-        merging=Merging((Partial("count", accumulate, _count_of_one(conditional=conditional), _add),), _first),
+        in_views=True,
         example=example,
     )
 
 
-def _sum(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        total = where(Call("sum", (value.sql,)), condition_of(operands, conditional=conditional))
-        return cast(coalesce(total, lit(0)), _physical(value.type))
-
-    return emit
-
-
-def _sum_of_one(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        # A sum begins with zero, and minus zero added to that is zero.
-        number = op("+", value.sql, lit(0.0)) if value.type.scalar is Scalar.REAL else value.sql
-        counted = _if(condition_of(operands, conditional=conditional), number, lit(0))
-        return cast(coalesce(counted, lit(0)), _physical(value.type))
-
-    return emit
+def _sum_type(type_: KqlType) -> KqlType:
+    return LONG if type_.scalar is Scalar.INT else type_
 
 
 def _summing(name: str, conditional: bool) -> Aggregate:
-    accumulate = _sum(conditional=conditional)
+    fold = _fold(
+        "sum",
+        "sum",
+        _itself,
+        _plus,
+        conditional=conditional,
+        zero=_ZERO,
+        physical=lambda type_: duckdb_type(_sum_type(type_)),
+    )
     parameters = (param("expr", _COUNTED), *((PREDICATE,) if conditional else ()))
     return Aggregate(
         name,
         "The sum of the values" + (" for which a predicate is true." if conditional else "."),
-        (AggregateSignature(parameters, lambda types: (_sum_type(types[0]),), single(accumulate)),),
+        _folding(parameters, lambda types: (_sum_type(types[0]),), Merging((fold,), _number)),
         name,
-        merging=Merging((Partial("sum", accumulate, _sum_of_one(conditional=conditional), _add),), _first),
+        in_views=True,
         example=(
             f"range x from 1 to 4 step 1 | summarize s = {name}(x{', x > 2' if conditional else ''})",
             "7" if conditional else "10",
@@ -147,55 +186,52 @@ def _average_type(types: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
     return (types[0] if keeps else REAL,)
 
 
-def _total(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        match value.type.scalar:
-            case Scalar.DATETIME:
-                number: Sql = call("kql_ticks", value.sql)
-            case Scalar.TIMESPAN | Scalar.DECIMAL:
-                number = value.sql
-            case _:
-                number = cast(value.sql, "DOUBLE")
-        return where(Call("sum", (number,)), condition_of(operands, conditional=conditional))
-
-    return emit
+def _summand(operands: Operands) -> Sql:
+    value = operands[0]
+    match value.type.scalar:
+        case Scalar.DATETIME:
+            return call("kql_ticks", value.sql)
+        case Scalar.TIMESPAN | Scalar.DECIMAL:
+            return value.sql
+        case _:
+            return cast(value.sql, "DOUBLE")
 
 
-def _present(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        return where(Call("count", (operands[0].sql,)), condition_of(operands, conditional=conditional))
-
-    return emit
-
-
-def _mean(total: Sql, count: Sql, type_: KqlType) -> Sql:
+def _total_type(type_: KqlType) -> str:
     match type_.scalar:
+        case Scalar.DATETIME | Scalar.TIMESPAN:
+            # The ticks of fifteen dates of today are more than a BIGINT holds.
+            return "HUGEINT"
+        case Scalar.DECIMAL:
+            return DECIMAL_TYPE
+        case _:
+            return "DOUBLE"
+
+
+def _mean(results: tuple[Sql, ...], types: tuple[KqlType, ...], _: int) -> Sql:
+    total, count = results
+    match types[0].scalar:
         case Scalar.TIMESPAN:
             return cast(op("//", total, call("nullif", count, lit(0))), "BIGINT")
         case Scalar.DATETIME:
             return call("kql_datetime_of_ticks", cast(op("//", total, call("nullif", count, lit(0))), "BIGINT"))
         case Scalar.DECIMAL:
-            return cast(op("/", total, call("nullif", count, lit(0))), "DECIMAL(38,17)")
+            return cast(op("/", total, call("nullif", count, lit(0))), DECIMAL_TYPE)
         case _:
-            # Of nothing the average is NaN on the service.
+            # Of nothing the average is NaN on the service; a group from before the column was there has no count.
             return case((op("=", count, lit(0)), lit(float("nan"))), otherwise=op("/", total, count))
 
 
 def _averaging(name: str, conditional: bool) -> Aggregate:
-    total, present = _total(conditional=conditional), _present(conditional=conditional)
+    total = _fold("total", "sum", _summand, _plus, conditional=conditional, zero=_ZERO, physical=_total_type)
+    merging = Merging((total, _count_fold(_itself, conditional=conditional)), _mean)
     parameters = (param("expr", SUMMABLE), *((PREDICATE,) if conditional else ()))
     return Aggregate(
         name,
         "The mean of the values" + (" for which a predicate is true" if conditional else "") + "; of none NaN.",
-        (
-            AggregateSignature(
-                parameters,
-                _average_type,
-                single(lambda operands: _mean(total(operands), present(operands), operands[0].type)),
-            ),
-        ),
+        _folding(parameters, _average_type, merging),
         name,
+        in_views=True,
         example=(
             f"range x from 1 to 4 step 1 | summarize a = {name}(x{', x > 2' if conditional else ''})",
             "3.5" if conditional else "2.5",
@@ -203,38 +239,18 @@ def _averaging(name: str, conditional: bool) -> Aggregate:
     )
 
 
-def _extreme(function: str, *, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        found = where(Call(function, (value.sql,)), condition_of(operands, conditional=conditional))
-        return coalesce(found, null_of(value.type)) if value.type.scalar is Scalar.STRING else found
-
-    return emit
-
-
-def _extreme_of_one(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
-        value = operands[0]
-        found = _if(condition_of(operands, conditional=conditional), value.sql, NULL)
-        return coalesce(found, null_of(value.type)) if value.type.scalar is Scalar.STRING else found
-
-    return emit
-
-
 def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
-    accumulate = _extreme(function, conditional=conditional)
     pick = "greatest" if function == "max" else "least"
-    extreme = Partial(
-        "extreme", accumulate, _extreme_of_one(conditional=conditional), lambda stored, batch: call(pick, stored, batch)
-    )
+    fold = _fold("extreme", function, _itself, lambda one, other: call(pick, one, other), conditional=conditional)
     parameters = (param("expr", _ORDERED), *((PREDICATE,) if conditional else ()))
     largest = "largest" if function == "max" else "smallest"
     return Aggregate(
         name,
         f"The {largest} value" + (" for which a predicate is true." if conditional else "."),
-        (AggregateSignature(parameters, lambda types: (types[0],), single(accumulate)),),
+        _folding(parameters, lambda types: (types[0],), Merging((fold,), _value)),
         name,
-        merging=Merging((extreme,), _first),
+        # The documentation lists neither minif nor maxif.
+        in_views=not conditional,
         example=(
             f"range x from 1 to 4 step 1 | summarize m = {name}(x{', x < 4' if conditional else ''})",
             {"max": "4", "min": "1", "maxif": "3", "minif": "1"}[name],
@@ -242,15 +258,7 @@ def _extremes(name: str, function: str, conditional: bool) -> Aggregate:
     )
 
 
-def _row(values: tuple[Sql, ...]) -> Sql:
-    return StructLiteral(tuple((f"o{index}", value) for index, value in enumerate(values)))
-
-
-def _row_of_one(operands: tuple[Operand, ...]) -> Sql:
-    return _row(tuple(operand.sql for operand in operands))
-
-
-def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
+def _best(operands: Operands, output: int, *, largest: bool) -> Sql:
     """Emit one column of the row with the best ordering value.
 
     The aggregates of all columns see the rows in one order and decide ties alike, so that the columns are of one
@@ -270,28 +278,24 @@ def _best(operands: tuple[Operand, ...], output: int, *, largest: bool) -> Sql:
     return case((op("=", call("count", ordering), lit(0)), call("first", value)), otherwise=found)
 
 
-def _without_null(value: Sql, type_: KqlType) -> Sql:
-    return coalesce(value, null_of(type_)) if type_.scalar is Scalar.STRING else value
-
-
 def _arg(largest: bool) -> AggregateEmit:
-    def emit(operands: tuple[Operand, ...], output: int) -> Sql:
+    def emit(operands: Operands, output: int) -> Sql:
         return _without_null(_best(operands, output, largest=largest), operands[output].type)
 
     return emit
 
 
 def _arg_merging(largest: bool) -> Merging:
-    def accumulate(operands: tuple[Operand, ...]) -> Sql:
-        return _row(tuple(_best(operands, output, largest=largest) for output in range(len(operands))))
+    def total(operands: Operands) -> Sql:
+        bests = (_best(operands, output, largest=largest) for output in range(len(operands)))
+        return StructLiteral(tuple((f"o{output}", best) for output, best in enumerate(bests)))
 
-    def merge(stored: Sql, batch: Sql) -> Sql:
-        ahead, before = Field(batch, "o0"), Field(stored, "o0")
+    def better(one: Sql, other: Sql) -> Sql:
+        ahead, before = Field(other, "o0"), Field(one, "o0")
         wins = coalesce(op(">" if largest else "<", ahead, before), and_((is_null(before), is_not_null(ahead))))
-        return case((is_null(batch), stored), (op("OR", is_null(stored), wins), batch), otherwise=stored)
+        return case((is_null(other), one), (op("OR", is_null(one), wins), other), otherwise=one)
 
-    row = Partial("row", accumulate, _row_of_one, merge)
-    return Merging((row,), lambda parts, output: Field(parts[0], f"o{output}"))
+    return Merging((Fold("row", total, _row, better),), _field)
 
 
 def _arg_extreme(name: str, largest: bool) -> Aggregate:
@@ -303,79 +307,62 @@ def _arg_extreme(name: str, largest: bool) -> Aggregate:
     return Aggregate(
         name,
         f"The values of the row where the first one is {word}.",
-        (AggregateSignature(parameters, lambda types: types, _arg(largest)),),
+        (AggregateSignature(parameters, lambda types: types, _arg(largest), _arg_merging(largest)),),
         "",
-        merging=_arg_merging(largest),
+        in_views=True,
         example=(f"datatable(t:long, v:string)[1, 'a', 2, 'b'] | summarize {name}(t, v)", "2,b" if largest else "1,a"),
         naming=OutputNames.ARGUMENTS,
     )
 
 
-def _any_value(operands: tuple[Operand, ...], output: int, predicate: Sql | None) -> Sql:
-    if len(operands) > 1:
-        # Several columns come from one row: the first one, for all of them.
-        return where(Call("first", (operands[output].sql,)), predicate)
-    return where(Call("any_value", (_wanted(operands[0]),)), predicate)
-
-
-def _wanted(value: Operand) -> Sql:
-    # A single column prefers a value that is there.
+def _present(operands: Operands) -> Sql:
+    value = operands[0]
     return call("nullif", value.sql, lit("")) if value.type.scalar is Scalar.STRING else value.sql
 
 
-def _any_row(*, conditional: bool) -> AggregateEmit:
-    def emit(operands: tuple[Operand, ...], output: int) -> Sql:
-        values = operands[:-1] if conditional else operands
-        picked = _any_value(values, output, condition_of(operands, conditional=conditional))
-        return _without_null(picked, values[output].type)
-
-    return emit
+def _any_value(*, conditional: bool) -> tuple[AggregateSignature, ...]:
+    """Return the overload for a single column, which prefers a value that is there."""
+    parameters = (param("expr"), *((PREDICATE,) if conditional else ()))
+    fold = _fold("value", "any_value", _present, coalesce, conditional=conditional)
+    return _folding(parameters, lambda types: types[:1], Merging((fold,), _value))
 
 
-def _any_struct(operands: tuple[Operand, ...]) -> Sql:
-    return _row(tuple(_any_value(operands, output, None) for output in range(len(operands))))
+def _first_row(operands: Operands, output: int) -> Sql:
+    return _without_null(call("first", operands[output].sql), operands[output].type)
 
 
-def _any_struct_of_one(operands: tuple[Operand, ...]) -> Sql:
-    return _row_of_one(operands) if len(operands) > 1 else _row((_wanted(operands[0]),))
-
-
-def _keep_stored(stored: Sql, batch: Sql) -> Sql:
-    return case((is_null(stored), batch), otherwise=stored)
-
-
-_TAKE_ANY_MERGING = Merging(
-    (Partial("row", _any_struct, _any_struct_of_one, _keep_stored),),
-    lambda parts, output: Field(parts[0], f"o{output}"),
-)
+def _any_row() -> AggregateSignature:
+    """Return the overload for several columns, which come from one row: the first one."""
+    fold = Fold("row", lambda operands: call("first", _row(operands)), _row, coalesce)
+    return AggregateSignature(
+        (repeated("expr", ANY),), lambda types: types, _first_row, Merging((fold,), _field), keeps_first_row=True
+    )
 
 
 def _take_any(name: str, prefix: str, conditional: bool) -> Aggregate:
     # Of one name for all arguments (any) or of one per argument (take_any).
     single_name = bool(prefix) or conditional
-    values: tuple[Parameter, ...] = (param("expr"),) if single_name else (repeated("expr", ANY),)
-    emit = _any_row(conditional=conditional)
-    returns: OutputsRule = (lambda types: types[:1]) if conditional else (lambda types: types)
+    signatures = _any_value(conditional=conditional)
     return Aggregate(
         name,
         "The values of any row" + (" for which a predicate is true." if conditional else "."),
-        (AggregateSignature((*values, PREDICATE) if conditional else values, returns, emit),),
+        signatures if single_name else (*signatures, _any_row()),
         prefix,
-        merging=None if conditional else _TAKE_ANY_MERGING,
+        in_views=not prefix,
         example=(f"print x = 1 | summarize {name}(x{', x == 1' if conditional else ''})", "1"),
         naming=OutputNames.PREFIX if single_name else OutputNames.ARGUMENTS,
     )
 
 
 def _distinct_count(*, conditional: bool) -> Accumulate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
+    def emit(operands: Operands) -> Sql:
         counted = Call("count", (operands[0].sql,), distinct=True)
         return where(counted, _predicate_of(operands) if conditional else None)
 
     return emit
 
 
-def _predicate_of(operands: tuple[Operand, ...]) -> Sql:
+def _predicate_of(operands: Operands) -> Sql:
     return next(operand.sql for operand in operands[1:] if operand.type.scalar is Scalar.BOOL)
 
 
@@ -391,12 +378,13 @@ def _dcount(name: str, conditional: bool, *, accuracy: bool = True) -> Aggregate
         f"How many different values there are{' for which a predicate is true' if conditional else ''}; {exactness}.",
         (AggregateSignature(parameters, LONG, single(_distinct_count(conditional=conditional))),),
         name,
+        in_views=accuracy,
         example=(f"datatable(x:long)[1, 1, 2] | summarize {name}(x{', x > 0' if conditional else ''})", "2"),
     )
 
 
 def _bits(name: str, function: str) -> Aggregate:
-    def emit(operands: tuple[Operand, ...]) -> Sql:
+    def emit(operands: Operands) -> Sql:
         return call(function, cast(operands[0].sql, "BIGINT"))
 
     return Aggregate(

@@ -54,7 +54,9 @@ def _collected_type(types: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
     return (DYNAMIC if types[0].scalar in _AS_JSON else list_of(types[0].scalar),)
 
 
-def _collecting(name: str, prefix: str, *, distinct: bool = False, conditional: bool = False) -> Aggregate:
+def _collecting(
+    name: str, prefix: str, *, distinct: bool = False, conditional: bool = False, in_views: bool = False
+) -> Aggregate:
     parameters = (
         param("expr", ANY),
         *((PREDICATE,) if conditional else ()),
@@ -67,6 +69,7 @@ def _collecting(name: str, prefix: str, *, distinct: bool = False, conditional: 
         + (" and for which a predicate is true." if conditional else "."),
         (AggregateSignature(parameters, _collected_type, emit),),
         prefix,
+        in_views=in_views,
         example=(
             f"range x from 1 to 3 step 1 | summarize xs = {name}(x{', x < 3' if conditional else ''})"
             " | project array_sort_asc(xs)",
@@ -80,7 +83,7 @@ def _list_with_nulls(operands: tuple[Operand, ...]) -> Sql:
     return call("to_json", coalesce(call("list", to_json(value.sql, value.type)), list_literal()))
 
 
-def _bagging(name: str, prefix: str, *, conditional: bool = False) -> Aggregate:
+def _bagging(name: str, prefix: str, *, conditional: bool = False, in_views: bool = False) -> Aggregate:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         bag = operands[0]
         predicate, size = _options(operands, conditional=conditional)
@@ -100,6 +103,7 @@ def _bagging(name: str, prefix: str, *, conditional: bool = False) -> Aggregate:
         "One bag of the members of all bags" + (" for which a predicate is true." if conditional else "."),
         (AggregateSignature(parameters, DYNAMIC, single(emit)),),
         prefix,
+        in_views=in_views,
         example=(
             f"datatable(k:string, v:long)['a', 1, 'b', 2] | summarize {name}(bag_pack(k, v)"
             f"{', v < 2' if conditional else ''})",
@@ -109,13 +113,13 @@ def _bagging(name: str, prefix: str, *, conditional: bool = False) -> Aggregate:
 
 
 COLLECTING: tuple[Aggregate, ...] = (
-    _collecting("make_list", "list"),
+    _collecting("make_list", "list", in_views=True),
     _collecting("make_list_if", "list", conditional=True),
     _collecting("makelist", "list"),
-    _collecting("make_set", "set", distinct=True),
+    _collecting("make_set", "set", distinct=True, in_views=True),
     _collecting("make_set_if", "set", distinct=True, conditional=True),
     _collecting("makeset", "set", distinct=True),
-    _bagging("make_bag", "bag"),
+    _bagging("make_bag", "bag", in_views=True),
     _bagging("make_bag_if", "bag", conditional=True),
     _bagging("make_dictionary", "dictionary"),
     Aggregate(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
-from emulator.sql.ast import Sql
+from emulator.sql.ast import Call, Sql
 from emulator.types import KqlType, Scalar
 
 
@@ -118,8 +118,51 @@ class Function:
     outputs: TupleRule | None = None
 
 
-AggregateEmit: TypeAlias = Callable[[tuple[Operand, ...], int], Sql]
+Operands: TypeAlias = tuple[Operand, ...]
+AggregateEmit: TypeAlias = Callable[[Operands, int], Sql]
 OutputsRule: TypeAlias = Callable[[tuple[KqlType, ...]], tuple[KqlType, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """How the values of rows become one value, whatever the order and the portions in which the rows come.
+
+    `total` is the SQL aggregate of many rows, `value` what a single row gives, `plus` joins two results and `zero` is
+    the result of no row: None where that is null and `plus` returns the other side of a null. A materialized view
+    stores the result per group, under `name`. For rows r and s: `total(r, s) = plus(of_row(r), of_row(s))`.
+    """
+
+    name: str
+    total: Callable[[Operands], Sql]
+    value: Callable[[Operands], Sql]
+    plus: Callable[[Sql, Sql], Sql]
+    zero: Sql | None = None
+
+    def of_row(self, operands: Operands) -> Sql:
+        """Return the result of a single row, without an aggregate in it."""
+        value = self.value(operands)
+        # Not the value alone: minus zero added to zero is zero.
+        return value if self.zero is None else self.merged(self.zero, value)
+
+    def merged(self, stored: Sql, added: Sql) -> Sql:
+        """Return two results as one; both may be null, as that of a group from before the fold was there."""
+        return self.plus(self._present(stored), self._present(added))
+
+    def _present(self, result: Sql) -> Sql:
+        return result if self.zero in (None, result) else Call("coalesce", (result, self.zero))
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """An aggregate as folds; `finish` makes one output from their results and the types of the arguments."""
+
+    folds: tuple[Fold, ...]
+    finish: Callable[[tuple[Sql, ...], tuple[KqlType, ...], int], Sql]
+
+    def emit(self, operands: Operands, output: int) -> Sql:
+        """Emit an output over all rows of a group."""
+        totals = tuple(fold.total(operands) for fold in self.folds)
+        return self.finish(totals, tuple(operand.type for operand in operands), output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +171,16 @@ class AggregateSignature:
 
     `returns` gives the type of every output: one for most, one per column for `arg_max(t, a, b)` and `percentiles`.
     `emit` gets the operands and the index of the wanted output; calls that differ in it alone must contain the same
-    SQL aggregate, so that DuckDB computes it once and all outputs come from one row.
+    SQL aggregate, so that DuckDB computes it once and all outputs come from one row. `merging` is None where partial
+    results cannot be merged; a view then recomputes the groups that a batch touches. `keeps_first_row` says that every
+    output is its argument in the first row of the group: later rows change nothing.
     """
 
     parameters: tuple[Parameter, ...]
     returns: KqlType | OutputsRule
     emit: AggregateEmit
+    merging: Merging | None = None
+    keeps_first_row: bool = False
 
     def result_types(self, arguments: tuple[KqlType, ...]) -> tuple[KqlType, ...]:
         """Return the types of the outputs for arguments of these types."""
@@ -141,34 +188,12 @@ class AggregateSignature:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """A mergeable part of an aggregate that a materialized view stores per group.
-
-    `accumulate` aggregates a batch's rows; `merge` combines the stored and the batch's value, both possibly null.
-    `of_one` is what `accumulate` gives for a single row, without an aggregate in it.
-    """
-
-    name: str
-    accumulate: Callable[[tuple[Operand, ...]], Sql]
-    of_one: Callable[[tuple[Operand, ...]], Sql]
-    merge: Callable[[Sql, Sql], Sql]
-
-
-@dataclass(frozen=True, slots=True)
-class Merging:
-    """How a view keeps an aggregate: its parts, and the final value of one output computed from them."""
-
-    parts: tuple[Partial, ...]
-    finish: Callable[[tuple[Sql, ...], int], Sql]
-
-
-@dataclass(frozen=True, slots=True)
 class Aggregate:
     """An aggregate function.
 
     `prefix` is Kusto's for the unnamed column (`sum` → `sum_Price`), followed by the column name of argument
-    `name_argument`, or the names of `named_arguments` arguments from there on (`covariance_x_y`). `merging` is None
-    where partial results cannot be merged; a view then recomputes the groups that a batch touches.
+    `name_argument`, or the names of `named_arguments` arguments from there on (`covariance_x_y`). `in_views` tells
+    whether it may stand in a materialized view: "Supported aggregation functions" of materialized-view-create.md.
     """
 
     name: str
@@ -176,7 +201,7 @@ class Aggregate:
     signatures: tuple[AggregateSignature, ...]
     prefix: str
     name_argument: int = 0
-    merging: Merging | None = None
+    in_views: bool = False
     example: tuple[str, str] | None = None
     naming: OutputNames = OutputNames.PREFIX
     named_arguments: int = 1

@@ -24,8 +24,6 @@ from emulator.types import KqlType, Scalar, Schema
 
 GROUP_KEY = "$key"
 
-_TAKE_ANY = ("take_any", "any")
-
 Emitted: TypeAlias = Callable[[tuple[BoundExpression, ...]], tuple[Operand, ...]]
 
 
@@ -41,7 +39,7 @@ class Shape:
     def is_deduplication(self) -> bool:
         """Whether the view keeps one whole row per group, `take_any(*)`: the only base for further views."""
         calls = self.aggregate.aggregates
-        return bool(calls) and all(each.aggregate.name in _TAKE_ANY for each in calls)
+        return bool(calls) and all(each.signature.keeps_first_row for each in calls)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -59,7 +57,7 @@ class Shape:
     @property
     def is_mergeable(self) -> bool:
         """Whether all aggregates can be merged from parts."""
-        return self.is_deduplication or all(each.aggregate.merging is not None for each in self.aggregate.aggregates)
+        return self.is_deduplication or all(each.signature.merging is not None for each in self.aggregate.aggregates)
 
 
 def shape_of(plan: Plan) -> Shape:
@@ -187,21 +185,19 @@ def _parts(shape: Shape, emitted: Emitted, *, of_one: bool) -> list[Part]:
     parts: list[Part] = []
     for label, example, merging in _merged_calls(shape):
         arguments = emitted(example.arguments)
-        for partial in merging.parts:
-            name = f"{label}${partial.name}"
-            merge = partial.merge(ColumnRef(name, "t"), ColumnRef(name, "x"))
-            added = partial.of_one(arguments) if of_one else partial.accumulate(arguments)
-            parts.append(Part(name, added, merge))
+        for fold in merging.folds:
+            name = f"{label}${fold.name}"
+            merge = fold.merged(ColumnRef(name, "t"), ColumnRef(name, "x"))
+            parts.append(Part(name, fold.of_row(arguments) if of_one else fold.total(arguments), merge))
     return parts
 
 
 def _finish(shape: Shape, wanted: AggregateCall) -> Sql:
     for label, example, merging in _merged_calls(shape):
         if _same_call(example, wanted):
-            stored = tuple(ColumnRef(f"{label}${partial.name}") for partial in merging.parts)
-            value = _storable(merging.finish(stored, wanted.output), wanted)
-            # A column added by an alteration has no parts for older groups.
-            return coalesce(value, EMPTY) if wanted.type.scalar is Scalar.STRING else value
+            stored = tuple(ColumnRef(f"{label}${fold.name}") for fold in merging.folds)
+            types = tuple(argument.type for argument in wanted.arguments)
+            return _storable(merging.finish(stored, types, wanted.output), wanted)
     raise AssertionError(f"{wanted.aggregate.name} has no parts")
 
 
@@ -209,13 +205,13 @@ def _merged_calls(shape: Shape) -> list[tuple[str, AggregateCall, Merging]]:
     # Outputs of one call, as those of arg_max(Timestamp, *), share its parts.
     found: list[tuple[str, AggregateCall, Merging]] = []
     for label, each in zip(shape.labels, shape.aggregate.aggregates, strict=True):
-        if each.aggregate.merging is not None and not any(_same_call(each, other) for _, other, _ in found):
-            found.append((label, each, each.aggregate.merging))
+        if each.signature.merging is not None and not any(_same_call(each, other) for _, other, _ in found):
+            found.append((label, each, each.signature.merging))
     return found
 
 
 def _same_call(one: AggregateCall, other: AggregateCall) -> bool:
-    return one.aggregate is other.aggregate and one.arguments == other.arguments
+    return one.signature is other.signature and one.arguments == other.arguments
 
 
 def _storable(sql: Sql, call_: AggregateCall) -> Sql:

@@ -21,6 +21,7 @@ from emulator.errors import EntityNotFound, KustoError
 from emulator.sql.ast import SubqueryRef
 from emulator.sql.render import expression, identifier, render
 
+_NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them.
 _PAIRS = 200_000
 
@@ -233,13 +234,24 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
-def refresh_definition(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
-    """Make the DuckDB view of a materialized view anew, as this version of the catalogue finishes its columns.
+def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
+    """Bring a view of an earlier process into the form of this version of the catalogue.
 
-    A view whose query no longer binds keeps the columns that it had; `.show materialized-views` tells why.
+    Its DuckDB view is made anew, as its columns may be finished in another way; where its parts are others, they are
+    aggregated again from what its source holds. A view whose query no longer binds keeps what it had;
+    `.show materialized-views` tells why.
     """
     with suppress(KustoError):
-        storage.create_view(connection, view.relation, finished(bind_shape(database, view), view.parts, hidden=True))
+        shape = bind_shape(database, view)
+        wanted = {*contribution(shape, DuckStorage()).columns, INGESTION_TIME}
+        if wanted != storage.column_names(connection, view.parts):
+            time = storage.last_ingestion(connection, view.parts) or view.since or _NEVER
+            connection.begin()
+            storage.drop_table(connection, view.parts)
+            create(connection, database, view, time)
+            connection.commit()
+        else:
+            storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
 def catch_up(statements: Statements, database: Database, view: View, after: datetime, time: datetime) -> None:

@@ -195,6 +195,11 @@ def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     return ", ".join(f"{identifier(name)} {type_}" for name, type_, *_ in rows)
 
 
+def column_names(connection: duckdb.DuckDBPyConnection, relation: str) -> frozenset[str]:
+    """Return the names of all columns of a relation."""
+    return frozenset(name for name, *_ in connection.execute(f"DESCRIBE {identifier(relation)}").fetchall())
+
+
 def create_view(connection: duckdb.DuckDBPyConnection, relation: str, query: Query) -> None:
     """Make or replace the DuckDB view that finishes a materialized view's columns."""
     connection.execute(f"CREATE OR REPLACE VIEW {identifier(relation)} AS {render(query)}")

@@ -1,7 +1,9 @@
 """Views kept up batch by batch equal their query over all rows, however late, repeated or null the rows are."""
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Eventhouse
+from emulator.engine.catalog.records import INGESTION_TIME
 from emulator.engine.derived import upkeep as view_upkeep
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
@@ -20,7 +23,12 @@ QUERIES = {
     "Bars": """T | summarize Open = arg_min(Time, Price), Close = arg_max(Time, Price), High = max(Price),
         Low = min(Price), Volume = sum(Size), Turnover = sum(Price * Size), count() by Symbol, bin(Time, 1h)""",
     "Counts": "T | summarize count(), countif(Size > 3), sumif(Size, Price > 2), avg(Size) by Symbol",
+    "Averages": """T | extend Span = Time - datetime(2026-01-01) | summarize avg(Price), avgif(Size, Price > 1),
+        avgif(Price, Size > 4), avg(Time), avg(Span), avg(todecimal(Size)) by Symbol""",
     "Recomputed": "T | summarize dcount(Size), percentile(Size, 50) by Symbol",
+    "Any": "T | summarize take_any(Symbol), take_any(Time), take_anyif(Price, Size > 0) by Size",
+    "AnyName": "T | summarize take_any(Symbol) by Size",
+    "AnyRow": "T | summarize take_any(Symbol, Time), count() by Size",
     "Latest": "T | where Price > 1 | summarize arg_max(Time, Size, Price) by Symbol, Size = Size % 2",
     "Sets": "T | summarize Sizes = make_set(Size) by Symbol",
     "Total": "T | summarize count(), max(Time)",
@@ -30,6 +38,7 @@ COMPARED = {
     "Bars": "project-away Price, Price1 | sort by Symbol asc, Time asc",
     "Latest": "project Symbol, Size, Time | sort by Symbol asc, Size asc",
     "Sets": "extend Sizes = array_sort_asc(Sizes) | sort by Symbol asc",
+    **dict.fromkeys(("Any", "AnyName", "AnyRow"), "sort by Size asc"),
     "Total": "sort by count_ asc",
 }
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - Arrow's timestamps here have no zone
@@ -175,6 +184,9 @@ OVER_ROWS = {
     "Filtered": "{0} | where Size > 2 | summarize count(), sum(Price) by Symbol",
     "Extremes": "{0} | summarize min(Price), max(Size), max(Symbol), arg_max(Price, Symbol, Size) by Time",
     "Sums": "{0} | summarize sum(Price), sumif(Size, Price > 1), countif(Size > 2), take_any(Symbol) by Symbol",
+    "Averages": "{0} | summarize avg(Price), avg(Size), avgif(Size, Price > 1), avg(Time) by Symbol",
+    "Any": "{0} | summarize take_any(Symbol), take_anyif(Price, Size > 2) by Time",
+    "AnyName": "{0} | summarize take_any(Symbol) by Time",
     "Opened": "{0} | mv-expand Part = range(1, 2) to typeof(long) | summarize count(), sum(Part) by Symbol",
     "Alone": "{0} | where Size > 2 | summarize count(), max(Size)",
 }
@@ -212,3 +224,100 @@ def test_a_view_without_keys_has_its_group_even_of_a_row_that_it_leaves_out(even
     for size in (1, 5):
         eventhouse.command(f".set-or-append Keyless <| print Size = long({size})")
         assert eventhouse.query("Totals")[0].records() == eventhouse.query(query)[0].records()
+
+
+def test_an_average_goes_on_from_what_the_view_holds(eventhouse: Eventhouse) -> None:
+    run = eventhouse.command
+    run(".create table Averaged (Key: string, X: real, N: long, D: decimal, S: timespan, T: datetime)")
+    run(
+        ".create materialized-view Means on table Averaged { Averaged"
+        " | summarize avg(X), avg(N), avgif(N, N > 1), avg(D), avg(S), avg(T), Rows = count() by Key }"
+    )
+    columns = "datatable(Key: string, X: real, N: long, D: decimal, S: timespan, T: datetime)"
+    first = "'a', 1.0, 1, 0.1, 1s, datetime(2026-01-01), 'a', real(null), 2, 0.2, 2s, datetime(null), 'n', 0.5"
+    rest = "long(null), decimal(null), timespan(null), datetime(null)"
+    run(f".set-or-append Averaged <| {columns}[{first}, {rest}]")
+    # What came before is nowhere but in the view, so that a computation over the source would be seen.
+    run(".clear table Averaged data")
+    for batch in ("'a', 4.0, 6, 0.9, 6s, datetime(2026-01-03)", f"'n', real(nan), {rest}, 'b', -0.0, {rest}"):
+        run(f".set-or-append Averaged <| {columns}[{batch}]")
+    kept = eventhouse.query("Means | project-away Rows | sort by Key asc")[0].rows()
+    nothing = (None, None, None)
+    assert str(list(kept)) == str(
+        [
+            ("a", 2.5, 3.0, 4.0, Decimal("0.40000000000000000"), 30_000_000, datetime(2026, 1, 2)),  # noqa: DTZ001 - as the engine answers
+            ("b", 0.0, math.nan, math.nan, *nothing),
+            ("n", math.nan, math.nan, math.nan, *nothing),
+        ]
+    )
+
+
+def test_any_value_is_one_that_is_there_however_late(eventhouse: Eventhouse) -> None:
+    eventhouse.command(".create table Named (Key: long, Name: string, Size: long)")
+    for view, query in {
+        "AnyOfOne": "Named | summarize take_any(Name) by Key",
+        "AnyOfTwo": "Named | summarize take_any(Name), take_any(Size), take_anyif(Name, Size > 0) by Key",
+    }.items():
+        eventhouse.command(f".create materialized-view {view} on table Named {{ {query} }}")
+    for row in ("1, '', long(null)", "1, 'late', long(null)", "1, 'later', 7"):
+        eventhouse.command(f".set-or-append Named <| print {row}")
+    assert list(eventhouse.query("AnyOfOne")[0].rows()) == [(1, "late")]
+    assert list(eventhouse.query("AnyOfTwo")[0].rows()) == [(1, "late", 7, "later")]
+
+
+def test_the_only_column_of_whole_rows_is_that_of_the_first_one(eventhouse: Eventhouse) -> None:
+    eventhouse.command(".create table Pairs (Id: long, Name: string)")
+    eventhouse.command(".create materialized-view FirstPairs on table Pairs { Pairs | summarize take_any(*) by Id }")
+    for name in ("", "late"):
+        eventhouse.command(f".set-or-append Pairs <| print 1, '{name}'")
+    for query in ("FirstPairs", "Pairs | summarize take_any(*) by Id"):
+        assert list(eventhouse.query(query)[0].rows()) == [(1, "")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("bool", "true"),
+        ("long", "7"),
+        ("real", "7.5"),
+        ("string", "'m'"),
+        ("datetime", "datetime(2026-01-01)"),
+        ("timespan", "1s"),
+    ],
+)
+def test_the_extreme_of_no_row_gives_way_to_any(eventhouse: Eventhouse, type_: str, value: str) -> None:
+    source, view = f"Empty_{type_}", f"Extremes_{type_}"
+    eventhouse.command(f".create table {source} (Used: bool, X: {type_})")
+    query = f"{source} | where Used | summarize min(X), max(X)"
+    eventhouse.command(f".create materialized-view {view} on table {source} {{ {query} }}")
+    for used in ("false", "true", "false"):
+        eventhouse.command(f".set-or-append {source} <| print {used}, {value}")
+        assert eventhouse.query(view)[0].records() == eventhouse.query(query)[0].records()
+
+
+def test_a_view_that_an_older_version_stored_in_other_columns_is_built_anew_on_opening(tmp_path: Path) -> None:
+    opened = Eventhouse.open(tmp_path)
+    opened.command(".create table T (Key: string, X: long)")
+    opened.command(".create materialized-view V on table T { T | summarize avg(X), sum(X) by Key }")
+    opened.command(".create materialized-view Sums on table T { T | summarize sum(X) by Key }")
+    for value in (1, 2):
+        opened.command(f".set-or-append T <| print 'a', {value}")
+    view = opened._core.database("NetDefaultDB").views["V"]
+
+    def store_as_before(transaction: Transaction) -> None:
+        connection = transaction.connection
+        connection.execute(f'DROP TABLE "{view.parts}"')
+        connection.execute(
+            f'CREATE TABLE "{view.parts}" AS SELECT \'a\' AS "$key_0", 1.5e0 AS "$avg_X", 3 AS "$sum_X",'
+            f' 7::UBIGINT AS "$key", TIMESTAMP \'2026-01-01\' AS "{INGESTION_TIME}"'
+        )
+
+    opened._core.writer.change(store_as_before)
+    opened.close()
+    for values, average, total in (((), 1.5, 3), ((6,), 3.0, 9), ((11,), 5.0, 20)):
+        opened = Eventhouse.open(tmp_path)
+        for value in values:
+            opened.command(f".set-or-append T <| print 'a', {value}")
+        assert list(opened.query("V")[0].rows()) == [("a", average, total)]
+        assert list(opened.query("Sums")[0].rows()) == [("a", total)]
+        opened.close()
