@@ -2,37 +2,76 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from typing import TypeAlias
 
-from emulator.binder.expression import AggregateCall, CurrentTime, FunctionCall, WindowCall
-from emulator.binder.plan import ForEachGroup, Limit, MakeSeries, Plan, Scan, ScanMatch, Serialize, Sort
+from emulator.binder.expression import (
+    AggregateCall,
+    ColumnReference,
+    Constant,
+    Conversion,
+    CurrentTime,
+    FunctionCall,
+    InSubquery,
+    ScalarSubquery,
+    WindowCall,
+)
+from emulator.binder.plan import (
+    Aggregate,
+    Expand,
+    Expansion,
+    Filter,
+    ForEachGroup,
+    Join,
+    JoinKey,
+    Limit,
+    MakeSeries,
+    Materialized,
+    OneRow,
+    Plan,
+    Project,
+    Range,
+    Scan,
+    ScanMatch,
+    Serialize,
+    Sort,
+    Stored,
+    Union,
+    Values,
+)
 from emulator.engine.derived.shape import Shape
 from emulator.errors import SemanticFault
 
-ALLOWED_AGGREGATES = frozenset(
-    {
-        *("count", "countif", "dcount", "dcountif", "min", "max", "avg", "avgif", "sum", "sumif", "arg_max", "arg_min"),
-        *("take_any", "take_anyif", "hll", "make_set", "make_list", "make_bag", "percentile", "percentiles", "tdigest"),
-    }
-)
+Spanned: TypeAlias = AggregateCall | CurrentTime | FunctionCall
+
 _CODE = "BadRequest_MaterializedViewInvalidQuery"
+# A row of the source must count alike beside whatever rows it comes. What is not listed here is refused.
+ALLOWED: tuple[type, ...] = (
+    *(Scan, Stored, Values, OneRow, Range, Filter, Project, Aggregate, Join, JoinKey, Union, Expand, Expansion),
+    *(Materialized, ColumnReference, Constant, FunctionCall, AggregateCall, Conversion, ScalarSubquery, InSubquery),
+)
+_REASONS: dict[type, str] = {
+    CurrentTime: "now() and ago() are not allowed: the view would depend on when it ran",
+    **dict.fromkeys((Sort, Serialize, Limit), "'sort', 'top', 'take' and 'serialize' are not allowed"),
+    **dict.fromkeys(
+        (ForEachGroup, MakeSeries, ScanMatch, WindowCall),
+        "'partition', 'make-series', 'scan' and window functions are not allowed",
+    ),
+}
 
 
 def check_view(name: str, plan: Plan, shape: Shape, source: str, dimension_tables: tuple[str, ...]) -> None:
     """Raise SemanticFault where a view's query breaks a rule of materialized views."""
     for call in shape.aggregate.aggregates:
-        if call.aggregate.name not in ALLOWED_AGGREGATES:
+        if not call.aggregate.in_views:
             raise _refused(name, f"aggregation function '{call.aggregate.name}' is not supported", call)
     sources: list[str] = []
     for node in _nodes(plan):
+        if not isinstance(node, ALLOWED):
+            reason = _REASONS.get(type(node), f"{type(node).__name__} is not supported")
+            raise _refused(name, reason, node if isinstance(node, CurrentTime) else None)
         match node:
-            case CurrentTime():
-                raise _refused(name, "now() and ago() are not allowed: the view would depend on when it ran", node)
             case FunctionCall(function) if not function.deterministic:
                 raise _refused(name, f"'{function.name}' is not deterministic", node)
-            case Sort() | Serialize() | Limit():
-                raise _refused(name, "'sort', 'top', 'take' and 'serialize' are not allowed")
-            case ForEachGroup() | MakeSeries() | ScanMatch() | WindowCall():
-                raise _refused(name, "'partition', 'make-series', 'scan' and window functions are not allowed")
             case Scan(stored):
                 sources.append(stored.name)
             case _:
@@ -44,9 +83,17 @@ def check_view(name: str, plan: Plan, shape: Shape, source: str, dimension_table
             raise _refused(
                 name, f"'{other}' is neither its source nor declared as a dimension table in 'dimensionTables'"
             )
+    if any(_aggregates(node, source) for node in _nodes(shape.aggregate.input)):
+        raise _refused(name, f"rows of its source '{source}' may be aggregated only once, by its last operator")
 
 
-def _refused(name: str, problem: str, at: AggregateCall | CurrentTime | FunctionCall | None = None) -> SemanticFault:
+def _aggregates(node: object, source: str) -> bool:
+    return isinstance(node, Aggregate) and any(
+        isinstance(below, Scan) and below.stored.name == source for below in _nodes(node.input)
+    )
+
+
+def _refused(name: str, problem: str, at: Spanned | None = None) -> SemanticFault:
     fault = SemanticFault(f"Cannot create materialized view '{name}': {problem}.", _CODE)
     if at is not None:
         fault.span = at.span
@@ -54,6 +101,7 @@ def _refused(name: str, problem: str, at: AggregateCall | CurrentTime | Function
 
 
 def _nodes(node: object) -> Iterator[object]:
+    """Yield everything that the binder has made of a query."""
     if isinstance(node, tuple):
         for each in node:
             yield from _nodes(each)
