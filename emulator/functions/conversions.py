@@ -88,7 +88,7 @@ CONVERSIONS: tuple[Function, ...] = (
     _conversion("tobool", BOOL, ("print tobool('true')", "True")),
     _conversion("toboolean", BOOL, ("print toboolean('0')", "False")),
     _conversion("toint", INT, ("print toint('12')", "12")),
-    _conversion("tolong", LONG, ("print tolong('x')", "")),
+    _conversion("tolong", LONG, ("print tolong('x')", "null")),
     _conversion("toreal", REAL, ("print toreal('1.5')", "1.5")),
     _conversion("todouble", REAL, ("print todouble('1e3')", "1000.0")),
     _conversion("todecimal", DECIMAL, ("print todecimal('1.25')", "1.25")),

@@ -59,7 +59,7 @@ MACROS: tuple[Macro, ...] = (
         ("s",),
         "CASE WHEN s = '' THEN NULL WHEN json_valid(s) THEN nullif(TRY_CAST(s AS JSON), 'null') ELSE to_json(s) END",
     ),
-    # Conversions between numbers: a long wraps to 32 bits, a real saturates, NaN is null.
+    # Conversions between numbers: a long wraps to 32 bits, a real saturates, NaN and the infinities are null.
     Macro(
         "kql_int_of_long",
         ("n",),
@@ -68,14 +68,14 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_long_of_real",
         ("x",),
-        """CASE WHEN isnan(x) THEN NULL WHEN x >= 9223372036854775807::DOUBLE THEN 9223372036854775807
+        """CASE WHEN NOT isfinite(x) THEN NULL WHEN x >= 9223372036854775807::DOUBLE THEN 9223372036854775807
         WHEN x <= -9223372036854775808::DOUBLE THEN -9223372036854775808 ELSE TRY_CAST(trunc(x) AS BIGINT) END""",
     ),
     Macro(
         "kql_int_of_real",
         ("x",),
-        """CASE WHEN isnan(x) THEN NULL WHEN x >= 2147483647 THEN 2147483647 WHEN x <= -2147483648 THEN -2147483648
-        ELSE TRY_CAST(trunc(x) AS INTEGER) END""",
+        """CASE WHEN NOT isfinite(x) THEN NULL WHEN x >= 2147483647 THEN 2147483647
+        WHEN x <= -2147483648 THEN -2147483648 ELSE TRY_CAST(trunc(x) AS INTEGER) END""",
     ),
     # Conversions from text: null where the text is not of the type.
     Macro(
@@ -168,6 +168,8 @@ MACROS: tuple[Macro, ...] = (
         ("a", "b"),
         "a // nullif(b, 0) - CASE WHEN a % nullif(b, 0) <> 0 AND (a < 0) <> (b < 0) THEN 1 ELSE 0 END",
     ),
+    # Null of a negative number, as measured; the square root is NaN there.
+    Macro("kql_log", ("x",), "CASE WHEN x >= 0 THEN ln(x) END"),
     Macro("kql_mod", ("a", "b"), "a % nullif(b, 0) + CASE WHEN a % nullif(b, 0) < 0 THEN abs(b) ELSE 0 END"),
     Macro("kql_bin_long", ("a", "b"), "a - kql_mod(a, b)"),
     Macro("kql_bin_real", ("a", "b"), "floor(a / b) * b"),
@@ -252,7 +254,7 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_with_nulls",
         ("sorted", "xs", "nulls_last"),
-        """CASE WHEN nulls_last THEN list_resize(sorted, len(xs))
+        """CASE WHEN xs IS NULL THEN NULL WHEN nulls_last THEN list_resize(sorted, len(xs))
         ELSE list_concat(list_resize(list_slice(xs, 1, 0), len(xs) - len(sorted)), sorted) END""",
     ),
     # Numbers before texts in either direction.

@@ -211,7 +211,13 @@ MATH: tuple[Function, ...] = (
     _real(
         "exp10", "10 to the power of a number.", unary(lambda x: call("pow", lit(10.0), x)), ("print exp10(2)", "100.0")
     ),
-    _real("log", "The natural logarithm.", sql_call("ln"), ("print log(1)", "0.0"), keeps_name=True),
+    _real(
+        "log",
+        "The natural logarithm, null of a negative number.",
+        sql_call("kql_log"),
+        ("print log(1)", "0.0"),
+        keeps_name=True,
+    ),
     _real("log10", "The decimal logarithm.", sql_call("log10"), ("print log10(1000)", "3.0"), keeps_name=True),
     _real("log2", "The binary logarithm.", sql_call("log2"), ("print log2(8)", "3.0"), keeps_name=True),
     _real("sin", "The sine of radians.", sql_call("sin"), ("print sin(0)", "0.0")),

@@ -8,7 +8,7 @@ from emulator.functions.function import Emit, Function, Operand, Signature
 from emulator.functions.physical import as_json, as_list, as_text, convert
 from emulator.functions.shorthand import DYNAMICS, TEXT, WHOLE, param, simple
 from emulator.sql.ast import ColumnRef, Sql
-from emulator.sql.build import call, case, cast, coalesce, lambda_, list_literal, lit, op
+from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, list_literal, lit, op
 from emulator.types import BOOL, DYNAMIC, LONG, STRING, KqlType, Scalar
 
 # What the engine's regular expressions lack, as the service's do: lookaround and backreferences.
@@ -65,7 +65,9 @@ def _groups(pattern: str) -> tuple[int, dict[str, int]]:
 
 
 def _all_of(text: Sql, pattern: str, group: int) -> Sql:
-    return call("regexp_extract_all", text, lit(pattern), lit(group))
+    found = call("regexp_extract_all", text, lit(pattern), lit(group))
+    # A group that took no part in its match is an empty text, not a null.
+    return call("list_transform", found, lambda_("m", coalesce(ColumnRef("m"), EMPTY)))
 
 
 def _tuples(text: Sql, pattern: str, groups: list[int]) -> Sql:
