@@ -1,10 +1,20 @@
-"""DuckDB macros that the emissions of several rows share, as text; the engine creates them on every connection.
+"""DuckDB macros that the emissions of several rows share; the engine creates them on every connection.
 
-A macro is here where an expression needs its argument more than once or would repeat in many rows. Timespans are
-100 ns ticks throughout; datetimes have microseconds.
+A macro is here where an expression needs its argument more than once or would repeat in many rows. Its body is the text
+of an expression, not a tree: a formula of a few lines is read, checked and tried in DuckDB as it stands, and nothing
+from outside ever comes into it but its arguments. Timespans are 100 ns ticks throughout; datetimes have microseconds.
 """
 
 from dataclasses import dataclass
+
+from emulator.sql.statements import CreateMacro
+from emulator.types import (
+    TICKS_PER_DAY,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_MINUTE,
+    TICKS_PER_SECOND,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +25,16 @@ class Macro:
     parameters: tuple[str, ...]
     body: str
 
-    def create_statement(self) -> str:
-        """Return the SQL that defines the macro for the life of a connection."""
-        return f"CREATE OR REPLACE TEMP MACRO {self.name}({', '.join(self.parameters)}) AS {self.body}"
+    @property
+    def creation(self) -> CreateMacro:
+        """The statement that defines the macro for the life of a connection."""
+        return CreateMacro(self.name, self.parameters, self.body, temporary=True, or_replace=True)
 
 
 # 0001-01-01, the origin of ticks and bins, in microseconds before 1970.
 ORIGIN = 62_135_596_800_000_000
 
-_TICKS = "10000000"
+_MICROSECONDS_PER_SECOND = TICKS_PER_SECOND // TICKS_PER_MICROSECOND
 _TIMESPAN_SHAPE = r"^\s*([+-]?)(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*$"
 _DAYS_SHAPE = r"^\s*([+-]?)(\d+)\s*$"
 
@@ -33,12 +44,13 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_timespan_text",
         ("t",),
-        """CASE WHEN t < 0 THEN '-' ELSE '' END
-        || CASE WHEN abs(t) >= 864000000000 THEN (abs(t) // 864000000000)::VARCHAR || '.' ELSE '' END
-        || lpad((abs(t) // 36000000000 % 24)::VARCHAR, 2, '0') || ':'
-        || lpad((abs(t) // 600000000 % 60)::VARCHAR, 2, '0') || ':'
-        || lpad((abs(t) // 10000000 % 60)::VARCHAR, 2, '0')
-        || CASE WHEN t % 10000000 = 0 THEN '' ELSE '.' || lpad((abs(t) % 10000000)::VARCHAR, 7, '0') END""",
+        f"""CASE WHEN t < 0 THEN '-' ELSE '' END
+        || CASE WHEN abs(t) >= {TICKS_PER_DAY} THEN (abs(t) // {TICKS_PER_DAY})::VARCHAR || '.' ELSE '' END
+        || lpad((abs(t) // {TICKS_PER_HOUR} % 24)::VARCHAR, 2, '0') || ':'
+        || lpad((abs(t) // {TICKS_PER_MINUTE} % 60)::VARCHAR, 2, '0') || ':'
+        || lpad((abs(t) // {TICKS_PER_SECOND} % 60)::VARCHAR, 2, '0')
+        || CASE WHEN t % {TICKS_PER_SECOND} = 0 THEN ''
+        ELSE '.' || lpad((abs(t) % {TICKS_PER_SECOND})::VARCHAR, 7, '0') END""",
     ),
     Macro(
         "kql_real_text",
@@ -102,13 +114,13 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_timespan_of_text",
         ("s",),
-        f"""CASE WHEN regexp_matches(s, '{_DAYS_SHAPE}') THEN TRY_CAST(trim(s) AS BIGINT) * 864000000000
+        f"""CASE WHEN regexp_matches(s, '{_DAYS_SHAPE}') THEN TRY_CAST(trim(s) AS BIGINT) * {TICKS_PER_DAY}
         WHEN regexp_matches(s, '{_TIMESPAN_SHAPE}') THEN
         (CASE WHEN regexp_extract(s, '{_TIMESPAN_SHAPE}', 1) = '-' THEN -1 ELSE 1 END)
-        * (coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 2) AS BIGINT), 0) * 864000000000
-        + regexp_extract(s, '{_TIMESPAN_SHAPE}', 3)::BIGINT * 36000000000
-        + regexp_extract(s, '{_TIMESPAN_SHAPE}', 4)::BIGINT * 600000000
-        + coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 5) AS BIGINT), 0) * {_TICKS}
+        * (coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 2) AS BIGINT), 0) * {TICKS_PER_DAY}
+        + regexp_extract(s, '{_TIMESPAN_SHAPE}', 3)::BIGINT * {TICKS_PER_HOUR}
+        + regexp_extract(s, '{_TIMESPAN_SHAPE}', 4)::BIGINT * {TICKS_PER_MINUTE}
+        + coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 5) AS BIGINT), 0) * {TICKS_PER_SECOND}
         + coalesce(TRY_CAST(rpad(regexp_extract(s, '{_TIMESPAN_SHAPE}', 6), 7, '0') AS BIGINT), 0)) END""",
     ),
     Macro(
@@ -158,10 +170,14 @@ MACROS: tuple[Macro, ...] = (
     Macro("kql_datetime_of_json", ("j",), "kql_datetime_of_text(json_extract_string(j, '$'))"),
     Macro("kql_timespan_of_json", ("j",), "kql_timespan_of_text(json_extract_string(j, '$'))"),
     # Time arithmetic.
-    Macro("kql_ticks", ("t",), f"(epoch_us(t) + {ORIGIN}) * 10"),
-    Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // 10 - {ORIGIN})"),
-    Macro("kql_add_ticks", ("t", "n"), "make_timestamp(epoch_us(t) + n // 10 - (n % 10 < 0)::BIGINT)"),
-    Macro("kql_minus", ("a", "b"), "(epoch_us(a) - epoch_us(b)) * 10"),
+    Macro("kql_ticks", ("t",), f"(epoch_us(t) + {ORIGIN}) * {TICKS_PER_MICROSECOND}"),
+    Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // {TICKS_PER_MICROSECOND} - {ORIGIN})"),
+    Macro(
+        "kql_add_ticks",
+        ("t", "n"),
+        f"make_timestamp(epoch_us(t) + n // {TICKS_PER_MICROSECOND} - (n % {TICKS_PER_MICROSECOND} < 0)::BIGINT)",
+    ),
+    Macro("kql_minus", ("a", "b"), f"(epoch_us(a) - epoch_us(b)) * {TICKS_PER_MICROSECOND}"),
     # Whole-number arithmetic: floors where SQL truncates.
     Macro(
         "kql_floor_div",
@@ -176,7 +192,7 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_bin_datetime",
         ("t", "n"),
-        f"make_timestamp(epoch_us(t) - (epoch_us(t) + {ORIGIN}) % nullif(n // 10, 0))",
+        f"make_timestamp(epoch_us(t) - (epoch_us(t) + {ORIGIN}) % nullif(n // {TICKS_PER_MICROSECOND}, 0))",
     ),
     # Texts.
     Macro(
@@ -216,17 +232,18 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_make_datetime",
         ("y", "mo", "d", "h", "mi", "s"),
-        """CASE WHEN y BETWEEN 1 AND 9999 AND mo BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31
+        f"""CASE WHEN y BETWEEN 1 AND 9999 AND mo BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31
         AND h BETWEEN 0 AND 23 AND mi BETWEEN 0 AND 59 AND s >= 0 AND s < 60
         AND d <= day(last_day(make_date(y, mo, 1)))
         THEN make_timestamp(epoch_us(make_date(y, mo, least(d, day(last_day(make_date(y, mo, 1)))))::TIMESTAMP)
-        + (h * 3600 + mi * 60) * 1000000 + trunc(s * 1000000)::BIGINT) END""",
+        + (h * 3600 + mi * 60) * {_MICROSECONDS_PER_SECOND}
+        + trunc(s * {_MICROSECONDS_PER_SECOND})::BIGINT) END""",
     ),
     Macro(
         "kql_make_timespan",
         ("d", "h", "m", "s"),
-        """CASE WHEN h BETWEEN 0 AND 23 AND m BETWEEN 0 AND 59 AND s >= 0 AND s < 60
-        THEN (d * 86400 + h * 3600 + m * 60) * 10000000 + round(s * 10000000)::BIGINT END""",
+        f"""CASE WHEN h BETWEEN 0 AND 23 AND m BETWEEN 0 AND 59 AND s >= 0 AND s < 60
+        THEN (d * 86400 + h * 3600 + m * 60) * {TICKS_PER_SECOND} + round(s * {TICKS_PER_SECOND})::BIGINT END""",
     ),
     Macro("kql_utc_to_local", ("t", "zone"), "(t AT TIME ZONE 'UTC') AT TIME ZONE zone"),
     Macro("kql_local_to_utc", ("t", "zone"), "(t AT TIME ZONE zone) AT TIME ZONE 'UTC'"),

@@ -282,4 +282,11 @@ class With:
     query: "Select | UnionAll"
 
 
-Query: TypeAlias = Select | UnionAll | With
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What `render` wrote before, to stand in further statements: a text that is kept is not written again."""
+
+    sql: str
+
+
+Query: TypeAlias = Select | UnionAll | With | Rendered

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from emulator.sql.ast import Select, Sql, UnionAll, With
+from emulator.sql.ast import Rendered, Select, Sql, UnionAll, With
 from emulator.sql.render_query import expression, expressions, identifier, identifiers, query_text, source_text
 from emulator.sql.statements import (
     AddColumn,
@@ -38,7 +38,10 @@ __all__ = ["expression", "identifier", "render"]
 def render(statement: Statement) -> str:  # noqa: C901 - one branch per statement of the closed union
     """Write a statement as one line of DuckDB SQL."""
     match statement:
-        case Select() | UnionAll() | With():
+        # First, since every statement of a batch is written anew: each case that is passed takes a tenth of a µs.
+        case Execute(name, arguments):
+            return f"EXECUTE {identifier(name)}{_arguments(arguments)}"
+        case Select() | UnionAll() | With() | Rendered():
             return query_text(statement)
         case Insert():
             return _insert(statement)
@@ -79,10 +82,8 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
             return f"BEGIN TRANSACTION{' READ ONLY' if read_only else ''}"
         case SetOption(name, value, session):
             return f"SET {'SESSION ' if session else ''}{identifier(name)} = {expression(value)}"
-        case Prepare(name, sql):
-            return f"PREPARE {identifier(name)} AS {sql}"
-        case Execute(name, arguments):
-            return f"EXECUTE {identifier(name)}{_arguments(arguments)}"
+        case Prepare(name, prepared):
+            return f"PREPARE {identifier(name)} AS {render(prepared)}"
         case Deallocate(name):
             return f"DEALLOCATE {identifier(name)}"
         case _:

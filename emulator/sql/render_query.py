@@ -27,6 +27,7 @@ from emulator.sql.ast import (
     OrderBy,
     Parameter,
     Query,
+    Rendered,
     Select,
     Sql,
     Star,
@@ -51,6 +52,8 @@ def query_text(query: Query) -> str:
         case With(ctes, body):
             recursive = "RECURSIVE " if any(cte.recursive_step is not None for cte in ctes) else ""
             return f"WITH {recursive}{', '.join(map(_cte, ctes))} {query_text(body)}"
+        case Rendered(sql):
+            return sql
         case _:
             assert_never(query)
 
@@ -119,7 +122,7 @@ def expression(sql: Sql) -> str:  # noqa: C901 - one branch per node of the clos
 
 def _encodable(text: str) -> str:
     # A lone surrogate cannot be written as UTF-8; Kusto shows it as the replacement character too.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _literal(value: object, type_: str | None) -> str:

@@ -198,10 +198,10 @@ class SetOption:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """`PREPARE name AS sql`: what `render` wrote, kept on the connection under a name."""
+    """`PREPARE name AS statement`, whose plan the connection keeps under the name."""
 
     name: str
-    sql: str
+    statement: "Statement"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from emulator.functions.macros import MACROS
 from emulator.optimize.invariants import Invariant, hoisted
 from emulator.optimize.specialize import simplified
 from emulator.result import ResultTable
+from emulator.sql.render import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(macro.parsed(connection))
 
 
-_MACROS = tuple(Statement(macro.create_statement()) for macro in MACROS)
+_MACROS = tuple(Statement(render(macro.creation)) for macro in MACROS)
 
 
 def execute(

@@ -11,11 +11,15 @@ from emulator.emit.context import Storage
 from emulator.engine.lru import LruCache
 from emulator.engine.running.prepared import Prepared, Run, prepare, running_on
 from emulator.optimize.invariants import Invariant, Step
+from emulator.sql.render import render
+from emulator.sql.statements import Begin
 from emulator.types import Column, Schema
 
 # What a dashboard asks for again and again differs in few ways.
 _KEPT_ROWS = 64
 _LONGEST_ARGUMENTS = 4_096
+
+_BEGIN = render(Begin(read_only=True))
 
 _UNCOMPUTABLE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 
@@ -139,4 +143,4 @@ def _restart(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def _begin(cursor: duckdb.DuckDBPyConnection) -> None:
-    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    cursor.execute(_BEGIN)

@@ -110,7 +110,7 @@ def _limited(query: Query) -> Query:
         case Select():
             return replace(query, limit=limit)
         case _:
-            raise TypeError("a result is a SELECT")
+            raise TypeError("a result is one selection, not a union")
 
 
 class Variants:

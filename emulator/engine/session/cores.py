@@ -12,7 +12,14 @@ from collections.abc import Callable
 
 import duckdb
 
+from emulator.sql.ast import Item, Select
+from emulator.sql.build import call, lit
+from emulator.sql.render import render
+from emulator.sql.statements import SetOption
+
 _QUIET_SECONDS = 1.0
+_THREADS = "threads"
+_NUMBER = render(Select((Item(call("current_setting", lit(_THREADS)), "number"),)))
 
 
 class Cores:
@@ -21,7 +28,7 @@ class Cores:
     def __init__(self, connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = lambda: None) -> None:
         self._then = then
         self._cursor = connection.cursor()
-        ((self._number,),) = self._cursor.execute("SELECT current_setting('threads')").fetchall()
+        ((self._number,),) = self._cursor.execute(_NUMBER).fetchall()
         self._lock = threading.Lock()
         self._is_one = self._number == 1
         self._users = 0
@@ -58,4 +65,4 @@ class Cores:
             self._cursor.close()
 
     def _set(self, number: int) -> None:
-        self._cursor.execute(f"SET threads = {number}")
+        self._cursor.execute(render(SetOption(_THREADS, lit(number))))

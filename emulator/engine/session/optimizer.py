@@ -2,6 +2,12 @@
 
 import duckdb
 
+from emulator.sql.build import lit
+from emulator.sql.render import render
+from emulator.sql.statements import SetOption
+
+_SWITCH = {on: render(SetOption("enable_optimizer", lit(on), session=True)) for on in (True, False)}
+
 
 class Optimizer:
     """Whether a connection plans its statements with the optimizer, which is on from the start."""
@@ -18,5 +24,5 @@ class Optimizer:
     def turn(self, *, on: bool) -> None:
         """Turn the optimizer on or off; to leave it as it is takes no statement."""
         if on != self._is_on:
-            self._connection.execute(f"SET SESSION enable_optimizer = {'true' if on else 'false'}")
+            self._connection.execute(_SWITCH[on])
             self._is_on = on

@@ -13,6 +13,9 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from emulator.engine.udf import bags, decomposition, encodings, filters, hashing, networks, statistics, texts
 from emulator.engine.udf.filters import Reals
 from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
+from emulator.sql.ast import Call, ColumnRef, FunctionRef, Item, Select
+from emulator.sql.build import equal, lit
+from emulator.sql.render import render
 
 Compute = Callable[..., object]
 
@@ -20,9 +23,7 @@ Compute = Callable[..., object]
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the functions to a database, once for all of its connections; calling it again changes nothing."""
     # Fetched to the end: an open result would keep the connection busy.
-    query = "SELECT 1 FROM duckdb_functions() WHERE function_name = ?"
-    known = connection.execute(query, [_FIRST]).fetchall()
-    if known:
+    if connection.execute(_FIND_FIRST).fetchall():
         return
     for function in ENGINE_FUNCTIONS:
         connection.create_function(
@@ -45,8 +46,13 @@ def _with_arity(function: Callable[..., pa.Array], count: int) -> Callable[..., 
     return call
 
 
-_FIRST = ENGINE_FUNCTIONS[0].name
-
+_FIND_FIRST = render(
+    Select(
+        (Item(lit(1), "found"),),
+        FunctionRef(Call("duckdb_functions", ()), "f"),
+        equal(ColumnRef("function_name"), lit(ENGINE_FUNCTIONS[0].name)),
+    )
+)
 
 Listed = list[float | None]
 _TYPES: dict[str, pa.DataType] = {

@@ -3,7 +3,19 @@
 import duckdb
 import pytest
 
-from emulator.sql.ast import Call, ColumnRef, Item, Literal, Parameter, Select, Sql, Star, SubqueryRef, ValuesRef
+from emulator.sql.ast import (
+    Call,
+    ColumnRef,
+    Item,
+    Literal,
+    Parameter,
+    Rendered,
+    Select,
+    Sql,
+    Star,
+    SubqueryRef,
+    ValuesRef,
+)
 from emulator.sql.build import call, columns, equal, lit, op, table
 from emulator.sql.render import render
 from emulator.sql.statements import (
@@ -137,7 +149,7 @@ def same_key() -> Sql:
         (Begin(read_only=True), "BEGIN TRANSACTION READ ONLY"),
         (SetOption("TimeZone", lit("UTC")), """SET "TimeZone" = 'UTC'"""),
         (SetOption("enable_optimizer", lit(False), session=True), 'SET SESSION "enable_optimizer" = FALSE'),
-        (Prepare("p", "SELECT 1"), 'PREPARE "p" AS SELECT 1'),
+        (Prepare("p", Rendered("SELECT 1")), 'PREPARE "p" AS SELECT 1'),
         (Execute("p"), 'EXECUTE "p"'),
         (Execute("p", (("n", lit(1)), ("s", lit("a")))), """EXECUTE "p"("n" := 1, "s" := 'a')"""),
         (Deallocate("p"), 'DEALLOCATE "p"'),
@@ -210,6 +222,13 @@ def test_a_subquery_names_its_columns(connection: duckdb.DuckDBPyConnection) -> 
     assert run(connection, Select(columns(("z", "x y")), inner)) == [(2, 1)]
 
 
+def test_what_was_written_before_stands_in_a_further_statement(connection: duckdb.DuckDBPyConnection) -> None:
+    kept = Rendered(render(Select((Item(lit(1), "a"), Item(lit("it's"), "b")))))
+    run(connection, *filled((7, "g")), Insert("t", Select((Star(),), SubqueryRef(kept, "q"))))
+    assert run(connection, everything()) == [(7, "g"), (1, "it's")]
+    assert run(connection, kept) == [(1, "it's")]
+
+
 def test_rows_are_skipped_before_they_are_counted(connection: duckdb.DuckDBPyConnection) -> None:
     rows = pairs((1, ""), (2, ""), (3, ""))
     assert run(connection, Select(columns(("k",)), rows, limit=lit(1), offset=lit(1))) == [(2,)]
@@ -222,7 +241,7 @@ def test_a_macro_is_called_with_any_expression(connection: duckdb.DuckDBPyConnec
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_a_kept_plan_takes_any_text(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    query = render(Select((Item(Parameter("given", "VARCHAR"), "x"),)))
+    query = Select((Item(Parameter("given", "VARCHAR"), "x"),))
     assert run(connection, Prepare("p", query), Execute("p", (("given", lit(text)),))) == [(text,)]
     with pytest.raises(duckdb.Error):
         run(connection, Deallocate("p"), Execute("p", (("given", lit(text)),)))
@@ -267,7 +286,7 @@ def test_any_name_stays_a_name_in_every_statement(connection: duckdb.DuckDBPyCon
         (Assignment(name, ColumnRef(name, "x")),),
     )
     assert run(connection, merged) == [(2,)]
-    plan = render(Select(columns((name, other)), table(f"{name}v")))
+    plan = Select(columns((name, other)), table(f"{name}v"))
     assert run(connection, Prepare(name, plan), Execute(name)) == [(1, "again"), (5, name)]
     assert run(connection, Deallocate(name), Delete(table(name), where=equal(key, lit(5)), returning=(key,))) == [(5,)]
     run(connection, Drop("VIEW", f"{name}v"), Drop("INDEX", f"{name}i"))
