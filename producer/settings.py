@@ -8,7 +8,6 @@ from emulator.loopback import is_loopback_url
 from producer.errors import BadData, NoKey, Offline
 from producer.secret import Secret
 
-SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
 KEY_PREFIX = "TICKHOUSE_"
 
 

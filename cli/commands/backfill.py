@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -18,15 +18,14 @@ from cli.composition.history_sources import history_source
 from cli.composition.market import require_market
 from cli.composition.sources import refuse_mixing
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
+from kql.reference import SIMULATED, known_symbols
 from producer.clock import SystemClock
 from producer.history.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
 from producer.history.coverage import CoverageRequest, Gap
 from producer.history.store import LandingStore
-from producer.market_time import AlwaysOpen, TradingDates, load_calendar
-from producer.settings import SYMBOLS
+from producer.market_time import MARKET, AlwaysOpen, TradingDates, load_calendar
 from producer.source import HistorySource
 from producer.sources.files.reading import BarKind
-from producer.sources.simulated.market import DAY_STARTS
 
 # A table of findings is for reading; the rest is a query away.
 ROWS_SHOWN = 20
@@ -44,7 +43,7 @@ class BackfillOrder:
     url: str | None
     database: str
     mix: bool = False
-    symbols: tuple[str, ...] = SYMBOLS
+    symbols: tuple[str, ...] = field(default_factory=known_symbols)
 
 
 def run_backfill_command(order: BackfillOrder) -> None:
@@ -63,8 +62,8 @@ def run_backfill_command(order: BackfillOrder) -> None:
 async def _backfill(order: BackfillOrder, console: Console) -> Report:
     clock = SystemClock()
     source = await history_source(order.source, order.symbols)
-    simulated = order.source == "simulated"
-    dates: TradingDates = AlwaysOpen(DAY_STARTS) if simulated else load_calendar()
+    simulated = order.source == SIMULATED
+    dates: TradingDates = AlwaysOpen(MARKET.day_starts) if simulated else load_calendar()
     data = order.data or (SIMULATED_DATA if simulated else DEFAULT_DATA)
     request = CoverageRequest(
         order.symbols, order.interval, order.first, order.last or clock.now().date(), simulated=simulated

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from cli.composition.servers import run, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
 from kql.client import Eventhouse, IngestionWay
+from kql.reference import known_symbols
 from producer.clock import SystemClock
 from producer.redundancy.lease import FileLease
 from producer.redundancy.standby import StandbySettings, StandbySource
-from producer.settings import SYMBOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ProducerSettings:
     write_ahead: bool = False
     batch_age: float = 0.0
     lease: Path | None = None
-    symbols: tuple[str, ...] = SYMBOLS
+    symbols: tuple[str, ...] = field(default_factory=known_symbols)
     ingestion: IngestionWay | None = None
 
 

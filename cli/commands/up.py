@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from emulator.server.app import create_app as create_wire
 from emulator.server.listen import url_of
 from kql.deploy import deploy
 from kql.loader import load_database
+from kql.reference import known_symbols
 from kql.registry import load_registry
 from producer.clock import Clock, SystemClock
 from producer.errors import ProducerError
@@ -32,7 +33,6 @@ from producer.history.backfill import BackfillSettings, backfill
 from producer.history.store import LandingStore, Progress
 from producer.history.upkeep import keep_past
 from producer.market_time import load_calendar
-from producer.settings import SYMBOLS
 from producer.source import HistorySource
 
 # What a night or a long weekend may have left open.
@@ -53,7 +53,7 @@ class UpSettings:
     mix: bool = False
     hub: HubSettings | None = None
     trades_per_second: float = 5.0
-    symbols: tuple[str, ...] = SYMBOLS
+    symbols: tuple[str, ...] = field(default_factory=known_symbols)
 
 
 def run_up(settings: UpSettings) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from cli.composition.sources import AUTO, check_names, surroundings
 from cli.errors import CliError
+from kql.reference import SIMULATED
 from producer.clock import SystemClock
 from producer.errors import Offline
 from producer.providers import HISTORY_PROVIDERS, history_chain
 from producer.source import HistorySource
-from producer.sources.simulated.source import SOURCE as SIMULATED
 from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 
 

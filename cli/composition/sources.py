@@ -16,7 +16,7 @@ from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.network import is_offline
 from kql.client import Eventhouse
-from kql.reference import canonical_symbol
+from kql.reference import SIMULATED, canonical_symbol, known_symbols
 from producer.clock import Clock, SystemClock
 from producer.errors import NoData, NoKey, NotEntitled, Offline, ProducerError, Transient
 from producer.providers import (
@@ -29,10 +29,9 @@ from producer.providers import (
     provider_of,
 )
 from producer.redundancy.resume import last_quotes
-from producer.settings import SYMBOLS, NetworkSettings, ProviderUrls
+from producer.settings import NetworkSettings, ProviderUrls
 from producer.source import HistorySource, TradeSource
 from producer.sources.quotes import QuoteTrades
-from producer.sources.simulated.source import SOURCE as SIMULATED
 from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 from producer.sources.yahoo import chart as yahoo_chart
 
@@ -83,7 +82,7 @@ class LiveSource:
 
 
 async def choose_source(
-    names: str, console: Console, trades_per_second: float, symbols: Sequence[str] = SYMBOLS
+    names: str, console: Console, trades_per_second: float, symbols: Sequence[str] | None = None
 ) -> LiveSource | None:
     """Return the source that the names, with commas between them, stand for; several form a chain.
 
@@ -91,10 +90,11 @@ async def choose_source(
     so and falls back to the simulation, whose rate is given.
     """
     clock = SystemClock()
+    symbols = known_symbols() if symbols is None else symbols
     match tuple(name.strip() for name in names.split(",")):
         case ("none",):
             return None
-        case ("simulated",):
+        case (str(name),) if name == SIMULATED:
             return _simulated(clock, trades_per_second, symbols)
         case ("auto",):
             given = await surroundings(symbols)
@@ -126,11 +126,11 @@ async def surroundings(symbols: Sequence[str], environment: Mapping[str, str] = 
 def chosen_symbols(text: str | None) -> tuple[str, ...]:
     """Return the symbols that names with commas between them stand for, all without a text; aliases are known."""
     if text is None:
-        return SYMBOLS
+        return known_symbols()
     found = [(name.strip(), canonical_symbol(name.strip())) for name in text.split(",")]
     symbols = tuple(dict.fromkeys(symbol for _, symbol in found if symbol))
     if unknown := [name for name, symbol in found if not symbol]:
-        raise CliError(f"no company is known as '{unknown[0]}'", hint=f"known are {', '.join(SYMBOLS)}")
+        raise CliError(f"no company is known as '{unknown[0]}'", hint=f"known are {', '.join(known_symbols())}")
     return symbols
 
 

@@ -109,7 +109,7 @@ Symbols = Annotated[
         "--symbols",
         envvar="TICKHOUSE_SYMBOLS",
         metavar="SYMBOL[,SYMBOL…]",
-        help="Only these of the five companies, by symbol or alias.",
+        help="Only these companies, by symbol or alias; all without it.",
         show_default=False,
     ),
 ]

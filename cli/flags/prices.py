@@ -71,7 +71,7 @@ def backfill(
     database: Database = "Market",
     mix: Mix = False,
 ) -> None:
-    """Fetch the bars of the five companies that are missing in a range, and reconcile what is there; resumes."""
+    """Fetch the bars that are missing in a range, and reconcile what is there; resumes."""
     from cli.commands.backfill import BackfillOrder, run_backfill_command
     from cli.composition.sources import chosen_symbols
 

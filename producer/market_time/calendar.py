@@ -1,7 +1,7 @@
-"""The trading dates of XNYS, from a table of the weekdays that are none or end early.
+"""The trading dates of the market, from a table of the weekdays that are none or end early.
 
-The table `xnys.csv` is rendered by `python -m producer.market_time.generate`. Asking beyond it is an error: a guess
-would poll a closed market, or sleep through an open one.
+The table, `xnys.csv` for New York, is rendered by `python -m producer.market_time.generate`. Asking beyond it is an
+error: a guess would poll a closed market, or sleep through an open one.
 """
 
 import csv
@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from producer.market_time.session import CLOSING, MARKET_ZONE, OPENING, MarketPhase, Session, new_york
+from producer.market_time.session import MARKET, MARKET_ZONE, Session, market_instant
 
-TABLE = Path(__file__).with_name("xnys.csv")
+TABLE = Path(__file__).with_name(f"{MARKET.calendar.lower()}.csv")
 _DAY = timedelta(days=1)
 SATURDAY = 5
 
@@ -42,13 +42,13 @@ class MarketCalendar:
         """Return the session of a date, or None where the market stays closed all day."""
         if not self.first <= day <= self.last:
             raise LookupError(
-                f"the calendar of XNYS holds {self.first} to {self.last}, not {day}; "
+                f"the calendar of {MARKET.calendar} holds {self.first} to {self.last}, not {day}; "
                 "extend it with python -m producer.market_time.generate"
             )
-        closing = self.exceptions.get(day, CLOSING)
+        closing = self.exceptions.get(day, MARKET.closes)
         if day.weekday() >= SATURDAY or closing is None:
             return None
-        return Session(day, new_york(day, OPENING), new_york(day, closing))
+        return Session(day, market_instant(day, MARKET.opens), market_instant(day, closing))
 
     def sessions(self, first: date, last: date) -> Iterator[Session]:
         """Iterate over the sessions of the dates from `first` to `last`, both included."""
@@ -59,7 +59,7 @@ class MarketCalendar:
             day += _DAY
 
     def session_at(self, instant: datetime) -> Session | None:
-        """Return the session of the date that New York's calendar shows at the instant."""
+        """Return the session of the date that the market's clocks show at the instant."""
         return self.session_of(instant.astimezone(MARKET_ZONE).date())
 
     def is_open(self, instant: datetime) -> bool:
@@ -71,11 +71,6 @@ class MarketCalendar:
         """Whether the regular session or its closing auction is running."""
         session = self.session_at(instant)
         return session is not None and session.covers(instant)
-
-    def in_closing_auction(self, instant: datetime) -> bool:
-        """Whether the instant lies in the window in which a closing auction prints."""
-        session = self.session_at(instant)
-        return session is not None and session.in_closing_auction(instant)
 
     def holds_bar(self, start: datetime) -> bool:
         """Whether a one-minute bar counts to the official day.
@@ -89,11 +84,6 @@ class MarketCalendar:
         """Whether nothing more will trade on a date, the closing auction included."""
         session = self.session_of(day) if day >= self.first else None
         return session is None or session.settles_at <= now
-
-    def phase(self, instant: datetime) -> MarketPhase:
-        """Return the phase that a bar starting at the instant belongs to."""
-        session = self.session_at(instant)
-        return session.phase(instant) if session else MarketPhase.CLOSED
 
     def next_open(self, instant: datetime) -> datetime:
         """Return the first opening at or after the instant, in UTC."""

@@ -1,25 +1,25 @@
-"""Renders `xnys.csv` from the package exchange_calendars: `python -m producer.market_time.generate [first] [last]`.
+"""Renders the table of trading dates: `python -m producer.market_time.generate [first] [last]`.
 
-Only the generator and the tests need that package. Each row is a weekday that is no trading date, or one that closes
-early; every other weekday trades from 09:30 to 16:00.
+It comes from the package exchange_calendars, which only the generator and the tests need. Each row is a weekday that is
+no trading date, or one that closes early; every other weekday trades from the usual opening to the usual closing.
 """
 
 import sys
 from datetime import date, timedelta
 
 from producer.market_time.calendar import SATURDAY, TABLE
-from producer.market_time.session import CLOSING, MARKET_ZONE, OPENING
+from producer.market_time.session import MARKET, MARKET_ZONE
 
 FIRST_YEAR, LAST_YEAR = 1980, 2035
 HEADER = "date,closes"
 
 
 def render(first_year: int, last_year: int) -> str:
-    """Return the table of the years, or raise `ValueError` where the market would not open at 09:30."""
+    """Return the table of the years, or raise `ValueError` where the market would not open at its usual hour."""
     import exchange_calendars  # not installed where the producer runs
 
     first, last = date(first_year, 1, 1), date(last_year, 12, 31)
-    schedule = exchange_calendars.get_calendar("XNYS", start=first.isoformat(), end=last.isoformat()).schedule
+    schedule = exchange_calendars.get_calendar(MARKET.calendar, start=first.isoformat(), end=last.isoformat()).schedule
     sessions = {
         row.Index.date(): (row.open.astimezone(MARKET_ZONE), row.close.astimezone(MARKET_ZONE))
         for row in schedule.itertuples()
@@ -32,9 +32,9 @@ def render(first_year: int, last_year: int) -> str:
         if opens is None or closes is None:
             lines.append(f"{day},")
             continue
-        if opens.time() != OPENING:
+        if opens.time() != MARKET.opens:
             raise ValueError(f"{day} opens at {opens:%H:%M}: the table has no place for that")
-        if closes.time() != CLOSING:
+        if closes.time() != MARKET.closes:
             lines.append(f"{day},{closes:%H:%M}")
     return "\n".join(lines) + "\n"
 

@@ -14,8 +14,8 @@ from cli.composition.embedded import EmbeddedEventhouse
 from emulator.engine.eventhouse import Eventhouse
 from kql.deploy import deploy
 from kql.registry import Registry, load_registry
+from tests.companies import KNOWN
 
-SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
 FIRST_DAY = datetime(2023, 1, 2, tzinfo=UTC)
 DAYS = 150
 SPLIT_DAY = FIRST_DAY + timedelta(days=75)
@@ -29,7 +29,7 @@ def trading_days() -> list[datetime]:
 def close_of(symbol: str, day: datetime) -> float:
     """Return a raw close: a wave of its own per symbol; AAPL halves at its split."""
     number = (day - FIRST_DAY).days
-    price = 100.0 * (1 + SYMBOLS.index(symbol)) + 10.0 * math.sin(number / 7.0) + number / 10.0
+    price = 100.0 * (1 + KNOWN.index(symbol)) + 10.0 * math.sin(number / 7.0) + number / 10.0
     return price / 2 if symbol == "AAPL" and day >= SPLIT_DAY else price
 
 
@@ -59,7 +59,7 @@ def lines(records: list[dict[str, object]]) -> bytes:
 async def fill(eventhouse: EmbeddedEventhouse) -> None:
     await deploy(eventhouse)
     days = trading_days()
-    bars = [daily_bar(symbol, day) for symbol in SYMBOLS for day in days]
+    bars = [daily_bar(symbol, day) for symbol in KNOWN for day in days]
     await eventhouse.ingest("DailyBars", lines(bars), format="json", mapping="daily_bars_v1")
     opening = days[-1] + timedelta(hours=14, minutes=30)
     minutes = [minute_bar("MSFT", opening + timedelta(minutes=number)) for number in range(390)]

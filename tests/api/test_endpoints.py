@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from tests.api.conftest import SPLIT_DAY, SYMBOLS, close_of, trading_days
+from tests.api.conftest import SPLIT_DAY, close_of, trading_days
+from tests.companies import KNOWN
 
 HISTORY = "/v1/prices/AAPL/history"
 
@@ -29,7 +30,7 @@ async def problem(http: httpx.AsyncClient, path: str, status: int, **parameters:
 
 async def test_companies_are_listed_with_their_aliases(http: httpx.AsyncClient) -> None:
     companies = await records(http, "/v1/companies")
-    assert [company["symbol"] for company in companies] == sorted(SYMBOLS)
+    assert [company["symbol"] for company in companies] == sorted(KNOWN)
     assert companies[0]["aliases"] == ["APPLE"]
 
 
@@ -79,14 +80,14 @@ async def test_aliases_in_any_case_stand_for_a_symbol(http: httpx.AsyncClient, s
 
 
 async def test_latest_prices_take_a_list_of_symbols(http: httpx.AsyncClient) -> None:
-    assert [row["symbol"] for row in await records(http, "/v1/prices/latest")] == sorted(SYMBOLS)
+    assert [row["symbol"] for row in await records(http, "/v1/prices/latest")] == sorted(KNOWN)
     some = await records(http, "/v1/prices/latest", symbols="msft, google,MSFT")
     assert [row["symbol"] for row in some] == ["GOOGL", "MSFT"]
 
 
 async def test_the_market_summary_has_every_company(http: httpx.AsyncClient) -> None:
     summary = await records(http, "/v1/market/summary")
-    assert [row["symbol"] for row in summary] == sorted(SYMBOLS)
+    assert [row["symbol"] for row in summary] == sorted(KNOWN)
     assert all(row["change"] is not None for row in summary)
 
 
@@ -136,7 +137,7 @@ async def test_an_unknown_symbol_is_not_found(http: httpx.AsyncClient) -> None:
     found = await problem(http, "/v1/prices/AAPLE/history", 404)
     assert found["code"] == "UNKNOWN_SYMBOL"
     assert found["parameter"] == "symbol"
-    assert found["allowed"] == list(SYMBOLS)
+    assert found["allowed"] == list(KNOWN)
     assert found["hint"] == "did you mean 'AAPL'?"
     assert "'XX'" in str((await problem(http, "/v1/prices/latest", 404, symbols="AAPL,XX"))["detail"])
 

@@ -16,9 +16,9 @@ from azure.eventhub.aio import EventHubProducerClient
 
 from producer.model import Trade, encode_trade
 from producer.secret import Secret
-from producer.settings import SYMBOLS
 from producer.sinks.eventhubs import EventHubSettings, EventHubSink
 from tests.bench.measure import Pair
+from tests.companies import KNOWN
 from tests.end_to_end.platform import free_port, offline_environment
 
 EVENTS = 20_000
@@ -53,7 +53,7 @@ def batches() -> list[list[Trade]]:
     trades = [
         Trade(
             f"bench:{number}",
-            SYMBOLS[number % len(SYMBOLS)],
+            KNOWN[number % len(KNOWN)],
             start + timedelta(microseconds=number),
             100.0 + number % 100,
             10.0,

@@ -12,7 +12,7 @@ from producer.history.backfill import BackfillPlan, Failure, Report
 from producer.history.coverage import CoverageRequest, Gap
 from producer.history.reconciliation import Disagreement, Duplicate, Reconciliation, Split, SuspectedSplit
 from producer.market_time import load_calendar
-from producer.settings import SYMBOLS
+from tests.companies import KNOWN
 from tests.end_to_end.platform import rows_in, tickhouse
 
 NOVEMBER = ("--source", "simulated", "--interval", "1d")
@@ -36,7 +36,7 @@ def test_a_backfill_fetches_what_is_missing_and_no_more(tmp_path: Path) -> None:
     again = tickhouse("backfill", "--from", "2024-11-04", "--to", "2024-11-08", *NOVEMBER, *data)
     assert "Nothing is missing." in again.stderr
     assert "0 bars were new.\nNo session is missing." in again.stdout
-    assert days_by_symbol(tmp_path / "data") == dict.fromkeys(SYMBOLS, 5)
+    assert days_by_symbol(tmp_path / "data") == dict.fromkeys(KNOWN, 5)
 
 
 def test_real_prices_do_not_join_simulated_ones_and_providers_are_not_asked_offline(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_report_tells_every_kind_of_finding() -> None:
     gap = Gap("NVDA", "daily", session, session, 1)
     at = session.opens_at
     report = Report(
-        BackfillPlan(CoverageRequest(SYMBOLS, "daily", session.date, session.date), (gap,), (gap,)),
+        BackfillPlan(CoverageRequest(KNOWN, "daily", session.date, session.date), (gap,), (gap,)),
         bars_written=4,
         actions_written=1,
         failures=(Failure(gap, "quota [/of] the day is used up", retry_after=90.0),),

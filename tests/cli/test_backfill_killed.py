@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from producer.market_time import load_calendar
-from producer.settings import SYMBOLS
 from tests.cli.test_producer import until
+from tests.companies import KNOWN
 from tests.end_to_end.platform import offline_environment, rows_in
 from tests.producer.local_provider import Asked, LocalProvider, Said, providing, yahoo_chart
 
@@ -63,7 +63,7 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path) -> None:
     data, sessions = tmp_path / "data", len(list(load_calendar().sessions(FIRST, LAST)))
 
     def slower(asked: Asked) -> Said:
-        if symbol_of(asked) == SYMBOLS[2]:
+        if symbol_of(asked) == KNOWN[2]:
             provider.gate.clear()
             provider.gate.wait(30)
         return answer(asked)
@@ -72,12 +72,12 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path) -> None:
         environment = offline_environment() | {"TICKHOUSE_YAHOO_URL": provider.url}
         arguments = [sys.executable, "-m", "cli", *command(data)]
         with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) as process:
-            until(lambda: any(symbol_of(asked) == SYMBOLS[2] for asked in provider.asked), "the third request")
+            until(lambda: any(symbol_of(asked) == KNOWN[2] for asked in provider.asked), "the third request")
             process.kill()
             assert process.stderr
             assert f"{sessions * 5:,} sessions are missing; yahoo is asked for 5 ranges." in process.stderr.read()
         asked_before = Counter(symbol_of(asked) for asked in provider.asked)
-        assert asked_before == Counter(SYMBOLS[:3])
+        assert asked_before == Counter(KNOWN[:3])
         provider.gate.set()
         provider.answer = answer
         resumed = ran(data, provider)

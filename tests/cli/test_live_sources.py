@@ -17,6 +17,7 @@ from cli.errors import CliError
 from producer.errors import NotEntitled
 from producer.sources.simulated.source import SimulatedSource
 from tests.cli.test_producer import until
+from tests.companies import KNOWN, UNKNOWN
 from tests.end_to_end.platform import free_port, offline_environment, running
 from tests.producer.local_provider import Asked, LocalProvider, Said, providing, yahoo_chart
 
@@ -158,10 +159,10 @@ async def test_a_named_source_without_key_is_refused() -> None:
 
 
 def test_symbols_are_named_by_symbol_or_alias() -> None:
-    assert chosen_symbols(None) == ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
+    assert chosen_symbols(None) == KNOWN
     assert chosen_symbols("google, aapl,GOOGL") == ("GOOGL", "AAPL")
-    with pytest.raises(CliError, match="no company is known as 'TSLA'"):
-        chosen_symbols("AAPL,TSLA")
+    with pytest.raises(CliError, match=f"no company is known as '{UNKNOWN}'"):
+        chosen_symbols(f"AAPL,{UNKNOWN}")
 
 
 async def test_the_simulated_market_trades_the_symbols_asked_for() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kql.loader import DATABASE_FOLDER
+from tests.companies import UNKNOWN
 from tests.end_to_end.platform import Platform, free_port, running, tickhouse
 
 HEADER = "symbol,date,open,high,low,close,volume\n"
@@ -22,7 +23,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.mark.parametrize(
     ("path", "parameters", "status", "words"),
     [
-        ("/v1/prices/TSLA/latest", {}, 404, ("TSLA", "NVDA")),
+        (f"/v1/prices/{UNKNOWN}/latest", {}, 404, (UNKNOWN, "NVDA")),
         ("/v1/analytics/AAPL/rolling-average", {"window": "0"}, 422, ("window", "1000")),
         ("/v1/analytics/AAPL/rolling-average", {"kind": "hull"}, 422, ("kind", "wma")),
         ("/v1/analytics/AAPL/volatility", {"estimator": "best"}, 422, ("estimator", "yang_zhang")),

@@ -11,11 +11,11 @@ import pytest
 import talib
 from numpy.typing import NDArray
 
+from tests.companies import PRICED
 from tests.end_to_end.platform import MARKET, Platform, running, tickhouse
 
 DAILY = MARKET / "daily" / "yahoo_splitadj_actions_2020_2023.parquet"
 INTRADAY = MARKET / "intraday" / "av_1min_ext_2020q4.parquet"
-SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
 PERIOD = {"from": "2020-01-01", "to": "2024-01-01"}
 WINDOW = 20
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ def assert_agree(actual: Floats, expected: Floats) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-9, equal_nan=True)
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 @pytest.mark.parametrize(("kind", "oracle"), [("sma", talib.SMA), ("ema", talib.EMA), ("wma", talib.WMA)])
 def test_rolling_averages_agree_with_talib(platform: Platform, symbol: str, kind: str, oracle: object) -> None:
     path = f"/v1/analytics/{symbol}/rolling-average"
@@ -64,7 +64,7 @@ def test_rolling_averages_agree_with_talib(platform: Platform, symbol: str, kind
     assert_agree(actual, oracle(file_rows(symbol)["close"], WINDOW))
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_rolling_vwap_is_the_volume_weighted_typical_price(platform: Platform, symbol: str) -> None:
     path = f"/v1/analytics/{symbol}/rolling-average"
     actual = served(platform, path, "average", kind="vwap", window=WINDOW, interval="1d")
@@ -125,7 +125,7 @@ def volatility(rows: dict[str, Floats], estimator: str) -> Floats:
     return np.sqrt(252 * daily)
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 @pytest.mark.parametrize("estimator", ["close", "ewma", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang"])
 def test_volatilities_agree_with_the_closed_formulas(platform: Platform, symbol: str, estimator: str) -> None:
     path = f"/v1/analytics/{symbol}/volatility"
@@ -133,7 +133,7 @@ def test_volatilities_agree_with_the_closed_formulas(platform: Platform, symbol:
     assert_agree(actual, volatility(file_rows(symbol), estimator))
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_daily_ranges_are_the_adjusted_highs_and_lows(platform: Platform, symbol: str) -> None:
     rows = file_rows(symbol)
     path = f"/v1/analytics/{symbol}/daily-range"
@@ -141,7 +141,7 @@ def test_daily_ranges_are_the_adjusted_highs_and_lows(platform: Platform, symbol
     assert_agree(served(platform, path, "low"), rows["low"])
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_raw_history_multiplies_the_splits_back(platform: Platform, symbol: str) -> None:
     rows = file_rows(symbol)
     ratios = np.where(rows["stock_splits"] == 0, 1.0, rows["stock_splits"])

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from kql.registry import Registry
+from tests.companies import UNKNOWN
 from tests.kql.market import Market
 from tests.kql.template import open_market
 
@@ -38,7 +39,7 @@ def land(market: Market, *trades: Mapping[str, object]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"symbol": "TSLA"}, "unknown symbol"),
+        ({"symbol": UNKNOWN}, "unknown symbol"),
         ({"symbol": ""}, "unknown symbol"),
         ({"event_id": ""}, "missing event id"),
         ({"source": ""}, "missing source"),
@@ -70,9 +71,9 @@ def test_a_bad_trade_is_kept_with_the_reason(shared_market: Market, change: dict
 
 
 def test_the_landing_table_keeps_good_and_bad_alike(market: Market) -> None:
-    land(market, {"symbol": "TSLA"}, {"event_id": "e2"})
+    land(market, {"symbol": UNKNOWN}, {"event_id": "e2"})
     assert market.query("TradesRaw | project EventId, Symbol | sort by EventId asc") == [
-        {"EventId": "e1", "Symbol": "TSLA"},
+        {"EventId": "e1", "Symbol": UNKNOWN},
         {"EventId": "e2", "Symbol": "AAPL"},
     ]
 

@@ -4,10 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from tests.companies import KNOWN, PRICED, UNKNOWN
 from tests.kql.market import Market
 from tests.kql.test_merge import NIGHT, NOON, bar, days, minutes, trades
-
-SYMBOLS = ["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA"]
 
 
 def latest(market: Market, as_of: datetime | None = None) -> tuple[object, ...]:
@@ -36,7 +35,13 @@ def test_an_earlier_moment_has_its_own_latest_price(market: Market) -> None:
 
 @pytest.mark.parametrize(
     ("symbols", "found"),
-    [("", SYMBOLS), ("AAPL", ["AAPL"]), ("nvda, google", ["GOOGL", "NVDA"]), ("TSLA", []), ("TSLA,MSFT", ["MSFT"])],
+    [
+        ("", list(PRICED)),
+        ("AAPL", ["AAPL"]),
+        ("nvda, google", ["GOOGL", "NVDA"]),
+        (UNKNOWN, []),
+        (f"{UNKNOWN},MSFT", ["MSFT"]),
+    ],
 )
 def test_latest_prices_of_a_list(filled: tuple[Market, object], symbols: str, found: list[str]) -> None:
     market, _ = filled
@@ -44,7 +49,7 @@ def test_latest_prices_of_a_list(filled: tuple[Market, object], symbols: str, fo
 
 
 @pytest.mark.parametrize("function", ["PriceHistory_v1", "LatestPrice_v1", "DailyRange_v1", "Volatility_v1"])
-@pytest.mark.parametrize("symbol", ["TSLA", ""])
+@pytest.mark.parametrize("symbol", [UNKNOWN, ""])
 def test_an_unknown_symbol_has_no_rows(filled: tuple[Market, object], function: str, symbol: str) -> None:
     market, _ = filled
     assert market.call(function, symbol=symbol).records() == []
@@ -54,7 +59,7 @@ def test_the_summary_names_every_company_even_without_data(market: Market) -> No
     days(market, bar("2024-01-02", 8), bar("2024-01-03", 10))
     trades(market, ("2024-01-04T15:00:10Z", 12), ("2024-01-04T15:01:10Z", 11))
     rows = {row["Symbol"]: row for row in market.call("MarketSummary_v1", asOf=NOON).records()}
-    assert list(rows) == SYMBOLS
+    assert list(rows) == sorted(KNOWN)
     apple = rows["AAPL"]
     assert (apple["Name"], apple["Price"], apple["PreviousClose"], apple["Change"]) == ("Apple Inc.", 11.0, 10.0, 1.0)
     assert (apple["ChangePercent"], apple["Open"], apple["High"], apple["Low"]) == (10.0, 12.0, 12.0, 11.0)
@@ -65,7 +70,9 @@ def test_the_summary_names_every_company_even_without_data(market: Market) -> No
 def test_the_summary_of_old_data_compares_the_last_two_days(filled: tuple[Market, object]) -> None:
     market, _ = filled
     rows = {row["Symbol"]: row for row in market.call("MarketSummary_v1").records()}
-    assert {name: (row["Price"], row["PreviousClose"]) for name, row in rows.items()} == {
+    assert {name: (row["Price"], row["PreviousClose"]) for name, row in rows.items()} == dict.fromkeys(
+        KNOWN, (None, None)
+    ) | {
         "AAPL": (192.53, 193.58),
         "AMZN": (151.94, 153.38),
         "GOOGL": (139.69, 140.23),
@@ -76,5 +83,5 @@ def test_the_summary_of_old_data_compares_the_last_two_days(filled: tuple[Market
 
 def test_companies(market: Market) -> None:
     rows = market.call("Companies_v1").records()
-    assert [row["Symbol"] for row in rows] == SYMBOLS
-    assert rows[2]["Aliases"] == '["GOOG","GOOGLE","ALPHABET"]'
+    assert [row["Symbol"] for row in rows] == sorted(KNOWN)
+    assert {row["Symbol"]: row["Aliases"] for row in rows}["GOOGL"] == '["GOOG","GOOGLE","ALPHABET"]'

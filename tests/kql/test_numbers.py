@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import talib
 
+from tests.companies import PRICED
 from tests.kql.market import FloatArray, Market, Prices
 
-SYMBOLS = ("AAPL", "AMZN", "GOOGL", "MSFT", "NVDA")
 WINDOW = 20
 Filled = tuple[Market, dict[str, Prices]]
 
@@ -42,7 +42,7 @@ AVERAGES = {
 }
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 @pytest.mark.parametrize("method", AVERAGES)
 def test_rolling_averages(filled: Filled, symbol: str, method: str) -> None:
     market, prices = filled
@@ -130,7 +130,7 @@ ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_volatilities(filled: Filled, symbol: str, estimator: str) -> None:
     market, prices = filled
@@ -138,7 +138,7 @@ def test_volatilities(filled: Filled, symbol: str, estimator: str) -> None:
     assert_equal(found, warmed_up(ESTIMATORS[estimator](prices[symbol]), len(found)))
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_daily_ranges(filled: Filled, symbol: str) -> None:
     market, prices = filled
     each = prices[symbol]
@@ -158,7 +158,7 @@ def test_daily_ranges(filled: Filled, symbol: str) -> None:
     np.testing.assert_allclose(found["Range"].to_numpy(), each.high - each.low, rtol=0, atol=1e-9 * each.high.max())
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_volume_analytics(filled: Filled, symbol: str) -> None:
     market, prices = filled
     each = prices[symbol]
@@ -172,7 +172,7 @@ def test_volume_analytics(filled: Filled, symbol: str) -> None:
     )
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", PRICED)
 def test_history_raw_and_adjusted(filled: Filled, symbol: str) -> None:
     market, prices = filled
     each = prices[symbol]

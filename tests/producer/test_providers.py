@@ -5,7 +5,8 @@ import pytest
 from producer.errors import BadData, NotEntitled, Offline
 from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings, history_chain, live_chain
 from producer.secret import Secret
-from producer.settings import SYMBOLS, NetworkSettings, ProviderKeys, ProviderUrls
+from producer.settings import NetworkSettings, ProviderKeys, ProviderUrls
+from tests.companies import KNOWN
 from tests.producer.clock import ManualClock
 
 ALL = ProviderKeys.from_variables(
@@ -17,7 +18,7 @@ ALL = ProviderKeys.from_variables(
 
 
 def given(keys: ProviderKeys, *, offline: bool = False) -> Surroundings:
-    return Surroundings(SYMBOLS, keys, ManualClock(), NetworkSettings(offline=offline))
+    return Surroundings(KNOWN, keys, ManualClock(), NetworkSettings(offline=offline))
 
 
 async def test_without_keys_there_is_yahoo() -> None:
@@ -57,7 +58,7 @@ def test_a_name_without_key_or_meaning_is_an_error() -> None:
 async def test_offline_a_provider_on_this_machine_is_asked() -> None:
     urls = ProviderUrls(tiingo_url="http://127.0.0.1:1")
     keys = ProviderKeys(tiingo_key=Secret("key"))
-    surroundings = Surroundings(SYMBOLS, keys, ManualClock(), NetworkSettings(offline=True), urls)
+    surroundings = Surroundings(KNOWN, keys, ManualClock(), NetworkSettings(offline=True), urls)
     chain = history_chain(surroundings)
     assert [source.name for source in chain._sources] == ["tiingo"], "the others are elsewhere"
     await chain.close()

@@ -2,10 +2,10 @@
 
 A slow random walk, pulled back to a plausible level, gives the price at the start of each trading date; a Brownian
 bridge of 1,440 minutes leads from one to the next. Bars and trades are read off that path, so they agree. The market
-never closes; its trading date runs from 05:00 UTC to 05:00 UTC, as the database counts trading dates.
+never closes; its trading date runs from one start of a day to the next, as the database counts trading dates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zlib import crc32
@@ -13,8 +13,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from kql.reference import Usual
+from producer.market_time import MARKET
+
 MINUTES = 1440
-DAY_STARTS = timedelta(hours=5)
 _MINUTE = timedelta(minutes=1)
 _FIRST_DAY = date(2020, 1, 1)
 # About half of a deviation from the usual level is gone after 140 days.
@@ -22,25 +24,6 @@ _PULL = 0.995
 _CACHED_DAYS = 16
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What is usual for a symbol: price level, volatility of a day, shares of a day."""
-
-    price: float
-    daily_volatility: float
-    daily_volume: float
-
-
-PROFILES = {
-    "AAPL": Profile(230.0, 0.014, 55e6),
-    "MSFT": Profile(430.0, 0.013, 22e6),
-    "AMZN": Profile(190.0, 0.018, 42e6),
-    "GOOGL": Profile(175.0, 0.016, 28e6),
-    "NVDA": Profile(130.0, 0.026, 230e6),
-}
-_UNKNOWN = Profile(100.0, 0.02, 5e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +61,23 @@ class _Day:
 
 def trading_date(instant: datetime) -> date:
     """Return the trading date that an instant belongs to."""
-    return (instant.astimezone(UTC) - DAY_STARTS).date()
+    return (instant.astimezone(UTC) - MARKET.day_starts).date()
 
 
 def day_start(day: date) -> datetime:
     """Return the first instant of a trading date."""
-    return datetime.combine(day, time(), UTC) + DAY_STARTS
+    return datetime.combine(day, time(), UTC) + MARKET.day_starts
 
 
 class SimulatedMarket:
     """Prices, bars and trades of any time since 2020, from one seed."""
 
-    def __init__(self, seed: int, symbols: tuple[str, ...], trades_per_second: float) -> None:
+    def __init__(
+        self, seed: int, symbols: tuple[str, ...], trades_per_second: float, usual: Mapping[str, Usual]
+    ) -> None:
         self._seed = seed
         self._symbols = symbols
+        self._usual = usual
         self._rate = trades_per_second
         self._days: dict[tuple[str, date], _Day] = {}
         self._levels: dict[str, Floats] = {}
@@ -167,10 +153,10 @@ class SimulatedMarket:
         return self._days[symbol, day]
 
     def _new_day(self, symbol: str, day: date) -> _Day:
-        profile = PROFILES.get(symbol, _UNKNOWN)
+        usual = self._usual.get(symbol, Usual())
         first, last = self._level(symbol, day), self._level(symbol, day + timedelta(days=1))
         random = self._random(symbol, day.toordinal())
-        step = profile.daily_volatility / np.sqrt(MINUTES)
+        step = usual.daily_volatility / np.sqrt(MINUTES)
         walk = np.concatenate([[0.0], np.cumsum(random.standard_normal(MINUTES))]) * step
         progress = np.linspace(0.0, 1.0, MINUTES + 1)
         marks = np.round(np.exp(first + walk - progress * (walk[-1] - (last - first))), 2)
@@ -180,7 +166,7 @@ class SimulatedMarket:
             marks,
             np.round(np.maximum(marks[:-1], marks[1:]) * reach[0], 2),
             np.round(np.minimum(marks[:-1], marks[1:]) / reach[1], 2),
-            np.maximum(1.0, np.round(profile.daily_volume / MINUTES * activity)),
+            np.maximum(1.0, np.round(usual.daily_volume / MINUTES * activity)),
         )
 
     def _level(self, symbol: str, day: date) -> float:
@@ -188,13 +174,13 @@ class SimulatedMarket:
         index = (day - _FIRST_DAY).days
         levels = self._levels.get(symbol)
         if levels is None or index >= len(levels):
-            profile = PROFILES.get(symbol, _UNKNOWN)
+            usual = self._usual.get(symbol, Usual())
             # Drawing more numbers of one stream leaves the first ones as they were.
-            steps = self._random(symbol).standard_normal(index + 400) * profile.daily_volatility
+            steps = self._random(symbol).standard_normal(index + 400) * usual.daily_volatility
             walk = [0.0]
             for step in steps:
                 walk.append(_PULL * walk[-1] + float(step))
-            levels = self._levels[symbol] = np.log(profile.price) + np.array(walk)
+            levels = self._levels[symbol] = np.log(usual.price) + np.array(walk)
         return float(levels[index])
 
     def _random(self, *parts: str | int) -> np.random.Generator:

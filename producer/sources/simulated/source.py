@@ -5,18 +5,18 @@ would be, and produces the same events where it repeats itself.
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import floor
 
+from kql.reference import SIMULATED, known_symbols, load_companies
 from producer.clock import Clock
 from producer.errors import NoData
 from producer.model import Bar, History, Trade
-from producer.settings import SYMBOLS
 from producer.source import Capability
 from producer.sources.simulated.market import Candle, SimulatedMarket, day_start
 
-SOURCE = "simulated"
+SOURCE = SIMULATED
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _RECENT_TRADES = 50_000
@@ -27,7 +27,7 @@ class SimulatedSettings:
     """Which market, and how busy it is over all symbols together."""
 
     seed: int = 1
-    symbols: tuple[str, ...] = SYMBOLS
+    symbols: tuple[str, ...] = field(default_factory=known_symbols)
     trades_per_second: float = 5.0
 
 
@@ -41,7 +41,12 @@ class SimulatedSource:
     def __init__(self, clock: Clock, settings: SimulatedSettings | None = None) -> None:
         self._settings = settings or SimulatedSettings()
         self._clock = clock
-        self._market = SimulatedMarket(self._settings.seed, self._settings.symbols, self._settings.trades_per_second)
+        self._market = SimulatedMarket(
+            self._settings.seed,
+            self._settings.symbols,
+            self._settings.trades_per_second,
+            {company.symbol: company.usual for company in load_companies()},
+        )
         self.started_at = clock.now().replace(microsecond=0)
         self._second = floor(self.started_at.timestamp())
 

@@ -17,13 +17,12 @@ from producer.history.coverage import CoverageRequest, Gap, split_gaps
 from producer.history.reconciliation import Disagreement, Duplicate, Split, SuspectedSplit
 from producer.history.store import LandingStore
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS
-from producer.market_time import AlwaysOpen, TradingDates, load_calendar
+from producer.market_time import MARKET, AlwaysOpen, TradingDates, load_calendar
 from producer.model import Bar, CorporateAction, History, Trade
 from producer.retry import RetryPolicy
 from producer.source import Capability
 from producer.sources.bars import label_of
 from producer.sources.files.reading import BarKind
-from producer.sources.simulated.market import DAY_STARTS
 from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.pipeline.test_embedded import value
@@ -292,7 +291,7 @@ async def test_a_run_that_is_cut_off_is_continued(eventhouse: EmbeddedEventhouse
 async def test_the_simulated_market_has_every_day(eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock(NOW)
     source = SimulatedSource(clock, SimulatedSettings(symbols=("AAPL",)))
-    dates = AlwaysOpen(DAY_STARTS)
+    dates = AlwaysOpen(MARKET.day_starts)
     asked = replace(request(simulated=True), first=date(2025, 11, 22))
     for each in (asked, replace(asked, interval="intraday", first=date(2025, 11, 29))):
         plan = await planned(eventhouse, each, dates=dates)

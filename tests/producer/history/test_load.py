@@ -21,6 +21,7 @@ from producer.retry import RetryPolicy
 from producer.source import Capability
 from producer.sources.files.reading import FileOptions
 from producer.sources.simulated.source import SimulatedSource
+from tests.companies import PRICED, UNKNOWN
 from tests.producer.clock import START, ManualClock, seeded
 from tests.producer.memory import MemoryEventhouse
 from tests.producer.shared import market_file
@@ -164,7 +165,7 @@ async def test_progress_is_told_after_each_batch(eventhouse: MemoryEventhouse, c
 async def test_bars_are_stored_under_canonical_symbols(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     await load(eventhouse, clock, market_file(INTRADAY), "intraday")
     symbols = pc.unique(eventhouse.tables["IntradayBars"]["Symbol"]).to_pylist()
-    assert sorted(symbols) == ["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA"]
+    assert sorted(symbols) == list(PRICED)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ async def test_bars_are_stored_under_canonical_symbols(eventhouse: MemoryEventho
         (["GOOGLE", "APPLE", "MSFT"], {"GOOGLE": "GOOGL", "APPLE": "AAPL"}),
         (["GOOG", "GOOGL"], {}),
         (["GOOG", "GOOGLE"], {}),
-        (["TSLA"], {}),
+        ([UNKNOWN], {}),
     ],
 )
 def test_spellings_that_a_file_tells_apart_stay_apart(names: list[str], renamed: dict[str, str]) -> None:

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from producer.market_time import MarketCalendar, MarketPhase, load_calendar
+from producer.market_time import MarketCalendar, load_calendar
 from producer.market_time.calendar import TABLE
 from producer.market_time.generate import FIRST_YEAR, LAST_YEAR, render
-from producer.market_time.session import new_york
+from producer.market_time.session import market_instant
 
 # exchange_calendars is a step behind the newest pandas.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray")
@@ -46,7 +46,7 @@ def test_the_announced_days_of_2026(calendar: MarketCalendar) -> None:
     weekdays = [day for day in (date(2026, 1, 1) + timedelta(n) for n in range(365)) if day.weekday() < 5]
     closed = [f"{day:%m-%d}" for day in weekdays if calendar.session_of(day) is None]
     assert closed == ["01-01", "01-19", "02-16", "04-03", "05-25", "06-19", "07-03", "09-07", "11-26", "12-25"]
-    half = [each for each in calendar.sessions(date(2026, 1, 1), date(2026, 12, 31)) if each.is_half_day]
+    half = [each for each in calendar.sessions(date(2026, 1, 1), date(2026, 12, 31)) if each.minutes < 390]
     assert [(each.date, each.closes_at) for each in half] == [
         (date(2026, 11, 27), at("2026-11-27T13:00")),
         (date(2026, 12, 24), at("2026-12-24T13:00")),
@@ -77,35 +77,12 @@ def test_the_opening_moves_in_utc_when_new_york_changes_its_clocks(calendar: Mar
     assert friday.minutes == monday.minutes == 390
 
 
-@pytest.mark.parametrize(
-    ("instant", "phase"),
-    [
-        ("2025-11-05T03:59", MarketPhase.CLOSED),
-        ("2025-11-05T04:00", MarketPhase.PRE),
-        ("2025-11-05T09:29", MarketPhase.PRE),
-        ("2025-11-05T09:30", MarketPhase.REGULAR),
-        ("2025-11-05T15:59", MarketPhase.REGULAR),
-        ("2025-11-05T16:00", MarketPhase.POST),
-        ("2025-11-05T19:59", MarketPhase.POST),
-        ("2025-11-05T20:00", MarketPhase.CLOSED),
-        ("2025-11-28T12:59", MarketPhase.REGULAR),
-        ("2025-11-28T13:00", MarketPhase.POST),
-        ("2025-11-28T16:59", MarketPhase.POST),
-        ("2025-11-28T17:00", MarketPhase.CLOSED),
-        ("2025-11-27T11:00", MarketPhase.CLOSED),
-        ("2025-11-08T11:00", MarketPhase.CLOSED),
-    ],
-)
-def test_bars_are_labelled_by_their_start(calendar: MarketCalendar, instant: str, phase: MarketPhase) -> None:
-    assert calendar.phase(at(instant)) is phase
-
-
 def test_the_closing_auction_follows_the_bell(calendar: MarketCalendar) -> None:
     states = [
-        (calendar.is_open(moment), calendar.in_closing_auction(moment), calendar.makes_prices(moment))
+        (calendar.is_open(moment), calendar.makes_prices(moment))
         for moment in map(at, ["2025-11-28T12:59:59", "2025-11-28T13:00", "2025-11-28T13:14:59", "2025-11-28T13:15"])
     ]
-    assert states == [(True, False, True), (False, True, True), (False, True, True), (False, False, False)]
+    assert states == [(True, True), (False, True), (False, True), (False, False)]
 
 
 def test_the_minute_of_the_closing_auction_counts_to_the_day(calendar: MarketCalendar) -> None:
@@ -124,7 +101,7 @@ def test_a_session_knows_its_minutes(calendar: MarketCalendar) -> None:
     half_day = calendar.session_of(date(2025, 11, 28))
     assert half_day
     assert half_day.minutes == 210
-    assert half_day.opens_at == new_york(date(2025, 11, 28), time(9, 30))
+    assert half_day.opens_at == market_instant(date(2025, 11, 28), time(9, 30))
 
 
 def test_beyond_the_table_there_is_no_guess(calendar: MarketCalendar) -> None:

@@ -14,10 +14,10 @@ from producer.history.backfill import BackfillSettings, backfill
 from producer.history.load import LoadReport, LoadRequest, load_file
 from producer.history.store import LandingStore
 from producer.model import Trade, encode_trade
-from producer.settings import SYMBOLS
 from producer.sinks.eventhouse import EventhouseSink
 from producer.sources.files.reading import FileOptions
 from producer.sources.simulated.source import SimulatedSource
+from tests.companies import KNOWN
 from tests.kql.template import DATABASE, market_folder
 from tests.producer.clock import START
 from tests.producer.shared import market_file
@@ -63,13 +63,13 @@ async def test_trades_are_checked_and_counted_once(eventhouse: EmbeddedEventhous
 
 async def test_a_fresh_database_has_the_simulated_past(eventhouse: EmbeddedEventhouse) -> None:
     clock = SystemClock()
-    report = await backfill(LandingStore(eventhouse, clock), SimulatedSource(clock), SYMBOLS, clock, BackfillSettings())
+    report = await backfill(LandingStore(eventhouse, clock), SimulatedSource(clock), KNOWN, clock, BackfillSettings())
     assert report.failures == ()
     assert await value(eventhouse, "DailyBarsLatest | count") == report.daily_written
     assert await value(eventhouse, "IntradayBarsLatest | count") == report.intraday_written
     assert await value(eventhouse, "TradesUnique | count") == report.trades_written
     assert await value(eventhouse, "TradesRejected | count") == 0
-    assert await value(eventhouse, "LatestTrade | count") == len(SYMBOLS)
+    assert await value(eventhouse, "LatestTrade | count") == len(KNOWN)
 
 
 LOADING = """

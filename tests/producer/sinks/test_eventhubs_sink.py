@@ -20,15 +20,14 @@ from producer.pipeline.spool import Spool
 from producer.retry import RetryPolicy
 from producer.secret import Secret
 from producer.sinks.eventhubs import EventHubSettings, EventHubSink
+from tests.companies import PRICED
 from tests.producer.clock import START, ManualClock
 from tests.producer.scripted import ScriptedSource
-
-SYMBOLS = ("AAPL", "MSFT", "AMZN", "GOOGL", "NVDA")
 
 
 def trades(count: int, venue: str = "SIM") -> list[Trade]:
     return [
-        Trade(f"e{number}", SYMBOLS[number % 5], START, 100.0 + number, 1.0, venue, "simulated", START)
+        Trade(f"e{number}", PRICED[number % 5], START, 100.0 + number, 1.0, venue, "simulated", START)
         for number in range(count)
     ]
 
@@ -75,7 +74,7 @@ async def test_each_trade_is_an_event_keyed_by_its_symbol_and_in_order(served: E
     await sink.close()
     by_partition = events(served)
     assert sorted(event for stored in by_partition for event in ids(stored)) == sorted_ids(given)
-    for symbol in SYMBOLS:
+    for symbol in PRICED:
         homes = [stored for stored in by_partition if any(event.partition_key == symbol for event in stored)]
         assert len(homes) == 1, "one symbol, one partition"
         found = ids([event for event in homes[0] if event.partition_key == symbol])
@@ -236,7 +235,7 @@ async def test_a_hub_that_goes_away_and_comes_back_gets_everything_in_order(tmp_
             counters = await run
         await sink.close()
         assert (counters.sent, counters.unsent, spool.is_empty) == (400, 0, True)
-    for symbol in SYMBOLS:
+    for symbol in PRICED:
         (home,) = [stored for stored in events(served) if any(event.partition_key == symbol for event in stored)]
         found = dict.fromkeys(ids([event for event in home if event.partition_key == symbol]))
         assert list(found) == [trade.event_id for trade in given if trade.symbol == symbol]

@@ -1,7 +1,5 @@
 """Where batches of trades go."""
 
-import io
-
 import orjson
 import pytest
 
@@ -9,7 +7,6 @@ from emulator.errors import EngineFault, IngestionFault, KustoError
 from producer.errors import BadData, ProducerError, Transient
 from producer.model import Trade, encode_trade
 from producer.sinks.eventhouse import EventhouseSink
-from producer.sinks.stdout import StdoutSink
 from tests.producer.clock import START
 from tests.producer.memory import MemoryEventhouse
 
@@ -32,9 +29,3 @@ async def test_errors_say_whether_sending_again_may_help(fault: KustoError, kind
     eventhouse.faults_before = [fault]
     with pytest.raises(kind, match=fault.message):
         await EventhouseSink(eventhouse).send(TRADES, PAYLOADS)
-
-
-async def test_trades_are_printed_one_per_line() -> None:
-    stream = io.StringIO()
-    await StdoutSink(stream).send(TRADES, PAYLOADS)
-    assert [orjson.loads(line)["event_id"] for line in stream.getvalue().splitlines()] == ["e0", "e1", "e2"]

@@ -5,12 +5,15 @@ from itertools import pairwise
 
 import pytest
 
+from kql.reference import load_companies
 from producer.errors import NoData
 from producer.model import Trade
-from producer.settings import SYMBOLS
-from producer.sources.simulated.market import PROFILES, day_start, trading_date
+from producer.sources.simulated.market import day_start, trading_date
 from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
+from tests.companies import KNOWN
 from tests.producer.clock import START, ManualClock
+
+USUAL = {company.symbol: company.usual for company in load_companies()}
 
 
 async def live(source: SimulatedSource, count: int) -> list[Trade]:
@@ -90,14 +93,14 @@ async def test_other_seeds_make_other_markets() -> None:
     assert prices[0] != prices[1]
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", KNOWN)
 async def test_history_is_plausible(symbol: str) -> None:
     source = SimulatedSource(ManualClock())
     history = await source.daily(symbol, START - timedelta(days=400), START)
     assert len(history.bars) == 399
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in history.bars)
     assert all(bar.volume > 0 for bar in history.bars)
-    usual = PROFILES[symbol].price
+    usual = USUAL[symbol].price
     assert all(usual / 3 < bar.close < usual * 3 for bar in history.bars)
     moves = [abs(later.close / earlier.close - 1) for earlier, later in pairwise(history.bars)]
     assert 0.003 < sum(moves) / len(moves) < 0.04
@@ -136,7 +139,7 @@ async def test_a_day_is_made_of_its_minutes() -> None:
 
 async def test_trades_lie_within_the_bar_of_their_minute() -> None:
     source = SimulatedSource(ManualClock(), SimulatedSettings(trades_per_second=50))
-    for symbol in SYMBOLS:
+    for symbol in KNOWN:
         (bar,) = (await source.intraday(symbol, START - timedelta(minutes=1), START)).bars
         trades = [trade for trade in source.recent_trades(timedelta(minutes=1)) if trade.symbol == symbol]
         assert trades

@@ -1,0 +1,16 @@
+"""Writes the rendered files beside the reference file: `python -m kql.reference`."""
+
+from kql.reference.companies import load_companies
+from kql.reference.document import REFERENCE_FOLDER
+from kql.reference.market import load_market
+from kql.reference.render import rendered_files
+
+
+def main() -> None:
+    """Render every file anew."""
+    for name, text in rendered_files(load_companies(), load_market()).items():
+        (REFERENCE_FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
