@@ -4,8 +4,6 @@ from kql.client import Eventhouse
 from kql.deploy import deploy
 from kql.loader import Kind, load_database
 
-# What a deployment makes last.
-LAST_DEPLOYED = "VolumeAnalytics_v1"
 _SHOWN = {
     Kind.TABLE: ".show tables | project TableName",
     Kind.VIEW: ".show materialized-views | project Name",
@@ -19,17 +17,11 @@ async def require_market(eventhouse: Eventhouse) -> None:
     A deployment runs in order: what one leaves that was cut off are the first of its entities, without a gap. Whoever
     made some of them on purpose, such as the landing tables alone, has others of them before those missing.
     """
-    functions = await _names(eventhouse, Kind.FUNCTION)
-    if LAST_DEPLOYED in functions:
-        return
-    found = {
-        Kind.FUNCTION: functions,
-        Kind.TABLE: await _names(eventhouse, Kind.TABLE),
-        Kind.VIEW: await _names(eventhouse, Kind.VIEW),
-    }
     standard = load_database()
+    found = {kind: await _names(eventhouse, kind) for kind in _SHOWN}
     is_there = [each.name in found[each.kind] for each in standard.statements if each.kind in found]
-    if not any(is_there[is_there.index(False) :]):
+    is_cut_off = not is_there[-1] and not any(is_there[is_there.index(False) :])
+    if is_cut_off:
         await deploy(eventhouse, standard)
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.composition.market import LAST_DEPLOYED
 from emulator.engine.eventhouse import Eventhouse
+from kql.loader import load_database
 from tests.end_to_end.platform import MARKET, offline_environment, running, tickhouse
 
 DAILY = MARKET / "daily" / "yahoo_splitadj_actions_2020_2023.parquet"
@@ -50,7 +50,7 @@ def landed_and_latest(data: Path) -> dict[str, int]:
     eventhouse = Eventhouse.open(data, database="Market")
     try:
         functions = {row[0] for row in eventhouse.command(".show functions | project Name").rows()}
-        if LAST_DEPLOYED not in functions:
+        if load_database().statements[-1].name not in functions:
             tables = {row[0] for row in eventhouse.command(".show tables | project TableName").rows()}
             if "IntradayBars" in tables:
                 assert list(eventhouse.query("IntradayBars | count")[0].rows()) == [(0,)], "loaded before deployed"
