@@ -4,36 +4,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.engine import failures
-from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database, Table
 from emulator.engine.derived.steps import Pipelines
-from emulator.engine.derived.upkeep import refresh
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
 from emulator.engine.operations import Operations
-from emulator.engine.queued import store as queued_store
-from emulator.engine.queued.access import open_access
 from emulator.engine.running.execute import Compiler, create_macros, execute
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.reader import Reader
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.workload import Sizes
-from emulator.engine.storage import relations as storage
 from emulator.engine.storage.relations import DuckStorage
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
 from emulator.engine.writing import marks
-from emulator.engine.writing.landing import TableChanged, landing
-from emulator.engine.writing.writer import Job, Writer, closed_fault
+from emulator.engine.writing.jobs import Job, TableChanged
+from emulator.engine.writing.writer import Writer, closed_fault
 from emulator.errors import EngineFault, EntityNotFound
 from emulator.result import ResultTable
 from emulator.schema.mapping import FieldMapping, identity, parse_mapping
@@ -65,16 +58,7 @@ class Core:
         writing = self._new_cursor()
         writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
         writing.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
-        catalog_store.create(writing)
-        failures.create(writing)
-        marks.create(writing)
-        queued_store.create(writing)
-        self.access = open_access(writing)
-        catalog = catalog_store.load(writing) or Catalog()
-        for database in catalog.databases.values():
-            for view in database.views.values():
-                refresh(writing, database, view)
-        self.writer = Writer(writing, catalog, _last_time(writing, catalog), landing(self.pipelines), self._cores)
+        self.writer = Writer(writing, self.pipelines, self._cores)
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -228,9 +212,3 @@ def _fields(database: Database, table: Table, payload: Payload) -> tuple[FieldMa
             hint=f"{kind} mappings of table '{table.name}' are: {names or 'none'}",
         )
     return parse_mapping(found.text, kind, table.schema)
-
-
-def _last_time(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> datetime:
-    relations = [table.relation for database in catalog.databases.values() for table in database.tables.values()]
-    times = [storage.last_ingestion(connection, relation) for relation in relations]
-    return max((time for time in times if time is not None), default=datetime(1970, 1, 1))  # noqa: DTZ001 - naive UTC

@@ -12,13 +12,6 @@ from emulator.schema import entities
 from emulator.schema.entities import Function, IngestionMapping, Policies
 from emulator.types import Schema
 
-INGESTION_TIME = "$IngestionTime"
-
-
-def parts_name(relation: str) -> str:
-    """Return the DuckDB table behind the DuckDB view of a materialized view."""
-    return f"{relation}$parts"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(entities.Table):

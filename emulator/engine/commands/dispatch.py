@@ -113,9 +113,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.IngestFromStorage():
             raise unsupported(".ingest from storage", command.span)
         case syntax.IngestFromQuery():
-            return core.writer.change_rows(
-                lambda transaction, lost: ingest.ingest_from_query(core, transaction, name, command, lost)
-            )
+            return core.writer.change(lambda transaction: ingest.ingest_from_query(core, transaction, name, command))
         case syntax.CreateDatabase():
             return core.writer.change(lambda transaction: databases.create_database(transaction, command))
         case syntax.DropDatabase():

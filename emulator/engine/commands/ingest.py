@@ -18,7 +18,6 @@ from emulator.engine.running.compile import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage, clear_table
 from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.engine.writing.batch import Batch
-from emulator.engine.writing.writer import Lost
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
 from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text
@@ -48,9 +47,7 @@ def ingest_inline(core: Core, database: str, command: IngestInline) -> ResultTab
     return answer(_INLINE, [(uuid.uuid4(), "inproc:inline", ticks, False, uuid.uuid4())])
 
 
-def ingest_from_query(
-    core: Core, transaction: Transaction, database: str, command: IngestFromQuery, lost: Lost
-) -> ResultTable:
+def ingest_from_query(core: Core, transaction: Transaction, database: str, command: IngestFromQuery) -> ResultTable:
     """Run `.set`, `.append`, `.set-or-append` or `.set-or-replace`: by position, in the transaction of the command."""
     snapshot = transaction.database(database)
     plan = bind_single(command.query, Entities(snapshot))
@@ -80,7 +77,7 @@ def ingest_from_query(
         transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
         _clear_with_targets(transaction, database, table, frozenset())
         rows_query, values = 'SELECT * FROM "$replacement"', {}
-    count = Batch(transaction, core.pipelines, database, lost).add(table, rows_query, values)
+    count = Batch(transaction, core.pipelines, database).add(table, rows_query, values)
     once.keep(transaction)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])
 

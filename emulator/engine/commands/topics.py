@@ -12,7 +12,7 @@ from emulator.engine.commands.answer import answer, columns
 from emulator.engine.core import Core
 from emulator.engine.failures import failures
 from emulator.engine.operations import Operation
-from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE
+from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE, Access, open_access
 from emulator.engine.queued.store import ReportQueue
 from emulator.engine.running.compile import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage
@@ -119,8 +119,9 @@ def cache_cleared() -> ResultTable:
 def get_resources(core: Core, command: GetResources) -> ResultTable:
     """Return what clients of queued ingestion ask for first; the wire completes the addresses."""
     if command.topic == "kusto identity token":
-        return answer(_IDENTITY, [(core.access.identity_token(),)])
-    resources = [(kind, core.access.signed(name, letters)) for kind, name, letters in _RESOURCES]
+        return answer(_IDENTITY, [(_access(core).identity_token(),)])
+    access = _access(core)
+    resources = [(kind, access.signed(name, letters)) for kind, name, letters in _RESOURCES]
     return answer(_RESOURCE, resources)
 
 
@@ -173,8 +174,13 @@ def _failures(core: Core, database: str) -> ResultTable:
     return answer(_FAILURES, rows)
 
 
+def _access(core: Core) -> Access:
+    with core.cursor() as cursor:
+        return open_access(cursor)
+
+
 def _export_containers(core: Core, _database: str) -> ResultTable:
-    return answer(_EXPORT, [(core.access.signed(EXPORT, "rw"),)])
+    return answer(_EXPORT, [(_access(core).signed(EXPORT, "rw"),)])
 
 
 def _diagnostics(_core: Core, _database: str) -> ResultTable:

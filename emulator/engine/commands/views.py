@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from emulator.binder.constants import read_datetime
 from emulator.engine.catalog.entities import Entities
-from emulator.engine.catalog.records import Database, View, parts_name
+from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.derived import upkeep as view_upkeep
 from emulator.engine.derived.alteration import altered
 from emulator.engine.derived.rules import check_view
 from emulator.engine.derived.shape import Shape, shape_of
+from emulator.engine.relation_names import parts_name
 from emulator.engine.running.compile import bind_rows
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction, find_table, find_view
@@ -201,9 +202,7 @@ def switch_view(transaction: Transaction, database: str, name: str, *, enabled: 
         else:
             transaction.put(snapshot.with_view(changed))
         if view.position is not None:
-            view_upkeep.catch_up(
-                transaction.statements, transaction.database(database), changed, view.position, transaction.time
-            )
+            view_upkeep.catch_up(transaction, transaction.database(database), changed, view.position)
     else:
         changed = replace(view, is_enabled=False, position=transaction.time)
         transaction.put(snapshot.with_view(changed))

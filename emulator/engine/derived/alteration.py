@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import duckdb
 
-from emulator.engine.catalog.records import View, parts_name
+from emulator.engine.catalog.records import View
 from emulator.engine.derived.shape import Shape
 from emulator.engine.derived.upkeep import create
+from emulator.engine.relation_names import parts_name
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError

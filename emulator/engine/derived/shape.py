@@ -13,7 +13,7 @@ from emulator.emit.names import physical_names
 from emulator.emit.relations import relation as emit_relation
 from emulator.emit.scalar_types import storable
 from emulator.emit.scalars import computed, scope_of
-from emulator.engine.catalog.records import INGESTION_TIME
+from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.errors import SemanticFault
 from emulator.functions.function import Merging, Operand
 from emulator.functions.physical import convert
@@ -21,8 +21,6 @@ from emulator.optimize.walk import nodes
 from emulator.sql.ast import Cast, ColumnRef, Exists, Item, Literal, Query, Select, Sql, SubqueryRef, TableRef, With
 from emulator.sql.build import EMPTY, and_, call, coalesce, lit, op
 from emulator.types import KqlType, Scalar, Schema
-
-GROUP_KEY = "$key"
 
 Emitted: TypeAlias = Callable[[tuple[BoundExpression, ...]], tuple[Operand, ...]]
 

@@ -6,8 +6,9 @@ from emulator.binder.entities import StoredTable
 from emulator.binder.plan import Stored
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, Table
+from emulator.engine.relation_names import batch_name
 from emulator.engine.running.compile import Compiled, compile_rows
-from emulator.engine.storage.relations import DuckStorage, batch_name
+from emulator.engine.storage.relations import DuckStorage
 from emulator.errors import SemanticFault
 from emulator.schema.update_policy import POLICY, UpdatePolicy, read_update_policy
 from emulator.types import Schema

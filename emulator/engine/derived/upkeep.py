@@ -10,13 +10,14 @@ import duckdb
 from emulator.binder.entities import StoredTable
 from emulator.binder.plan import Stored
 from emulator.engine.catalog.entities import Entities
-from emulator.engine.catalog.records import INGESTION_TIME, Database, Table, View
-from emulator.engine.derived.shape import GROUP_KEY, Contribution, Shape, contribution, finished, shape_of
+from emulator.engine.catalog.records import Database, Table, View
+from emulator.engine.derived.shape import Contribution, Shape, contribution, finished, shape_of
+from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME, batch_name
 from emulator.engine.running.compile import bind_rows
-from emulator.engine.session.statements import Statements
 from emulator.engine.session.workload import SMALL
 from emulator.engine.storage import relations as storage
-from emulator.engine.storage.relations import DuckStorage, Reads, batch_name
+from emulator.engine.storage.relations import DuckStorage, Reads
+from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityNotFound, KustoError
 from emulator.sql.ast import SubqueryRef
 from emulator.sql.render import expression, identifier, render
@@ -142,82 +143,83 @@ def _upkeep_of_one(database: Database, upkeep: Upkeep, shape: Shape, batch: str)
     )
 
 
-def apply_batch(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None = None) -> None:
+def apply_batch(transaction: Transaction, upkeep: Upkeep, rows: int | None = None) -> None:
     """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
-    if rows == 1 and upkeep.of_one is not None and _apply_one(statements, upkeep, upkeep.of_one, time):
+    if rows == 1 and upkeep.of_one is not None and _apply_one(transaction, upkeep, upkeep.of_one):
         return
-    _define(statements, upkeep)
-    statements.empty(_new(upkeep.view))
+    _define(transaction, upkeep)
+    transaction.staging.tables.empty(_new(upkeep.view))
     read = rows if upkeep.is_local else None
     if upkeep.discard:
-        _add_unknown(statements, upkeep, time, read)
+        _add_unknown(transaction, upkeep, read)
         return
-    count = statements.run(upkeep.contribute, {}, read)
-    if count and upkeep.update and _are_few_pairs(statements, upkeep, count):
-        _merge_pairs(statements, upkeep, time, count)
+    count = transaction.session.run(upkeep.contribute, {}, read)
+    if count and upkeep.update and _are_few_pairs(transaction, upkeep, count):
+        _merge_pairs(transaction, upkeep, count)
     elif count:
         for statement in upkeep.store:
-            statements.run(statement, {"time": time} if "$time" in statement else {})
-        statements.views.merged(upkeep.view.parts)
+            transaction.session.run(statement, {"time": transaction.time} if "$time" in statement else {})
+        transaction.groups.merged(upkeep.view.parts)
 
 
-def _apply_one(statements: Statements, upkeep: Upkeep, of_one: UpkeepOfOne, time: datetime) -> bool:
+def _apply_one(transaction: Transaction, upkeep: Upkeep, of_one: UpkeepOfOne) -> bool:
     """Bring a view, and those over it, up to date with a single row; return False if that takes a search."""
-    parts, memory = upkeep.view.parts, statements.views
+    parts, memory = upkeep.view.parts, transaction.groups
     if of_one.update:
-        if not _are_few_pairs(statements, upkeep, 1):
+        if not _are_few_pairs(transaction, upkeep, 1):
             return False
-        if not statements.run(of_one.update, {"time": time}, 1):
-            memory.added(parts, statements.run(of_one.insert, {"time": time}, 1))
+        if not transaction.session.run(of_one.update, {"time": transaction.time}, 1):
+            memory.added(parts, transaction.session.run(of_one.insert, {"time": transaction.time}, 1))
         return True
     # All at once, since the next batch may have more rows, and a definition makes all plans stale.
-    _define(statements, upkeep)
+    _define(transaction, upkeep)
     if of_one.dependents:
-        statements.define(*of_one.shown)
-    hashes = statements.hashes(of_one.hash, 1)
+        transaction.staging.tables.define(*of_one.shown)
+    hashes = transaction.session.hashes(of_one.hash, 1)
     if not len(hashes):
         return True
     if memory.may_hold_any(parts, hashes):
         return False
     memory.remember(parts, hashes)
     memory.added(parts, 1)
-    statements.run(of_one.insert, {"time": time}, 1)
+    transaction.session.run(of_one.insert, {"time": transaction.time}, 1)
     for dependent in of_one.dependents:
-        apply_batch(statements, dependent, time, 1)
+        apply_batch(transaction, dependent, 1)
     return True
 
 
-def _define(statements: Statements, upkeep: Upkeep) -> None:
-    storage.define_staged(statements, _new(upkeep.view), upkeep.added)
+def _define(transaction: Transaction, upkeep: Upkeep) -> None:
+    transaction.staging.define_like(_new(upkeep.view), upkeep.added)
     if upkeep.shown:
-        statements.define(batch_name(upkeep.view.relation), upkeep.shown)
+        transaction.staging.tables.define(batch_name(upkeep.view.relation), upkeep.shown)
 
 
-def _add_unknown(statements: Statements, upkeep: Upkeep, time: datetime, rows: int | None) -> None:
+def _add_unknown(transaction: Transaction, upkeep: Upkeep, rows: int | None) -> None:
     """Add the groups that a deduplicating view does not have yet, to it and to the views over it."""
-    parts, memory = upkeep.view.parts, statements.views
-    hashes = statements.hashes(f"{upkeep.contribute} RETURNING {identifier(GROUP_KEY)}", rows)
+    parts, memory = upkeep.view.parts, transaction.groups
+    hashes = transaction.session.hashes(f"{upkeep.contribute} RETURNING {identifier(GROUP_KEY)}", rows)
     count = len(hashes)
     if count and (count > SMALL or memory.may_hold_any(parts, hashes)):
-        count -= statements.run(upkeep.discard, {})
+        count -= transaction.session.run(upkeep.discard, {})
     if not count:
         return
     # Those that were discarded are remembered already.
     memory.remember(parts, hashes)
     memory.added(parts, count)
-    statements.run(upkeep.insert, {"time": time}, count)
+    transaction.session.run(upkeep.insert, {"time": transaction.time}, count)
     for dependent in upkeep.dependents:
-        apply_batch(statements, dependent, time, count)
+        apply_batch(transaction, dependent, count)
 
 
-def _are_few_pairs(statements: Statements, upkeep: Upkeep, count: int) -> bool:
-    return count * statements.views.count(upkeep.view.parts) <= _PAIRS
+def _are_few_pairs(transaction: Transaction, upkeep: Upkeep, count: int) -> bool:
+    return count * transaction.groups.count(upkeep.view.parts) <= _PAIRS
 
 
-def _merge_pairs(statements: Statements, upkeep: Upkeep, time: datetime, count: int) -> None:
+def _merge_pairs(transaction: Transaction, upkeep: Upkeep, count: int) -> None:
     """Merge so many groups into a view with a few, by plans that are kept: an update, then an insertion."""
-    if statements.run(upkeep.update, {"time": time}, count) < count:
-        statements.views.added(upkeep.view.parts, statements.run(upkeep.insert, {"time": time}, count))
+    session, times = transaction.session, {"time": transaction.time}
+    if session.run(upkeep.update, times, count) < count:
+        transaction.groups.added(upkeep.view.parts, session.run(upkeep.insert, times, count))
 
 
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
@@ -254,11 +256,11 @@ def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: Vie
             storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
-def catch_up(statements: Statements, database: Database, view: View, after: datetime, time: datetime) -> None:
+def catch_up(transaction: Transaction, database: Database, view: View, after: datetime) -> None:
     """Add what the source received after an ingestion time to a view that was not kept up to date."""
     shape = bind_shape(database, view)
     added = contribution(shape, _since(database, view, after))
-    apply_batch(statements, _upkeep(database, view, shape, added), time)
+    apply_batch(transaction, _upkeep(database, view, shape, added))
 
 
 def _since(database: Database, view: View, after: datetime | None) -> DuckStorage:

@@ -74,11 +74,18 @@ class Access:
         return hmac.new(self.key, text.encode(), sha256).hexdigest()
 
 
-def open_access(connection: duckdb.DuckDBPyConnection) -> Access:
-    """Return the access with the key of this Eventhouse, made where there is none: signatures outlive the process."""
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the key of this Eventhouse where there is none: signatures outlive the process."""
     connection.execute(render(_KEYS.creation))
-    rows = connection.execute(render(Select(columns(_KEYS.types), _KEYS.rows))).fetchall()
-    if not rows:
-        rows = [(secrets.token_bytes(32),)]
-        connection.execute(render(_KEYS.insertion), {"key": rows[0][0]})
-    return Access(bytes(rows[0][0]))
+    if not _keys(connection):
+        connection.execute(render(_KEYS.insertion), {"key": secrets.token_bytes(32)})
+
+
+def open_access(connection: duckdb.DuckDBPyConnection) -> Access:
+    """Return the access with the key of this Eventhouse."""
+    ((key,),) = _keys(connection)
+    return Access(bytes(key))
+
+
+def _keys(connection: duckdb.DuckDBPyConnection) -> list[tuple[bytes]]:
+    return connection.execute(render(Select(columns(_KEYS.types), _KEYS.rows))).fetchall()

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from emulator.engine.core import Core
-from emulator.engine.queued import outcomes, store
-from emulator.engine.queued.access import Access
+from emulator.engine.queued import access, outcomes, store
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.blobs import BlobNotFound, BlobStore
 from emulator.engine.queued.message import IngestionMessage, Pending
@@ -27,11 +26,12 @@ class QueuedIngestion:
 
     def __init__(self, core: Core, folder: Path | None, limits: BatchingLimits | None = None) -> None:
         self._core = core
-        self.access: Access = core.access
+        core.writer.change(_set_up)
         self.blobs = BlobStore(None if folder is None else folder / "blobs")
         self._worker = Worker(core, self.blobs, limits or BatchingLimits())
         self._lock = threading.Lock()
         with core.cursor() as cursor:
+            self.access = access.open_access(cursor)
             left = store.messages(cursor)
         self._number = max((each.number for each in left), default=0)
         for each in left:
@@ -94,6 +94,11 @@ class QueuedIngestion:
         """Finish the batch in progress; what waits is ingested after the next opening."""
         self._worker.close()
         self.blobs.close()
+
+
+def _set_up(transaction: Transaction) -> None:
+    store.create(transaction.connection)
+    access.create(transaction.connection)
 
 
 def _now() -> datetime:

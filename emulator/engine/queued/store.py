@@ -9,9 +9,9 @@ from enum import StrEnum
 
 import duckdb
 
-from emulator.engine.catalog.records import INGESTION_TIME
 from emulator.engine.failures import prune_failures
 from emulator.engine.queued.message import Pending, from_text, to_text
+from emulator.engine.relation_names import INGESTION_TIME
 from emulator.sql.ast import ColumnRef, Exists, Item, OrderBy, Parameter, Select, Sql, Subquery
 from emulator.sql.build import EMPTY, and_, call, coalesce, columns, equal, lit, op, table
 from emulator.sql.record_table import RecordTable

@@ -24,7 +24,7 @@ from emulator.engine.queued.blobs import BlobStore
 from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.queued.outcomes import failed, skipped, succeeded
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
-from emulator.engine.writing.writer import Job
+from emulator.engine.writing.jobs import Job
 from emulator.errors import EngineFault, IngestionFault, KustoError
 
 ATTEMPTS = 10

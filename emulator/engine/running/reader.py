@@ -7,7 +7,7 @@ import duckdb
 
 from emulator.engine.running.prepared import Prepared
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.kept_plans import Plans
+from emulator.engine.session.kept_plans import KeptPlans
 from emulator.engine.session.optimizer import Optimizer
 from emulator.engine.session.statement import Answer
 from emulator.engine.session.workload import Load, Sizes
@@ -21,7 +21,7 @@ class Reader:
         self._cores = cores
         self._sizes = sizes
         self.optimizer = Optimizer(cursor)
-        self._plans = Plans(self._execute)
+        self._plans = KeptPlans(self._execute)
         self._version = 0
 
     def begin(self, version: int) -> None:

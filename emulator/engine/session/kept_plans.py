@@ -20,7 +20,7 @@ _CAPACITY = 512
 _LONGEST_TEXT = 1_024
 
 
-class Plans:
+class KeptPlans:
     """The plans of one connection, by their statements; `execute` runs a text on it without the optimizer."""
 
     def __init__(self, execute: Callable[[str], object]) -> None:

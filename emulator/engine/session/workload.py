@@ -24,7 +24,7 @@ from emulator.binder.plan import (
     Union,
     Values,
 )
-from emulator.engine.catalog.records import parts_name
+from emulator.engine.relation_names import parts_name
 from emulator.optimize.walk import nodes
 
 # DuckDB gives a table to its threads by row groups of so many rows (docs: "Tuning Workloads", Parallelism).

@@ -1,14 +1,13 @@
-"""The DuckDB objects behind tables and views: the statements that make, change and fill them.
+"""The DuckDB objects behind tables and views: the statements that make, change and copy them.
 
 Relations have names of their own (`t12`), so that renaming an entity moves no data; a table has the columns
 `physical_names(schema)` and the hidden ingestion time.
 """
 # ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 import duckdb
 
@@ -16,18 +15,11 @@ from emulator.binder.plan import Stored
 from emulator.emit.context import Storage
 from emulator.emit.names import physical_names
 from emulator.emit.scalar_types import duckdb_type
-from emulator.engine.catalog.records import INGESTION_TIME
-from emulator.engine.session.statements import Statements
-from emulator.engine.storage.rows import Rows
+from emulator.engine.relation_names import INGESTION_TIME
 from emulator.sql.ast import ColumnRef, From, Item, Query, Select, SubqueryRef, TableRef
 from emulator.sql.build import lit, op
 from emulator.sql.render import identifier, render
 from emulator.types import KqlType, Schema
-
-
-def batch_name(relation: str) -> str:
-    """Return the temporary relation that holds the rows a transaction adds to a relation."""
-    return f"$batch_{relation}"
 
 
 @dataclass(slots=True)
@@ -107,82 +99,6 @@ def drop_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
 def clear_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Remove all rows of a table."""
     connection.execute(f"DELETE FROM {identifier(relation)}")
-
-
-def stage(
-    statements: Statements,
-    relation: str,
-    schema: Schema,
-    query: str,
-    values: Mapping[str, datetime],
-    rows: int | None = None,
-) -> int:
-    """Keep the rows of a query, by position, as the batch of a relation; return how many they are.
-
-    `rows` is what the query reads at most, None for any number.
-    """
-    staging = _staging(relation, schema)
-    _prepare_batch(statements, relation, staging)
-    count = statements.run(f"{staging.fill} FROM ({query}) AS q({staging.names})", values, rows)
-    if not count:
-        statements.stayed_empty(batch_name(relation))
-    return count
-
-
-def stage_rows(statements: Statements, relation: str, schema: Schema, rows: Sequence[Rows]) -> int:
-    """Keep rows with the physical columns of a relation as its batch; return how many they are."""
-    staging = _staging(relation, schema)
-    _prepare_batch(statements, relation, staging)
-    for each in rows:
-        each.stage(statements, staging.fill)
-    return sum(map(len, rows))
-
-
-def append_batch(statements: Statements, relation: str, schema: Schema, time: datetime, rows: int) -> None:
-    """Append the batch of a table, which has so many rows, to it."""
-    statements.run(_staging(relation, schema).append, {"time": time}, rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Staging:
-    """The statements that define the batch of a relation, fill it (`fill` lacks its source), and append it."""
-
-    names: str
-    definition: str
-    fill: str
-    append: str
-
-
-@lru_cache(maxsize=1024)
-def _staging(relation: str, schema: Schema) -> _Staging:
-    batch = identifier(batch_name(relation))
-    columns = [
-        (identifier(name), duckdb_type(column.type))
-        for name, column in zip(physical_names(schema), schema, strict=True)
-    ]
-    names = ", ".join(name for name, _ in columns)
-    return _Staging(
-        names,
-        definition=f"CREATE OR REPLACE TEMP TABLE {batch} ({', '.join(map(' '.join, columns))})",
-        fill=f"INSERT INTO {batch} SELECT {', '.join(f'CAST({name} AS {type_})' for name, type_ in columns)}",
-        append=f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
-        f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {batch}",
-    )
-
-
-def _prepare_batch(statements: Statements, relation: str, staging: _Staging) -> None:
-    name = batch_name(relation)
-    statements.define(name, staging.definition)
-    statements.empty(name)
-
-
-def define_staged(statements: Statements, name: str, query: str) -> None:
-    """Make a temporary table with the columns of a query, unless it is there."""
-
-    def create() -> str:
-        return f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns_of(statements.connection, query)})"
-
-    statements.define(name, query, create)
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:

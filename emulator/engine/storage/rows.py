@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from emulator.engine.session.statements import Statements
+from emulator.engine.session.temporary import TemporaryTables
 from emulator.sql.ast import TableRef
 from emulator.sql.render import identifier
 
@@ -21,8 +21,8 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def stage(self, statements: Statements, insertion: str) -> None:
-        """Run an insertion that lacks its source, `INSERT INTO … SELECT …`, over the rows."""
+    def insert(self, tables: TemporaryTables, insertion: str) -> None:
+        """Run an insertion that lacks its source, `INSERT INTO … SELECT …`, over the rows, within a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class ArrowRows:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    def stage(self, statements: Statements, insertion: str) -> None:
+    def insert(self, tables: TemporaryTables, insertion: str) -> None:
         """Insert the rows."""
         staged_rows = self.table  # noqa: F841 - read by DuckDB
         # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
-        statements.connection.execute(f"{insertion} FROM staged_rows")
+        tables.session.connection.execute(f"{insertion} FROM staged_rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class LineRows:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def stage(self, statements: Statements, insertion: str) -> None:
+    def insert(self, tables: TemporaryTables, insertion: str) -> None:
         """Insert the rows that the lines make."""
-        statements.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
-        statements.empty(LINES.parts[0])
-        statements.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
-        statements.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
+        tables.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
+        tables.empty(LINES.parts[0])
+        tables.session.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
+        tables.session.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
 
 
 def merged(rows: Sequence[Rows]) -> list[Rows]:

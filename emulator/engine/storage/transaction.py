@@ -1,31 +1,48 @@
 """One change of an Eventhouse in progress: rows and catalog commit together or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 import duckdb
 
 from emulator.engine.catalog.records import Catalog, Database, Table, View
-from emulator.engine.session.statements import Statements
+from emulator.engine.failures import Failure
+from emulator.engine.session.session import Session
 from emulator.engine.storage import relations as storage
+from emulator.engine.storage.known_groups import KnownGroups
+from emulator.engine.storage.staging import Staging
 from emulator.errors import EntityNotFound
 
 
 class Transaction:
-    """The working copy of the catalog and the statements of the connection with the open DuckDB transaction.
+    """The working copy of the catalog, and the session with the open DuckDB transaction.
 
-    `time` is the ingestion time of all rows it adds, later than that of every row before.
+    `staging` has the rows that it adds, `groups` what is known of materialized views. `time` is the ingestion time of
+    all those rows, later than that of every row before. `lost` are the update policies, as (target, query), that have
+    failed before in this change and are left out, with why.
     """
 
-    def __init__(self, statements: Statements, catalog: Catalog, time: datetime) -> None:
-        self.statements = statements
+    def __init__(
+        self,
+        session: Session,
+        staging: Staging,
+        groups: KnownGroups,
+        catalog: Catalog,
+        time: datetime,
+        lost: Mapping[tuple[str, str], Failure],
+    ) -> None:
+        self.session = session
+        self.staging = staging
+        self.groups = groups
         self.catalog = catalog
         self.time = time
+        self.lost = lost
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection with the open DuckDB transaction."""
-        return self.statements.connection
+        return self.session.connection
 
     def database(self, name: str) -> Database:
         """Return a database as it is in this transaction, or raise EntityNotFound."""

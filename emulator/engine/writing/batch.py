@@ -14,67 +14,57 @@ from emulator.engine.derived.steps import Pipelines, PolicyStep
 from emulator.engine.derived.upkeep import apply_batch
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
-from emulator.engine.storage import relations as storage
+from emulator.engine.relation_names import batch_name
 from emulator.engine.storage.rows import Rows
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import IngestionFault, KustoError
 
 
 class Batch:
-    """The rows of one table that a transaction adds, and their consequences.
+    """The rows of one table that a transaction adds, and their consequences."""
 
-    `lost` are the policies, as (target, query), that failed before and are left out, with why.
-    """
-
-    def __init__(
-        self,
-        transaction: Transaction,
-        pipelines: Pipelines,
-        database: str,
-        lost: Mapping[tuple[str, str], Failure],
-    ) -> None:
+    def __init__(self, transaction: Transaction, pipelines: Pipelines, database: str) -> None:
         self._transaction = transaction
         self._pipelines = pipelines
         self._database = database
-        self._lost = lost
 
     def add(self, table: Table, rows_query: str, values: Mapping[str, datetime]) -> int:
         """Add the rows of a query, by position in the table's types, and all that follows; return how many they are."""
-        count = storage.stage(self._transaction.statements, table.relation, table.schema, rows_query, values)
+        count = self._transaction.staging.stage(table.relation, table.schema, rows_query, values)
         self._spread(table, count, frozenset())
         return count
 
     def add_rows(self, table: Table, rows: Sequence[Rows]) -> None:
         """Add rows with the physical columns of the table, and all that follows."""
-        count = storage.stage_rows(self._transaction.statements, table.relation, table.schema, rows)
+        count = self._transaction.staging.stage_rows(table.relation, table.schema, rows)
         self._spread(table, count, frozenset())
 
     def _spread(self, table: Table, count: int, chain: frozenset[str]) -> None:
         if not count:
             return
-        time, statements = self._transaction.time, self._transaction.statements
-        storage.append_batch(statements, table.relation, table.schema, time, count)
-        steps = self._pipelines.steps(self._transaction.database(self._database), table.name)
+        transaction = self._transaction
+        transaction.staging.append(table.relation, table.schema, transaction.time, count)
+        steps = self._pipelines.steps(transaction.database(self._database), table.name)
         for view in steps.views:
-            apply_batch(statements, view, time, count)
+            apply_batch(transaction, view, count)
         for step in steps.policies:
             if step.target.name not in chain and step.target.name != table.name:
                 self._spread(step.target, self._run(step, table, count), chain | {table.name})
 
     def _run(self, step: PolicyStep, source: Table, count: int) -> int:
         key = (step.target.name, step.policy.query)
-        if key in self._lost:
+        if key in self._transaction.lost:
             return 0
         if isinstance(step.compiled, KustoError):
             if step.policy.is_transactional:
                 raise self._fault(step, step.compiled) from step.compiled
             record_failure(self._transaction.connection, self._failure(step, source, step.compiled))
             return 0
-        compiled, target, statements = step.compiled, step.target, self._transaction.statements
+        compiled, target = step.compiled, step.target
         values = {"now": self._transaction.time} if compiled.uses_now else {}
-        limit = count if compiled.reads <= {storage.batch_name(source.relation)} else None
+        limit = count if compiled.reads <= {batch_name(source.relation)} else None
         try:
-            return storage.stage(statements, target.relation, target.schema, compiled.sql, values, limit)
+            return self._transaction.staging.stage(target.relation, target.schema, compiled.sql, values, limit)
         except duckdb.Error as error:
             if step.policy.is_transactional:
                 raise self._fault(step, error) from error

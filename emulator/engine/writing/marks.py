@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from emulator.engine.session.statements import Statements
+from emulator.engine.session.session import Session
 from emulator.errors import IngestionFault, KustoError
 from emulator.sql.ast import Select
 from emulator.sql.build import columns
@@ -41,7 +41,7 @@ def mark(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:
     return _position(connection.execute(_READ, {"name": name}))
 
 
-def advance(statements: Statements, stretches: Mapping[str, Stretch]) -> None:
+def advance(session: Session, stretches: Mapping[str, Stretch]) -> None:
     """Move marks forward.
 
     Raises StaleMark for one that is not where its stretch begins. So of two attempts to store the same events only one
@@ -50,7 +50,7 @@ def advance(statements: Statements, stretches: Mapping[str, Stretch]) -> None:
     for name, stretch in stretches.items():
         if stretch.until <= (stretch.since or 0):
             raise KustoError(f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}.", "TH_Mark")
-        kept = _position(statements.plain(_READ, {"name": name}))
+        kept = _position(session.plain(_READ, {"name": name}))
         if kept != stretch.since:
             at = "not stored yet" if kept is None else f"stored up to {kept}"
             raise StaleMark(
@@ -58,7 +58,7 @@ def advance(statements: Statements, stretches: Mapping[str, Stretch]) -> None:
                 "TH_StaleMark",
                 hint="read the mark, and go on from there",
             )
-        statements.plain(_ADD if kept is None else _MOVE, {"name": name, "position": stretch.until})
+        session.plain(_ADD if kept is None else _MOVE, {"name": name, "position": stretch.until})
 
 
 def _position(result: duckdb.DuckDBPyConnection) -> int | None:

@@ -48,7 +48,7 @@ def held(eventhouse: Eventhouse, action: Callable[[Transaction], object], releas
 def queued(eventhouse: Eventhouse, jobs: int, release: threading.Event) -> None:
     """Wait until that many batches wait for the writer, and release it if they never do."""
     for _ in range(10_000):
-        if len(eventhouse._core.writer._waiting) == jobs:
+        if eventhouse._core.writer.waiting == jobs:
             return
         release.wait(0.001)
     release.set()

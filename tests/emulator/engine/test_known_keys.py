@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emulator.engine.derived.known_keys import Hashes, KnownKeys
+from emulator.engine.storage.known_keys import Hashes, KnownKeys
 
 
 def hashes(seed: int, count: int) -> Hashes:

@@ -1,4 +1,4 @@
-"""Plans that a connection keeps: their arguments, and that answers are those of statements planned at each run."""
+"""KeptPlans that a connection keeps: their arguments, and that answers are those of statements planned at each run."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from emulator.engine.ingestion.payload import Payload
 from emulator.engine.running.execute import CompiledQuery, Compiler, compile_query, execute
 from emulator.engine.running.reader import Reader
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.kept_plans import Plans, argument
+from emulator.engine.session.kept_plans import KeptPlans, argument
 from emulator.engine.session.workload import SMALL, Sizes
 from emulator.result import ResultTable, TruncationFault
 from tests.emulator import test_cases as operators
@@ -80,7 +80,7 @@ def thrice(query: CompiledQuery, connection: duckdb.DuckDBPyConnection) -> Resul
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_arrives_as_it_is(text: str) -> None:
     with duckdb.connect() as connection:
-        plans = Plans(connection.execute)
+        plans = KeptPlans(connection.execute)
         literal = argument(text, "VARCHAR")
         assert literal is not None
         ran = connection.execute(plans.execution("SELECT CAST($p1 AS VARCHAR)", {"p1": literal}))
@@ -114,7 +114,7 @@ def test_a_value_arrives_as_a_bound_one_does(value: object, type_: str) -> None:
         sql = f"SELECT CAST($p1 AS {type_})"
         literal = argument(value, type_)
         assert literal is not None
-        ran = connection.execute(Plans(connection.execute).execution(sql, {"p1": literal})).fetchall()
+        ran = connection.execute(KeptPlans(connection.execute).execution(sql, {"p1": literal})).fetchall()
         assert repr(ran) == repr(connection.execute(sql, {"p1": value}).fetchall())
 
 

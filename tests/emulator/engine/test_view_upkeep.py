@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Eventhouse
-from emulator.engine.catalog.records import INGESTION_TIME
 from emulator.engine.derived import upkeep as view_upkeep
+from emulator.engine.relation_names import INGESTION_TIME
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
@@ -118,7 +118,7 @@ def test_a_view_made_anew_after_one_that_was_taken_back_knows_its_own_groups(eve
     writer = eventhouse._core.writer
 
     def fill(transaction: Transaction) -> None:
-        memory = transaction.statements.views
+        memory = transaction.groups
         transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
         assert memory.count("v999$parts") == 0
         assert not memory.may_hold_any("v999$parts", np.array([7], np.uint64))
@@ -128,7 +128,7 @@ def test_a_view_made_anew_after_one_that_was_taken_back_knows_its_own_groups(eve
         writer.change(fill)
 
     def look(transaction: Transaction) -> tuple[int, bool]:
-        memory = transaction.statements.views
+        memory = transaction.groups
         transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
         transaction.connection.execute('INSERT INTO "v999$parts" VALUES (7), (8)')
         found = memory.count("v999$parts"), memory.may_hold_any("v999$parts", np.array([7], np.uint64))
@@ -169,7 +169,7 @@ def test_the_groups_of_a_view_are_counted_right_whichever_way_they_were_merged(e
     # Few groups are compared, many are searched for; both add groups and meet known ones.
     for last, step in ((3, 1), (3_000, 1), (4_000, 1), (5_000, 2_000)):
         eventhouse.command(f".set-or-append Counted <| range Id from 1 to {last} step {step}")
-        counted = eventhouse._core.writer.change(lambda transaction: transaction.statements.views.count(parts))
+        counted = eventhouse._core.writer.change(lambda transaction: transaction.groups.count(parts))
         assert [(counted,)] == list(eventhouse.query("PerId | count")[0].rows())
 
 

@@ -11,7 +11,8 @@ import pytest
 from emulator import Eventhouse
 from emulator.engine.session import kept_plans as plans
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.statements import Statements
+from emulator.engine.session.session import Session
+from emulator.engine.session.temporary import TemporaryTables
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 
@@ -98,61 +99,67 @@ def test_a_new_column_reaches_the_batches_that_follow(eventhouse: Eventhouse) ->
     assert rows(eventhouse, "Raw | where Id == 9 | project Added") == [("a",)]
 
 
-def opened() -> Statements:
+def opened() -> Session:
     connection = duckdb.connect()
-    return Statements(connection, Cores(connection))
+    return Session(connection, Cores(connection))
+
+
+def kept(session: Session) -> int:
+    """Return how many plans a session keeps."""
+    ((count,),) = session.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall()
+    return int(count)
 
 
 def test_a_kept_plan_sees_rows_that_came_later() -> None:
-    statements = opened()
-    statements.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER, t TIMESTAMP)")
+    session = opened()
+    session.connection.execute("CREATE TABLE source (a INTEGER); CREATE TABLE target (a INTEGER, t TIMESTAMP)")
     copy = "INSERT INTO target SELECT a, $time FROM source WHERE a > 10"
-    assert statements.run(copy, {"time": TIME}, rows=1) == 0
-    statements.connection.execute("INSERT INTO source VALUES (11), (12), (3)")
-    assert statements.run(copy, {"time": TIME}, rows=3) == 2
-    statements.connection.execute("CREATE INDEX found ON source (a)")
-    assert statements.run(copy, {"time": TIME}, rows=None) == 2
-    assert statements.connection.execute("SELECT count(*), max(t) FROM target").fetchall() == [(4, TIME)]
+    assert session.run(copy, {"time": TIME}, rows=1) == 0
+    session.connection.execute("INSERT INTO source VALUES (11), (12), (3)")
+    assert session.run(copy, {"time": TIME}, rows=3) == 2
+    session.connection.execute("CREATE INDEX found ON source (a)")
+    assert session.run(copy, {"time": TIME}, rows=None) == 2
+    assert session.connection.execute("SELECT count(*), max(t) FROM target").fetchall() == [(4, TIME)]
 
 
 def test_staged_rows_leave_no_trace() -> None:
-    statements = opened()
-    connection = statements.connection
+    session = opened()
+    tables = TemporaryTables(session)
     for _ in range(3):
-        statements.begin()
-        statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+        session.begin()
+        tables.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
         for _ in range(2):
-            statements.empty("staged")
-            assert statements.run("INSERT INTO staged SELECT * FROM range(3000)", {}, rows=3_000) == 3_000
-        statements.end_batch()
-        statements.commit()
-    assert connection.execute("SELECT count(*) FROM staged").fetchall() == [(0,)]
-    assert connection.execute("SELECT count(*) FROM pragma_storage_info('staged')").fetchall() == [(0,)]
+            tables.empty("staged")
+            assert session.run("INSERT INTO staged SELECT * FROM range(3000)", {}, rows=3_000) == 3_000
+        tables.clear()
+        session.commit()
+    assert session.connection.execute("SELECT count(*) FROM staged").fetchall() == [(0,)]
+    assert session.connection.execute("SELECT count(*) FROM pragma_storage_info('staged')").fetchall() == [(0,)]
 
 
 def test_a_plan_made_beside_a_definition_is_made_again_once_that_is_committed() -> None:
     # A plan of a catalog that was not committed yet would be made anew at every run.
-    statements = opened()
-    statements.begin()
-    statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
-    assert statements.run("INSERT INTO staged SELECT 1", {}, rows=1) == 1
-    statements.connection.commit()
-    statements.end_transaction()
-    count = "SELECT count(*) FROM duckdb_prepared_statements()"
-    assert statements.connection.execute(count).fetchall() == [(0,)]
-    assert statements.run("INSERT INTO staged SELECT 2", {}, rows=1) == 1
-    statements.end_transaction()
-    assert statements.connection.execute(count).fetchall() == [(1,)]
+    session = opened()
+    tables = TemporaryTables(session)
+    session.begin()
+    tables.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+    assert session.run("INSERT INTO staged SELECT 1", {}, rows=1) == 1
+    session.commit()
+    tables.end_transaction()
+    assert kept(session) == 0
+    assert session.run("INSERT INTO staged SELECT 2", {}, rows=1) == 1
+    tables.end_transaction()
+    assert kept(session) == 1
 
 
 def test_a_rollback_takes_staged_relations_along() -> None:
-    statements = opened()
-    fill = "INSERT INTO staged SELECT 1"
+    session = opened()
+    tables = TemporaryTables(session)
     for _ in range(2):
-        statements.begin()
-        statements.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
-        statements.empty("staged")
-        assert statements.run(fill, {}, rows=1) == 1
-        statements.connection.rollback()
-        statements.roll_back()
-    assert statements.connection.execute("SELECT count(*) FROM duckdb_prepared_statements()").fetchall() == [(0,)]
+        session.begin()
+        tables.define("staged", "CREATE OR REPLACE TEMP TABLE staged (a INTEGER)")
+        tables.empty("staged")
+        assert session.run("INSERT INTO staged SELECT 1", {}, rows=1) == 1
+        tables.forget()
+        session.roll_back()
+    assert kept(session) == 0

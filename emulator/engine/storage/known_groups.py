@@ -1,14 +1,15 @@
-"""What the writer remembers of the groups of views, so that a small batch need not search them."""
+"""What the writer knows of the groups of materialized views, so that a small batch need not search them."""
 # ruff: noqa: S608 - every name goes through `identifier`
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from emulator.engine.derived.known_keys import Hashes, KnownKeys
-from emulator.engine.derived.shape import GROUP_KEY
+from emulator.engine.relation_names import GROUP_KEY
+from emulator.engine.session.session import Session
+from emulator.engine.storage.known_keys import Hashes, KnownKeys
 from emulator.sql.render import identifier
 
 _ROWS = 1 << 20
@@ -16,14 +17,14 @@ _ROWS = 1 << 20
 _MOST_KEYS = 1 << 23
 
 
-class ViewMemory:
+class KnownGroups:
     """Groups by the relation that holds them, loaded when first asked for.
 
     What a transaction adds and takes back stays remembered: it may be taken for present, never for absent.
     """
 
-    def __init__(self, connection: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._counts: dict[str, int] = {}
         self._keys: dict[str, KnownKeys] = {}
         self._loaded_now: set[str] = set()
@@ -32,7 +33,7 @@ class ViewMemory:
         """Return how many groups a relation has at most."""
         if relation not in self._counts:
             self._loaded_now.add(relation)
-            self._counts[relation] = count_rows(self._connection(), relation)
+            self._counts[relation] = count_rows(self._session.connection, relation)
         return self._counts[relation]
 
     def added(self, relation: str, count: int) -> None:
@@ -80,7 +81,7 @@ class ViewMemory:
 
     def _stored(self, relation: str) -> Iterator[Hashes]:
         query = f"SELECT {identifier(GROUP_KEY)} FROM {identifier(relation)}"
-        reader: pa.RecordBatchReader = self._connection().execute(query).to_arrow_reader(_ROWS)
+        reader: pa.RecordBatchReader = self._session.connection.execute(query).to_arrow_reader(_ROWS)
         for batch in reader:
             yield np.asarray(batch.column(0), np.uint64)
 
