@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from emulator.binder.bind_expressions import bind_expression
-from emulator.binder.bind_functions import bind_let, bind_value, declare
+from emulator.binder.bind_expressions.constants import folded
+from emulator.binder.bind_expressions.conversion import plain
+from emulator.binder.bind_expressions.expressions import bind_expression
+from emulator.binder.bind_expressions.literal_values import literal_value
+from emulator.binder.bind_expressions.user_functions import bind_let, bind_value, declare
 from emulator.binder.bind_pipeline import bind_pipeline
-from emulator.binder.constants import folded
-from emulator.binder.conversion import plain
 from emulator.binder.entities import EntityProvider, NoEntities, StoredFunction
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, QueryParameter
 from emulator.binder.faults import bad_value, refusing_deep_queries, unsupported
-from emulator.binder.literal_values import literal_value
 from emulator.binder.plan import EMPTY_SCHEMA, BoundQuery, OneRow, ParameterDeclaration, Plan, Project
 from emulator.binder.scope import NO_ROWS, Environment, Relation, Rows, ScalarBinding, Session
 from emulator.binder.signature import FunctionParameter, FunctionSignature, bind_signature

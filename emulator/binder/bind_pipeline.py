@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from emulator.binder.bind_functions import bind_user_call
+from emulator.binder.bind_expressions.user_functions import bind_user_call
 from emulator.binder.bind_operators.aggregate import (
     bind_count,
     bind_distinct,

@@ -1,13 +1,13 @@
 """Where rows come from: tables, functions, tabular lets, datatable, range, print, union."""
 
-from emulator.binder.bind_functions import bind_user_call
+from emulator.binder.bind_expressions.constants import folded, is_row_independent, reads_columns
+from emulator.binder.bind_expressions.conversion import require
+from emulator.binder.bind_expressions.literal_values import literal_value
+from emulator.binder.bind_expressions.special import constant_text
+from emulator.binder.bind_expressions.user_functions import bind_user_call
 from emulator.binder.bind_operators.combine import bind_union
-from emulator.binder.bind_special import constant_text
-from emulator.binder.constants import folded, is_row_independent, reads_columns
-from emulator.binder.conversion import require
 from emulator.binder.expression import BoundExpression, Constant
 from emulator.binder.faults import bad_value, not_allowed, unresolved_table, unsupported
-from emulator.binder.literal_values import literal_value
 from emulator.binder.plan import Materialized, OneRow, Plan, Range, Scan, Values
 from emulator.binder.projections import bind_projection, project
 from emulator.binder.result_names import ColumnNames

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from emulator.binder.bind_calls import bind_arguments
-from emulator.binder.calls import call_function
+from emulator.binder.bind_expressions.calls import call_function
+from emulator.binder.bind_expressions.function_calls import bind_arguments
 from emulator.binder.expression import BoundExpression, ColumnReference, FunctionCall
 from emulator.binder.faults import not_allowed
 from emulator.binder.plan import Plan, Project

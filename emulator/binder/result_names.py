@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from emulator.binder.constants import folded
+from emulator.binder.bind_expressions.constants import folded
 from emulator.binder.expression import AggregateCall, BoundExpression, Constant
 from emulator.binder.scope import Environment, FunctionBinding
 from emulator.functions.function import Aggregate, OutputNames, ResultName

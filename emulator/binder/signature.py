@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from emulator.binder.bind_functions import bind_body, bind_defaults
-from emulator.binder.constants import folded
+from emulator.binder.bind_expressions.constants import folded
+from emulator.binder.bind_expressions.user_functions import bind_body, bind_defaults
 from emulator.binder.entities import StoredFunction
 from emulator.binder.expression import Constant, QueryParameter
 from emulator.binder.plan import Scan, Stored

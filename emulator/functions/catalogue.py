@@ -3,26 +3,26 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from emulator.functions.aggregates import AGGREGATES
-from emulator.functions.arrays import ARRAYS
-from emulator.functions.collecting import COLLECTING
-from emulator.functions.conditionals import CONDITIONALS
-from emulator.functions.conversions import CONVERSIONS
-from emulator.functions.datetimes import DATETIME_FUNCTIONS
-from emulator.functions.decomposition import DECOMPOSITION
-from emulator.functions.dynamics import BAGS
-from emulator.functions.encodings import ENCODINGS
-from emulator.functions.formatting import FORMATTING
+from emulator.functions.aggregates.basic import AGGREGATES
+from emulator.functions.aggregates.collecting import COLLECTING
+from emulator.functions.aggregates.statistics import STATISTICS
 from emulator.functions.function import Catalogue
-from emulator.functions.hashing import HASHING
-from emulator.functions.math import MATH
-from emulator.functions.networks import NETWORKS
-from emulator.functions.operators import OPERATORS
-from emulator.functions.searching import SEARCHING
-from emulator.functions.series import SERIES
-from emulator.functions.statistics import STATISTICS
-from emulator.functions.strings import STRINGS
-from emulator.functions.text_operators import TEXT_OPERATORS
+from emulator.functions.scalars.arrays import ARRAYS
+from emulator.functions.scalars.conditionals import CONDITIONALS
+from emulator.functions.scalars.conversions import CONVERSIONS
+from emulator.functions.scalars.datetimes import DATETIME_FUNCTIONS
+from emulator.functions.scalars.dynamics import BAGS
+from emulator.functions.scalars.encodings import ENCODINGS
+from emulator.functions.scalars.formatting import FORMATTING
+from emulator.functions.scalars.hashing import HASHING
+from emulator.functions.scalars.math import MATH
+from emulator.functions.scalars.networks import NETWORKS
+from emulator.functions.scalars.operators import OPERATORS
+from emulator.functions.scalars.searching import SEARCHING
+from emulator.functions.scalars.strings import STRINGS
+from emulator.functions.scalars.text_operators import TEXT_OPERATORS
+from emulator.functions.series.decomposition import DECOMPOSITION
+from emulator.functions.series.elements import SERIES
 from emulator.functions.windows import WINDOWS
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from emulator.binder.constants import folded
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.constants import folded
+from emulator.binder.bind_expressions.conversion import convert
 from emulator.binder.expression import BoundExpression, Constant, FunctionCall
 from emulator.types import BOOL, KqlType, Scalar
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.conversion import convert
 from emulator.binder.expression import (
     AggregateCall,
     BoundExpression,

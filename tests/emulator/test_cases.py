@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from emulator.binder.constants import read_datetime
+from emulator.binder.bind_expressions.constants import read_datetime
 from emulator.binder.entities import NoEntities, StoredTable
 from emulator.binder.expression import Constant
 from emulator.binder.plan import Stored, Values

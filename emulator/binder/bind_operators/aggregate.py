@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from emulator.binder.bind_calls import bind_aggregate
+from emulator.binder.bind_expressions.calls import aggregate_calls
+from emulator.binder.bind_expressions.constants import folded, is_row_independent
+from emulator.binder.bind_expressions.conversion import convert, require
+from emulator.binder.bind_expressions.function_calls import bind_aggregate
 from emulator.binder.bind_operators.shape import row_count
-from emulator.binder.calls import aggregate_calls
-from emulator.binder.constants import folded, is_row_independent
-from emulator.binder.conversion import convert, require
 from emulator.binder.expression import AggregateCall, BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import bad_value, duplicate_name, not_allowed
 from emulator.binder.plan import Aggregate, Limit, MakeSeries, Plan, Project, SeriesAggregate

@@ -3,7 +3,7 @@
 import re
 from fnmatch import fnmatchcase
 
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.conversion import convert
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import bad_value, not_allowed, unresolved_column
 from emulator.binder.plan import Join, JoinKey, Plan, Project, Union

@@ -1,7 +1,7 @@
 """Operators that open rows or run a subquery on parts of the input: mv-expand, mv-apply, partition."""
 
+from emulator.binder.bind_expressions.conversion import convert
 from emulator.binder.bind_operators.shape import row_count
-from emulator.binder.conversion import convert
 from emulator.binder.expression import BoundExpression, ColumnReference
 from emulator.binder.faults import bad_value, duplicate_name, not_allowed, unsupported
 from emulator.binder.plan import Expand, Expansion, ForEachGroup, GroupInput, Plan, Project, is_serialized

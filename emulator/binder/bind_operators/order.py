@@ -1,7 +1,7 @@
 """Operators that make or use an order: sort, top, serialize, scan."""
 
+from emulator.binder.bind_expressions.conversion import convert, require
 from emulator.binder.bind_operators.shape import extended, row_count
-from emulator.binder.conversion import convert, require
 from emulator.binder.expression import BoundExpression
 from emulator.binder.faults import NOT_SERIALIZED, duplicate_name, not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Plan, ScanMatch, ScanStep, Serialize, Sort, SortKey, is_serialized

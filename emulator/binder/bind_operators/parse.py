@@ -2,10 +2,10 @@
 
 import re
 
+from emulator.binder.bind_expressions.calls import call_function
+from emulator.binder.bind_expressions.conversion import convert
+from emulator.binder.bind_expressions.special import constant_text
 from emulator.binder.bind_operators.shape import filtered
-from emulator.binder.bind_special import constant_text
-from emulator.binder.calls import call_function
-from emulator.binder.conversion import convert
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import bad_value, duplicate_name, unsupported
 from emulator.binder.plan import Plan, Project

@@ -1,8 +1,8 @@
 """`evaluate`: plugins whose columns are known before the query runs; all others are refused by name."""
 
-from emulator.binder.bind_special import constant_text
-from emulator.binder.calls import call_function
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.calls import call_function
+from emulator.binder.bind_expressions.conversion import convert
+from emulator.binder.bind_expressions.special import constant_text
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import duplicate_name, not_allowed, unsupported
 from emulator.binder.plan import Plan

@@ -4,8 +4,8 @@ import json
 import re
 from fnmatch import fnmatchcase
 
-from emulator.binder.constants import folded, is_row_independent
-from emulator.binder.conversion import require
+from emulator.binder.bind_expressions.constants import folded, is_row_independent
+from emulator.binder.bind_expressions.conversion import require
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import bad_value, duplicate_name, not_allowed, unresolved_column, wrong_type
 from emulator.binder.plan import Filter, Limit, Plan, Values

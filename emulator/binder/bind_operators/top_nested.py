@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from emulator.binder.bind_expressions.calls import call_function
 from emulator.binder.bind_operators.aggregate import aggregated
 from emulator.binder.bind_operators.order import sort_keys
 from emulator.binder.bind_operators.shape import row_count
-from emulator.binder.calls import call_function
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant
 from emulator.binder.faults import not_allowed, unsupported
 from emulator.binder.plan import ForEachGroup, GroupInput, Join, JoinKey, Plan, Sort

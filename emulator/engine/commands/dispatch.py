@@ -7,20 +7,11 @@ from functools import partial
 from typing import TypeVar, assert_never
 
 from emulator.binder.faults import refusing_deep_queries, unsupported
-from emulator.engine.commands import (
-    databases,
-    functions,
-    ingest,
-    mappings,
-    piped,
-    policies,
-    show,
-    show_schema,
-    tables,
-    topics,
-    views,
-)
+from emulator.engine.commands import databases, functions, ingest, mappings, piped, policies, tables, views
 from emulator.engine.commands.kinds import command_kind
+from emulator.engine.commands.shown import entities as show
+from emulator.engine.commands.shown import schema as show_schema
+from emulator.engine.commands.shown import topics
 from emulator.engine.core import Core
 from emulator.engine.operations import Operation
 from emulator.engine.storage.transaction import Transaction

@@ -6,7 +6,7 @@ from dataclasses import replace
 from emulator.engine.catalog.records import Database, Table
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.dependents import disable_views, follow_source
-from emulator.engine.commands.schemas import table_document
+from emulator.engine.commands.shown.texts import table_document
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault

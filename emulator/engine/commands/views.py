@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from emulator.binder.constants import read_datetime
+from emulator.binder.bind_expressions.constants import read_datetime
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns

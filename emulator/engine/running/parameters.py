@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from emulator.binder.constants import read_datetime, to_utc
-from emulator.binder.dynamic_literals import read_dynamic
+from emulator.binder.bind_expressions.constants import read_datetime, to_utc
+from emulator.binder.bind_expressions.dynamic_literals import read_dynamic
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import ParameterValue
 from emulator.errors import KustoError, SemanticFault

@@ -1,6 +1,6 @@
 """The list of what is refused by name does not outlive what it lists."""
 
-from emulator.binder.known_functions import NOT_BUILT
+from emulator.binder.bind_expressions.known_functions import NOT_BUILT
 from emulator.functions.catalogue import CATALOGUE
 
 

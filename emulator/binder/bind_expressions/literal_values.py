@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from emulator.binder.constants import converted_constant, read_datetime
+from emulator.binder.bind_expressions.constants import converted_constant, read_datetime
 from emulator.binder.expression import Constant
 from emulator.binder.faults import TYPES_DO_NOT_FIT
 from emulator.errors import SemanticFault

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from emulator.binder.calls import call_function
-from emulator.binder.constants import folded
-from emulator.binder.conversion import require
+from emulator.binder.bind_expressions.calls import call_function
+from emulator.binder.bind_expressions.constants import folded
+from emulator.binder.bind_expressions.conversion import require
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, CurrentTime, ScalarSubquery
 from emulator.binder.faults import bad_value, not_allowed, unsupported
 from emulator.binder.plan import OneRow, Project

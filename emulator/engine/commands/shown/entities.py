@@ -9,7 +9,7 @@ from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands import functions, tables, views
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.policies import effective
-from emulator.engine.commands.schemas import dotnet_type, signature_of
+from emulator.engine.commands.shown.texts import dotnet_type, signature_of
 from emulator.engine.core import Core
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import find_table, find_view

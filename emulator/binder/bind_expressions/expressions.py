@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import assert_never
 
-from emulator.binder.bind_calls import bind_call
-from emulator.binder.calls import aggregate_calls, call_function
-from emulator.binder.constants import folded, read_datetime
-from emulator.binder.conversion import convert, plain
-from emulator.binder.dynamic_literals import read_dynamic
+from emulator.binder.bind_expressions.calls import aggregate_calls, call_function
+from emulator.binder.bind_expressions.constants import folded, read_datetime
+from emulator.binder.bind_expressions.conversion import convert, plain
+from emulator.binder.bind_expressions.dynamic_literals import read_dynamic
+from emulator.binder.bind_expressions.function_calls import bind_call
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery, ScalarSubquery
 from emulator.binder.faults import not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Aggregate

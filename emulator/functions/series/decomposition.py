@@ -3,7 +3,7 @@
 from emulator.errors import SemanticFault, UnsupportedFault
 from emulator.functions.function import Function, Operand, ResultName, Signature
 from emulator.functions.physical import as_type
-from emulator.functions.series import reals
+from emulator.functions.series.elements import reals
 from emulator.functions.shorthand import DYNAMICS, NUMBERS, TEXT, WHOLE, param, simple
 from emulator.sql.ast import Sql
 from emulator.sql.build import call, cast, lit

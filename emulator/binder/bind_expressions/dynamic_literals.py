@@ -4,7 +4,7 @@ import json
 import re
 from decimal import Decimal
 
-from emulator.binder.constants import read_datetime
+from emulator.binder.bind_expressions.constants import read_datetime
 from emulator.binder.faults import bad_value
 from emulator.errors import SemanticFault
 from emulator.syntax.literals import typed_literal

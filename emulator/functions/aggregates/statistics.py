@@ -1,6 +1,6 @@
 """Aggregates of statistics: spread, covariance, percentiles."""
 
-from emulator.functions.aggregates import PREDICATE, condition_of, single, where
+from emulator.functions.aggregates.basic import PREDICATE, condition_of, single, where
 from emulator.functions.function import (
     Aggregate,
     AggregateSignature,

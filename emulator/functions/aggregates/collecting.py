@@ -1,6 +1,6 @@
 """Aggregates that collect values: lists, sets and bags. Without values they are empty, never null."""
 
-from emulator.functions.aggregates import PREDICATE, Accumulate, single
+from emulator.functions.aggregates.basic import PREDICATE, Accumulate, single
 from emulator.functions.function import Aggregate, AggregateSignature, Operand
 from emulator.functions.physical import duckdb_type, to_json
 from emulator.functions.shorthand import ANY, DYNAMICS, WHOLE, param

@@ -1,6 +1,6 @@
 """Implicit conversions: the nodes that bring a value to another type or representation."""
 
-from emulator.binder.constants import converted_constant
+from emulator.binder.bind_expressions.constants import converted_constant
 from emulator.binder.expression import BoundExpression, Constant, Conversion
 from emulator.binder.faults import wrong_type
 from emulator.types import DYNAMIC, INTEGERS, NUMERICS, KqlType, Scalar

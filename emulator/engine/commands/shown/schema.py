@@ -8,9 +8,9 @@ from emulator.engine.catalog.entities import Entities, stored_function
 from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.functions import find_function
-from emulator.engine.commands.schemas import dotnet_type, function_document, ordered_columns, table_document
-from emulator.engine.commands.script import database_script
-from emulator.engine.commands.show import version_text
+from emulator.engine.commands.shown.entities import version_text
+from emulator.engine.commands.shown.script import database_script
+from emulator.engine.commands.shown.texts import dotnet_type, function_document, ordered_columns, table_document
 from emulator.engine.core import Core
 from emulator.engine.derived.update_policy import compile_policy
 from emulator.engine.derived.upkeep import bind_shape

@@ -6,8 +6,8 @@ A call is replaced by its bound body: scalar parameters stand for the bound argu
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emulator.binder.constants import reads_columns
-from emulator.binder.conversion import require
+from emulator.binder.bind_expressions.constants import reads_columns
+from emulator.binder.bind_expressions.conversion import require
 from emulator.binder.entities import StoredFunction
 from emulator.binder.expression import BoundExpression
 from emulator.binder.faults import WRONG_ARGUMENTS, not_allowed, unresolved_column

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from emulator.binder.constants import folded, is_row_independent
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.constants import folded, is_row_independent
+from emulator.binder.bind_expressions.conversion import convert
 from emulator.binder.expression import AggregateCall, BoundExpression, Constant, FunctionCall
 from emulator.binder.faults import BAD_VALUE, unknown_function
 from emulator.binder.scope import Environment

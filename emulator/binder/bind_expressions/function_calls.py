@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from emulator.binder.bind_functions import bind_user_scalar
-from emulator.binder.bind_special import SPECIAL_FORMS
-from emulator.binder.calls import aggregate_calls, call_function, converted_arguments, refuse_dynamic
-from emulator.binder.conversion import convert
+from emulator.binder.bind_expressions.calls import aggregate_calls, call_function, converted_arguments, refuse_dynamic
+from emulator.binder.bind_expressions.conversion import convert
+from emulator.binder.bind_expressions.known_functions import NOT_BUILT
+from emulator.binder.bind_expressions.special import SPECIAL_FORMS
+from emulator.binder.bind_expressions.user_functions import bind_user_scalar
 from emulator.binder.expression import AggregateCall, BoundExpression, FunctionCall, WindowCall
 from emulator.binder.faults import NOT_SERIALIZED, not_allowed, unknown_function, unsupported
-from emulator.binder.known_functions import NOT_BUILT
 from emulator.binder.scope import Environment, FunctionBinding, Rows
 from emulator.errors import SemanticFault
 from emulator.functions.function import OutputNames

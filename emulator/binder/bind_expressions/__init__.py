@@ -1,0 +1,1 @@
+"""Expressions: literals, operators, calls of catalogue and user functions, constant folding, conversions."""

@@ -1,0 +1,1 @@
+"""What the `.show` commands answer with: entities, schemas, scripts and the state of the Eventhouse."""

@@ -1,0 +1,1 @@
+"""Aggregates, by family; one row each."""

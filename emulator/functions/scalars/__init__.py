@@ -1,0 +1,1 @@
+"""Scalar functions and operators, by family; one row each."""

@@ -1,0 +1,1 @@
+"""Functions of series, which are arrays of numbers; one row each."""
