@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from cli.errors import CliError
 from cli.flags import database, prices, serving
+from cli.flags.command import Command
 from cli.flags.data_connection import connection_app
 from cli.flags.producer import producer_app
 from cli.settings.file import SETTINGS_FILE, Option, default_map, read_settings_file
@@ -21,7 +23,7 @@ app = typer.Typer(
     help="KQL-first real-time stock analytics: an embedded Eventhouse, versioned KQL functions, a generated REST API.",
     epilog="Settings: flags, then environment TICKHOUSE_<OPTION>, then tickhouse.toml in the current folder.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -37,21 +39,31 @@ for command in (
     database.query,
     serving.api,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(producer_app)
 app.add_typer(connection_app)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"tickhouse {version('tickhouse')}")
+        raise typer.Exit
 
 
 @app.callback()
 def root(
     context: typer.Context,
-    config: Annotated[Path, typer.Option("--config", envvar="TICKHOUSE_CONFIG", help="Settings file.")] = Path(
-        SETTINGS_FILE
-    ),
+    config: Annotated[
+        Path, typer.Option("--config", envvar="TICKHOUSE_CONFIG", help="Settings file.", metavar="FILE")
+    ] = Path(SETTINGS_FILE),
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
-    """Load the settings file into the defaults of every command."""
-    commands = dict(_options(context.command))
-    context.default_map = default_map(read_settings_file(config), commands, config)
+    """Load the settings file into the defaults of every command; only the one that nobody named may be missing."""
+    source = context.get_parameter_source("config")
+    settings = read_settings_file(config, must_exist=source is None or source.name != "DEFAULT")
+    context.default_map = default_map(settings, dict(_options(context.command)), config)
 
 
 def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Option, ...]]]:

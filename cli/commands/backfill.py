@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -13,11 +12,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.composition.eventhouses import open_eventhouse
+from cli.composition.eventhouses import find_target, open_eventhouse
 from cli.composition.history_sources import history_source
 from cli.composition.market import require_market
 from cli.composition.sources import refuse_mixing
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
+from cli.settings.target import TargetSettings
+from cli.terminal import messages, print_whole, results
 from kql.reference import SIMULATED, known_symbols
 from producer.clock import SystemClock
 from producer.history.backfill import BackfillPlan, BackfillProgress, Failure, Report, plan_backfill, run_backfill
@@ -39,22 +40,20 @@ class BackfillOrder:
     first: date
     last: date | None
     interval: BarKind
-    data: Path | None
-    url: str | None
-    database: str
+    target: TargetSettings
     mix: bool = False
     symbols: tuple[str, ...] = field(default_factory=known_symbols)
 
 
 def run_backfill_command(order: BackfillOrder) -> None:
     """Fill the range and print the reconciliation; exit code 1 where sessions are still missing."""
-    console = Console(stderr=True)
+    console = messages()
     try:
         report = asyncio.run(_backfill(order, console))
     except KeyboardInterrupt:
         console.print("Interrupted: what was fetched is stored, and the same command goes on from there.")
         raise
-    print_report(report, Console())
+    print_report(report, results())
     if not report.is_complete:
         raise typer.Exit(1)
 
@@ -64,14 +63,13 @@ async def _backfill(order: BackfillOrder, console: Console) -> Report:
     source = await history_source(order.source, order.symbols)
     simulated = order.source == SIMULATED
     dates: TradingDates = AlwaysOpen(MARKET.day_starts) if simulated else load_calendar()
-    data = order.data or (SIMULATED_DATA if simulated else DEFAULT_DATA)
+    target = find_target(order.target, SIMULATED_DATA if simulated else DEFAULT_DATA)
+    target.tell(console)
     request = CoverageRequest(
         order.symbols, order.interval, order.first, order.last or clock.now().date(), simulated=simulated
     )
     try:
-        eventhouse = await open_eventhouse(
-            url=order.url, data=None if order.url else data, database=order.database, create=True
-        )
+        eventhouse = await open_eventhouse(target, create=True)
         try:
             await require_market(eventhouse)
             if not order.mix:
@@ -138,7 +136,7 @@ def print_report(report: Report, console: Console) -> None:
     are_new = "was new" if report.bars_written == 1 and not report.actions_written else "were new"
     console.print(f"{plural(report.bars_written, 'bar')}{actions if report.actions_written else ''} {are_new}.")
     if rows:
-        console.print(_table(rows))
+        print_whole(console, _table(rows))
     waits = [each.retry_after for each in report.failures if each.retry_after is not None]
     if waits:
         console.print(f"The same command goes on where this one ended, in {min(waits):,.0f} s at the earliest.")
@@ -177,4 +175,4 @@ def _sessions(gap: Gap) -> str:
 def _bars(console: Console) -> Progress:
     numbers = (MofNCompleteColumn(), TextColumn("{task.fields[written]:,} bars"), TimeElapsedColumn())
     columns = (BarColumn(bar_width=20), *numbers, TextColumn("{task.description}"))
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

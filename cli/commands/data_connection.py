@@ -10,14 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.composition.embedded import EmbeddedEventhouse
-from cli.composition.eventhouses import served_at
 from cli.composition.hub import CONNECTION_VARIABLE, connection_in, describe_hub
+from cli.composition.instances import serving
 from cli.composition.landing_connection import connected, describe_health, trades_of
 from cli.composition.market import require_market
 from cli.composition.servers import run, until_signal_or_end
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA
 from cli.settings.network import require_reachable
+from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import KustoError
 from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Table
@@ -41,7 +42,7 @@ class ConnectionSettings:
 
 def run_data_connection(settings: ConnectionSettings) -> None:
     """Run until a signal, then store what is in the hub already."""
-    run(_run(settings, Console(stderr=True)))
+    run(_run(settings, messages()))
 
 
 async def _run(settings: ConnectionSettings, console: Console) -> None:
@@ -84,7 +85,8 @@ def _destination(settings: ConnectionSettings) -> Destination:
 @asynccontextmanager
 async def _table(settings: ConnectionSettings, data: Path) -> AsyncIterator[tuple[Table, str]]:
     """Open the Eventhouse: at a URL, of the process that serves the data folder, or the folder in this process."""
-    url = settings.url or served_at(data)
+    server = serving(data)
+    url = settings.url or (server.url if server is not None else None)
     if url is not None:
         with closing(RemoteTable(require_reachable(url), token=settings.token)) as remote:
             yield remote, f"{settings.database} at {url}"

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
-from cli.composition.eventhouses import served
+from cli.composition.instances import Instance, announced
 from cli.composition.servers import listen
+from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import serve_on
 from emulator.server.listen import url_of
@@ -13,17 +12,16 @@ from emulator.server.listen import url_of
 
 def run_emulator(*, port: int, data: Path | None, host: str, token: str | None, database: str) -> None:
     """Serve until Ctrl-C; the folder is created when it does not exist."""
-    with listen(host, port, "--port and --token", key=token) as listener:
+    with listen(host, port, port_flag="--port", key_flag="--token", key=token) as listener:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)
         eventhouse = Eventhouse.open(data, database=database)
         try:
             url = url_of(listener)
             where = f"data in {data}" if data is not None else "in memory: nothing is kept without --data"
-            Console(stderr=True).print(
-                f"Eventhouse [bold]{url}[/], database [bold]{database}[/], {where}. Ctrl-C ends it."
-            )
-            with served(data, url):
+            messages().print(f"Eventhouse  [bold]{url}[/]  database {database}, {where}. Ctrl-C ends it.")
+            # Commands send no token: one that names nothing must not be led to where it is refused.
+            with announced(Instance(url, database, data), to_all=token is None):
                 serve_on(eventhouse, listener, token=token)
         finally:
             eventhouse.close()

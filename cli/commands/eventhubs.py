@@ -3,10 +3,9 @@
 import asyncio
 import sys
 
-from rich.console import Console
-
 from cli.composition.hub import CONNECTION_VARIABLE, HubSettings, hub_running
 from cli.composition.servers import run, until_signal_or_end
+from cli.terminal import messages
 
 
 def run_eventhubs(settings: HubSettings) -> None:
@@ -15,7 +14,7 @@ def run_eventhubs(settings: HubSettings) -> None:
 
 
 async def _serve(settings: HubSettings) -> None:
-    console = Console(stderr=True)
+    console = messages()
     async with hub_running(settings) as hubs:
         where = f"log in {settings.data}" if settings.data is not None else "in memory: nothing is kept without --data"
         console.print(

@@ -7,10 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from cli.composition.eventhouses import open_eventhouse
+from cli.composition.eventhouses import find_target, open_eventhouse
 from cli.composition.files import require_files
 from cli.composition.market import require_market
 from cli.composition.sources import refuse_mixing
+from cli.settings.target import TargetSettings
+from cli.terminal import messages
 from producer.clock import SystemClock
 from producer.history.load import LoadKind, LoadReport, LoadRequest, load_file
 from producer.history.store import LandingStore
@@ -23,27 +25,20 @@ def run_load(
     files: tuple[Path, ...],
     kind: LoadKind,
     options: FileOptions,
-    data: Path | None,
-    url: str | None,
-    database: str,
+    target: TargetSettings,
     mix: bool,
 ) -> None:
     """Load every file; a file with a fault writes nothing and ends the command."""
     require_files(files)
-    asyncio.run(_load(files, kind, options, data, url, database, mix))
+    asyncio.run(_load(files, kind, options, target, mix))
 
 
 async def _load(
-    files: tuple[Path, ...],
-    kind: LoadKind,
-    options: FileOptions,
-    data: Path | None,
-    url: str | None,
-    database: str,
-    mix: bool,
+    files: tuple[Path, ...], kind: LoadKind, options: FileOptions, given: TargetSettings, mix: bool
 ) -> None:
-    console = Console(stderr=True)
-    eventhouse = await open_eventhouse(url=url, data=data, database=database, create=True)
+    console, target = messages(), find_target(given)
+    target.tell(console)
+    eventhouse = await open_eventhouse(target, create=True)
     try:
         await require_market(eventhouse)
         if not mix:
@@ -67,7 +62,7 @@ async def _load(
 def progress_bar(console: Console) -> Progress:
     """Return a bar that counts rows and vanishes at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def describe(file: Path, report: LoadReport, seconds: float) -> str:

@@ -11,13 +11,15 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.composition.delivery import Delivery, direct, into_hub
-from cli.composition.eventhouses import open_eventhouse
+from cli.composition.eventhouses import find_target, open_eventhouse
 from cli.composition.hub import CONNECTION_VARIABLE, connection_in
 from cli.composition.market import require_market
 from cli.composition.pipelines import pipeline_to
 from cli.composition.servers import run, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
+from cli.settings.target import TargetSettings
+from cli.terminal import messages
 from kql.client import Eventhouse, IngestionWay
 from kql.reference import known_symbols
 from producer.clock import SystemClock
@@ -48,7 +50,7 @@ class ProducerSettings:
 
 def run_producer(settings: ProducerSettings) -> None:
     """Run until the source ends or a signal comes; what was received is sent, or spooled, before the end."""
-    run(_run(settings, Console(stderr=True)))
+    run(_run(settings, messages()))
 
 
 async def _run(settings: ProducerSettings, console: Console) -> None:
@@ -156,13 +158,8 @@ async def _delivery(
         yield into_hub(connection), None
         return
     data = None if settings.url is not None else settings.data or default_data(source)
-    eventhouse = await open_eventhouse(
-        url=settings.url,
-        data=data,
-        database=settings.database,
-        create=True,
-        ingestion=settings.ingestion or "managed",
-    )
+    target = find_target(TargetSettings(settings.url, data, settings.database))
+    eventhouse = await open_eventhouse(target, create=True, ingestion=settings.ingestion or "managed")
     try:
         await require_market(eventhouse)
         if not settings.mix:

@@ -3,45 +3,71 @@
 import asyncio
 import csv
 import json
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from cli.composition.eventhouses import open_eventhouse
+from cli.composition.eventhouses import Target, find_target, open_eventhouse
 from cli.errors import CliError
+from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
+from cli.settings.target import TargetSettings
+from cli.terminal import messages, print_whole
+from cli.terminal import results as results_console
+from emulator.errors import KustoError
 from emulator.result import ResultTable
+from emulator.syntax.parse_command import is_command
 from emulator.text_forms import timespan_text
 from emulator.types import Scalar
 
 ROWS_SHOWN = 1000
-WIDEST = 10_000
+KQL_SUFFIXES = (".kql", ".csl", ".kusto")
 
 
-def run_query(
-    *,
-    text: str,
-    data: Path | None,
-    url: str | None,
-    database: str,
-    parameters: tuple[str, ...],
-    output: str,
-) -> None:
-    """Run one query or command and print its first result."""
-    result = asyncio.run(_run(text, data, url, database, read_parameters(parameters)))
-    print_result(result, output)
-
-
-async def _run(text: str, data: Path | None, url: str | None, database: str, parameters: dict[str, str]) -> ResultTable:
-    eventhouse = await open_eventhouse(url=url, data=data, database=database)
+def read_text(text: str | None, file: Path | None) -> str:
+    """Return the KQL of a command line: its own, that of a file, or of standard input for `-`."""
+    if (text is None) is (file is None):
+        raise CliError(
+            "give KQL, or a file with --file", hint="`tickhouse query 'print 1'`, `tickhouse query --file F`"
+        )
+    if file is None:
+        return sys.stdin.read() if text == "-" else text or ""
     try:
-        if text.lstrip().startswith("."):
-            return await eventhouse.command(text)
-        return await eventhouse.query(text, parameters=parameters)
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CliError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CliError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def run_query(given: TargetSettings, *, text: str, parameters: tuple[str, ...], output: str) -> None:
+    """Run one query or command and print its results; Ctrl-C ends the process at once.
+
+    A query has nothing to wind up, and DuckDB drops a command that was under way.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    target = find_target(given, DEFAULT_DATA, SIMULATED_DATA)
+    if target.is_found:
+        target.tell(messages())
+    try:
+        results = asyncio.run(_run(text, target, read_parameters(parameters)))
+    except KustoError as error:
+        if Path(text.strip()).suffix in KQL_SUFFIXES and "\n" not in text.strip():
+            error.hint = f"KQL in a file is run by `tickhouse query --file {text.strip()}`"
+        raise
+    print_results(results, output)
+
+
+async def _run(text: str, target: Target, parameters: dict[str, str]) -> Sequence[ResultTable]:
+    eventhouse = await open_eventhouse(target)
+    try:
+        if is_command(text):
+            return [await eventhouse.command(text)]
+        return await eventhouse.query_all(text, parameters=parameters)
     finally:
         await eventhouse.close()
 
@@ -57,27 +83,47 @@ def read_parameters(texts: Iterable[str]) -> dict[str, str]:
     return result
 
 
-def print_result(result: ResultTable, output: str) -> None:
-    """Print all rows in one of the output formats; a table shows at most `ROWS_SHOWN` rows and says so."""
-    kinds = [column.type.scalar for column in result.schema]
+def print_results(results: Sequence[ResultTable], output: str) -> None:
+    """Print every result in one of the output formats, all of it but for tables, which show `ROWS_SHOWN` rows.
+
+    JSON is an array of rows, for several results an array of such arrays; in CSV an empty line stands between two.
+    """
     if output == "json":
-        rows = [
-            {name: json_value(cell, kind) for name, cell, kind in zip(result.schema.names, row, kinds, strict=True)}
-            for row in result.rows()
-        ]
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-    elif output == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.schema.names)
-        for row in result.rows():
-            writer.writerow([text_value(cell, kind) for cell, kind in zip(row, kinds, strict=True)])
-    else:
-        print_table(result, kinds)
+        documents = [_json_rows(result) for result in results]
+        document = documents[0] if len(documents) == 1 else documents
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return
+    for number, result in enumerate(results):
+        if output == "csv":
+            sys.stdout.write("\n" if number else "")
+            _print_csv(result)
+        else:
+            print_table(result)
 
 
-def print_table(result: ResultTable, kinds: list[Scalar]) -> None:
+def _kinds(result: ResultTable) -> list[Scalar]:
+    return [column.type.scalar for column in result.schema]
+
+
+def _json_rows(result: ResultTable) -> list[dict[str, object]]:
+    kinds = _kinds(result)
+    return [
+        {name: json_value(cell, kind) for name, cell, kind in zip(result.schema.names, row, kinds, strict=True)}
+        for row in result.rows()
+    ]
+
+
+def _print_csv(result: ResultTable) -> None:
+    kinds = _kinds(result)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(result.schema.names)
+    for row in result.rows():
+        writer.writerow([text_value(cell, kind) for cell, kind in zip(row, kinds, strict=True)])
+
+
+def print_table(result: ResultTable) -> None:
     """Print rows as a terminal table with right-aligned numbers."""
-    console = Console()
+    console, kinds = results_console(), _kinds(result)
     table = Table(header_style="bold", row_styles=("", "dim"))
     for name, kind in zip(result.schema.names, kinds, strict=True):
         table.add_column(name, justify="right" if kind.is_numeric else "left", no_wrap=True)
@@ -85,9 +131,7 @@ def print_table(result: ResultTable, kinds: list[Scalar]) -> None:
         if number == ROWS_SHOWN:
             break
         table.add_row(*(text_value(cell, kind) for cell, kind in zip(row, kinds, strict=True)))
-    # A row stays on one line; where it is wider than the terminal, the terminal or a pager deals with it.
-    needed = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
-    Console(width=max(needed, console.width)).print(table)
+    print_whole(console, table)
     shown = f"first {ROWS_SHOWN} of " if len(result) > ROWS_SHOWN else ""
     console.print(f"{shown}{len(result)} row{'' if len(result) == 1 else 's'}", style="dim")
 

@@ -14,12 +14,13 @@ from rich.markup import escape
 from api.app import create_app
 from cli.composition.delivery import Delivery, direct, through_hub
 from cli.composition.embedded import EmbeddedEventhouse
-from cli.composition.eventhouses import served, served_at
 from cli.composition.hub import HubSettings
+from cli.composition.instances import Instance, announced, serving
 from cli.composition.pipelines import pipeline_to
 from cli.composition.servers import listen, run, running, server, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
+from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
 from emulator.server.app import create_app as create_wire
 from emulator.server.listen import url_of
@@ -58,19 +59,24 @@ class UpSettings:
 
 def run_up(settings: UpSettings) -> None:
     """Run until a signal; what is durable stays so, whichever way the run ends."""
-    run(_up(settings, Console(stderr=True)))
+    run(_up(settings, messages()))
 
 
 async def _up(settings: UpSettings, console: Console) -> None:
+    _require_distinct_ports(settings)
     # Sockets first: a taken port must leave nothing behind.
     with (
-        closing(listen(settings.host, settings.port, "--port and --api-key", key=settings.api_key)) as api_socket,
-        closing(listen("127.0.0.1", settings.eventhouse_port, "--eventhouse-port", key=None)) as wire_socket,
+        closing(
+            listen(settings.host, settings.port, port_flag="--port", key_flag="--api-key", key=settings.api_key)
+        ) as api_socket,
+        closing(listen("127.0.0.1", settings.eventhouse_port, port_flag="--eventhouse-port")) as wire_socket,
     ):
         source = await choose_source(settings.source, console, settings.trades_per_second, settings.symbols)
         data = settings.data or default_data(source)
-        if (url := served_at(data)) is not None:
-            raise CliError(f"data folder '{data}' is served already at {url}", hint="end that process, or give --data")
+        if (other := serving(data)) is not None:
+            raise CliError(
+                f"data folder '{data}' is served already at {other.url}", hint="end that process, or give --data"
+            )
         data.mkdir(parents=True, exist_ok=True)
         engine = await asyncio.to_thread(Eventhouse.open, data, database=settings.database)
         async with AsyncExitStack() as stack:
@@ -80,7 +86,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
             deployment = await deploy(eventhouse, definitions)
             if source is not None and not settings.mix:
                 await refuse_mixing(eventhouse, simulated=source.is_simulated)
-            stack.enter_context(served(data, url_of(wire_socket)))
+            stack.enter_context(announced(Instance(url_of(wire_socket), settings.database, data)))
             app = create_app(load_registry(database=definitions), eventhouse, api_key=settings.api_key)
             api_server, wire_server = server(app), server(create_wire(engine))
             console.print(f"Deployed {deployment}.")
@@ -98,6 +104,18 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     produce(source, eventhouse, delivery, data, console) if source else asyncio.Event().wait()
                 )
             console.print("Ended; everything acknowledged is on disk.")
+
+
+def _require_distinct_ports(settings: UpSettings) -> None:
+    ports = {"--port": settings.port, "--eventhouse-port": settings.eventhouse_port}
+    if settings.hub is not None:
+        ports[settings.hub.flag] = settings.hub.port
+    for flag, number in ports.items():
+        same = [each for each, other in ports.items() if other == number != 0]
+        if len(same) > 1:
+            raise CliError(
+                f"{' and '.join(same)} are both {number}", hint=f"give {same[-1]} another number than {flag}"
+            )
 
 
 async def produce(

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -37,9 +37,18 @@ class EmbeddedEventhouse:
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
         """Run a query and return its first result."""
+        return (await self.query_all(text, parameters=parameters, options=options))[0]
+
+    async def query_all(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> Sequence[ResultTable]:
+        """Run a query of one or more statements and return the result of each."""
         properties = RequestProperties(parameters=parameters or {}, options=options or {})
-        results = await self._run(lambda: self._engine.query(text, database=self.database, properties=properties))
-        return results[0]
+        return await self._run(lambda: self._engine.query(text, database=self.database, properties=properties))
 
     async def command(self, text: str) -> ResultTable:
         """Run one management command and return its table."""

@@ -1,87 +1,91 @@
-"""Which Eventhouse a command speaks to: a URL, a data folder, or the process that has the folder open.
+"""Which Eventhouse a command works on, and how it is opened.
 
-A process that serves a data folder leaves `endpoint.json` in it, so that other commands find its wire.
+A URL or a data folder that is named; else the Eventhouse that runs; else a default folder. A folder that a process
+serves is reached through that process, since only one may have it open.
 """
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
+from cli.composition.instances import Instance, running_instances, serving, shown
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA
 from cli.settings.network import require_reachable
+from cli.settings.target import DEFAULT_DATABASE, TargetSettings
 from kql.client import Eventhouse, IngestionWay
 
-ENDPOINT_FILE = "endpoint.json"
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Eventhouse that a command works on; `is_found` where the command named none and one was running."""
+
+    database: str
+    url: str | None
+    folder: Path | None
+    is_found: bool = False
+
+    def __str__(self) -> str:
+        """As `up` writes it on its own line."""
+        if self.url is None:
+            return f"Eventhouse  {self.folder}  database {self.database}"
+        kept = f", data in {shown(self.folder)}" if self.folder is not None else ""
+        return f"Eventhouse  {self.url}  database {self.database}{kept}"
+
+    def tell(self, console: Console) -> None:
+        """Say which Eventhouse it is."""
+        console.print(str(self), markup=False)
 
 
-async def open_eventhouse(
-    *,
-    url: str | None,
-    data: Path | None,
-    database: str,
-    create: bool = False,
-    ingestion: IngestionWay = "streaming",
-) -> Eventhouse:
-    """Open an Eventhouse by URL, or a data folder: in this process, or through the process that has it open.
+def find_target(given: TargetSettings, *defaults: Path) -> Target:
+    """Return what a command works on; without a name that which runs, else the first default that exists, or the first.
+
+    Several that run are a CliError, for only the user can choose.
+    """
+    if given.url is not None:
+        return Target(given.database or DEFAULT_DATABASE, given.url, None)
+    if given.data is not None:
+        return _in_folder(given.data, given.database)
+    running = running_instances()
+    if len(running) > 1:
+        raise CliError(
+            f"{len(running)} Eventhouses run:\n" + "\n".join(f"  {each}" for each in running),
+            hint="choose one with --data FOLDER or --eventhouse URL",
+        )
+    if running:
+        return _at(running[0], given.database, is_found=True)
+    defaults = defaults or (DEFAULT_DATA,)
+    return _in_folder(next((each for each in defaults if each.is_dir()), defaults[0]), given.database)
+
+
+def _in_folder(folder: Path, database: str | None) -> Target:
+    server = serving(folder)
+    return Target(database or DEFAULT_DATABASE, None, folder) if server is None else _at(server, database)
+
+
+def _at(instance: Instance, database: str | None, *, is_found: bool = False) -> Target:
+    return Target(database or instance.database, instance.url, instance.folder, is_found)
+
+
+async def open_eventhouse(target: Target, *, create: bool = False, ingestion: IngestionWay = "streaming") -> Eventhouse:
+    """Open a target: by URL, or its data folder in this process.
 
     With `create` a folder that does not exist is made. `ingestion` is how an Eventhouse by URL gets its batches.
     """
-    if url is not None and data is not None:
-        raise CliError("--eventhouse and --data exclude each other", hint="give one of the two")
-    folder = data or DEFAULT_DATA
-    if url is None:
-        url, ingestion = served_at(folder), "streaming"
-    if url is not None:
+    if target.url is not None:
         from kql.client.remote import RemoteEventhouse
 
-        return RemoteEventhouse.connect(require_reachable(url), database, ingestion)
+        way = ingestion if target.folder is None else "streaming"
+        return RemoteEventhouse.connect(require_reachable(target.url), target.database, way)
+    folder = target.folder or DEFAULT_DATA
     if create:
         folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         raise CliError(
-            f"no data folder '{folder}'", hint="create one with `tickhouse up --data` or `tickhouse deploy --data`"
+            f"no Eventhouse runs, and there is no data folder '{folder}'",
+            hint="start `tickhouse up`, fill a folder with `tickhouse deploy`, or name one with --data or --eventhouse",
         )
     from cli.composition.embedded import EmbeddedEventhouse
 
-    return EmbeddedEventhouse.open(folder, database)
-
-
-def served_at(data: Path) -> str | None:
-    """Return the wire's URL of the live process that serves a data folder, or None."""
-    try:
-        endpoint = json.loads((data / ENDPOINT_FILE).read_text(encoding="utf-8"))
-        url, pid = str(endpoint["url"]), int(endpoint["pid"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CliError(
-            f"{data / ENDPOINT_FILE} is damaged: {error}", hint="remove it if nothing serves the folder"
-        ) from error
-    return url if _is_alive(pid) else None
-
-
-@contextmanager
-def served(data: Path | None, url: str) -> Iterator[None]:
-    """Announce for the duration that this process serves a data folder at `url`."""
-    if data is None:
-        yield
-        return
-    path = data / ENDPOINT_FILE
-    path.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return EmbeddedEventhouse.open(folder, target.database)

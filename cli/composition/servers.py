@@ -1,8 +1,10 @@
 """Several servers in one event loop, with one place that decides when they end."""
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -11,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cli.errors import CliError
-from emulator.server.listen import ListenError, bind
+from emulator.server.listen import ListenError, OpenToNetwork, PortInUse, bind
 
 GRACE_SECONDS = 5
 
@@ -25,12 +27,19 @@ def run(main: Coroutine[object, object, T]) -> T:
         return runner.run(main)
 
 
-def listen(host: str, port: int, flag: str, *, key: str | None) -> socket.socket:
-    """Return a listening socket, or refuse with the flag that chooses another port or gives a key."""
+def listen(host: str, port: int, *, port_flag: str, key_flag: str = "", key: str | None = None) -> socket.socket:
+    """Return a listening socket, or refuse with the flag that helps: for another port, or for a key."""
     try:
         return bind(host, port, token=key)
+    except OpenToNetwork as error:
+        raise CliError(
+            f"whoever reaches {host}:{port} could use it: beyond this machine it takes a key",
+            hint=f"give {key_flag}, or leave --host at 127.0.0.1",
+        ) from error
+    except PortInUse as error:
+        raise CliError(str(error), hint=f"choose another port with {port_flag}") from error
     except ListenError as error:
-        raise CliError(str(error), hint=f"see {flag}") from error
+        raise CliError(str(error), hint="see --host") from error
 
 
 class Server(uvicorn.Server):
@@ -67,11 +76,20 @@ async def running(http: Server, listener: socket.socket) -> AsyncIterator[None]:
 
 
 async def until_signal_or_end(*work: Awaitable[object]) -> None:
-    """Wait for SIGINT or SIGTERM, or until one of the awaitables ends; its error is raised, the rest is cancelled."""
+    """Wait for SIGINT, SIGTERM or SIGHUP, or until one of the awaitables ends.
+
+    Its error is raised, the rest is cancelled.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+
+    def hang_up() -> None:
+        leave_terminal()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     tasks = [asyncio.ensure_future(each) for each in work]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -82,5 +100,17 @@ async def until_signal_or_end(*work: Awaitable[object]) -> None:
         for task in (stopped, *tasks):
             task.cancel()
         await asyncio.gather(stopped, *tasks, return_exceptions=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+def leave_terminal() -> None:
+    """Send what is still to be said nowhere, where it would go to a terminal that is gone: writing there is an error.
+
+    A log that was redirected gets it as before.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream.isatty():
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

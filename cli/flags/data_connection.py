@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from cli.flags.options import (
-    Data,
     Database,
+    StatusData,
 )
 
 connection_app = typer.Typer(
@@ -26,28 +26,44 @@ def connection_run(
             "--eventhouse",
             envvar="TICKHOUSE_EVENTHOUSE",
             help="URL of a running emulator or `up`; without it the Eventhouse of the data folder.",
+            metavar="URL",
             show_default=False,
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", envvar="TICKHOUSE_DATA", help="Folder for status and dead letters.", show_default=False),
+        typer.Option(
+            "--data",
+            envvar="TICKHOUSE_DATA",
+            help="Folder for status and dead letters.",
+            metavar="FOLDER",
+            show_default="data/market",
+        ),
     ] = None,
     database: Database = "Market",
     table: Annotated[
         str | None,
-        typer.Option("--table", help="Table that takes the events; trades land in TradesRaw.", show_default=False),
+        typer.Option(
+            "--table", help="Table that takes the events.", metavar="NAME", show_default="TradesRaw, where trades land"
+        ),
     ] = None,
     mapping: Annotated[
         str | None,
-        typer.Option("--mapping", help="JSON mapping of the table; by default that of TradesRaw.", show_default=False),
+        typer.Option("--mapping", help="JSON mapping of the table.", metavar="NAME", show_default="that of TradesRaw"),
     ] = None,
     consumer_group: Annotated[
-        str, typer.Option(envvar="TICKHOUSE_CONSUMER_GROUP", help="Consumer group of the hub; nobody else may read it.")
+        str,
+        typer.Option(
+            envvar="TICKHOUSE_CONSUMER_GROUP",
+            help="Consumer group of the hub; nobody else may read it.",
+            metavar="NAME",
+        ),
     ] = "$Default",
     token: Annotated[
         str | None,
-        typer.Option(envvar="TICKHOUSE_TOKEN", help="Bearer token of the Eventhouse.", show_default=False),
+        typer.Option(
+            envvar="TICKHOUSE_TOKEN", help="Bearer token of the Eventhouse.", metavar="TOKEN", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Store the events of the hub of TICKHOUSE_EVENTHUBS_CONNECTION until Ctrl-C, which drains."""
@@ -57,7 +73,7 @@ def connection_run(
 
 
 @connection_app.command("status")
-def connection_status(data: Data = None) -> None:
+def connection_status(data: StatusData = None) -> None:
     """Show lag, rate, dead letters and problems; exit code 1 where it does not run, or not well."""
     from cli.commands.connection_status import run_connection_status
 

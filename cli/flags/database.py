@@ -1,52 +1,62 @@
 """The flags of the commands on a database: `deploy`, `query`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.flags.options import (
-    Data,
-    Database,
-    OutputFormat,
-    Url,
-)
+from cli.flags.options import OutputFormat, ReadData, TargetData, TargetDatabase, Url, target_of
 
 
 def deploy(
-    data: Data = None,
+    context: typer.Context,
+    data: TargetData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     files: Annotated[
-        Path | None, typer.Option("--files", help="Folder of .kql files; the market database without it.")
+        Path | None,
+        typer.Option("--files", help="Folder of .kql files.", metavar="FOLDER", show_default="the market database"),
     ] = None,
 ) -> None:
     """Create or alter the market database: tables, mappings, policies, views and functions, in dependency order."""
     from cli.commands.deploy import run_deploy
 
-    run_deploy(data=data, url=eventhouse, database=database, files=files)
+    run_deploy(target_of(context, data, eventhouse, database), files=files)
 
 
 def query(
-    text: Annotated[str, typer.Argument(help="KQL query or management command; '-' reads standard input.")],
-    data: Data = None,
+    context: typer.Context,
+    text: Annotated[
+        str | None, typer.Argument(help="KQL query or management command; '-' reads standard input.", metavar="KQL")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Read the KQL from a file.", metavar="FILE", show_default=False)
+    ] = None,
+    data: ReadData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", help="name=value for `declare query_parameters`; repeatable.", metavar="N=V"),
     ] = None,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print the rows.")] = OutputFormat.TABLE,
+    output: Annotated[
+        OutputFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            help=(
+                "How to print the rows. Several results are a table each, an array of the results' arrays, or CSV with"
+                " an empty line between two."
+            ),
+        ),
+    ] = OutputFormat.TABLE,
 ) -> None:
-    """Run KQL and print the rows."""
-    from cli.commands.query import run_query
+    """Run KQL and print the rows of every result."""
+    from cli.commands.query import read_text, run_query
 
     run_query(
-        text=sys.stdin.read() if text == "-" else text,
-        data=data,
-        url=eventhouse,
-        database=database,
+        target_of(context, data, eventhouse, database),
+        text=read_text(text, file),
         parameters=tuple(parameter or ()),
         output=output.value,
     )

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from cli.settings.target import TargetSettings, one_of
+
 
 class Via(StrEnum):
     """The way of live trades into the Eventhouse."""
@@ -57,22 +59,65 @@ class OutputFormat(StrEnum):
     CSV = "csv"
 
 
-Data = Annotated[
+# Where a command looks when it is told neither a folder nor a URL, as `cli.composition.eventhouses` does.
+_RUNNING = "that of the Eventhouse that runs, else data/market"
+
+
+def _folder(help_: str, default: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        "--data", envvar="TICKHOUSE_DATA", help=help_, metavar="FOLDER", show_default=default
+    )
+    return option
+
+
+def _database(default: str | bool) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        "--database",
+        envvar="TICKHOUSE_DATABASE",
+        help="Name of the KQL database.",
+        metavar="NAME",
+        show_default=default,
+    )
+    return option
+
+
+def port(flag: str, what: str, variable: str) -> typer.models.OptionInfo:
+    """Return the option of a port; 0 takes a free one."""
+    option: typer.models.OptionInfo = typer.Option(
+        flag, envvar=variable, help=f"Port of {what}; 0 takes a free one.", metavar="PORT", min=0, max=65535
+    )
+    return option
+
+
+TargetData = Annotated[Path | None, _folder("Folder of the embedded Eventhouse to work on.", _RUNNING)]
+ReadData = Annotated[
     Path | None,
-    typer.Option("--data", envvar="TICKHOUSE_DATA", help="Folder of the embedded Eventhouse.", show_default=False),
+    _folder("Folder of the embedded Eventhouse to ask.", f"{_RUNNING} or data/simulated, where there is one"),
 ]
+RunData = Annotated[
+    Path | None, _folder("Folder that keeps everything.", "data/market, and data/simulated for simulated prices")
+]
+StatusData = Annotated[
+    Path | None, _folder("Folder of the process.", "of data/market and data/simulated that which was written last")
+]
+MemoryData = Annotated[Path | None, _folder("Folder that keeps the data.", "none: in memory")]
 Url = Annotated[
     str | None,
     typer.Option(
         "--eventhouse",
         envvar="TICKHOUSE_EVENTHOUSE",
         help="URL of an Eventhouse (Fabric, Azure Data Explorer or a running emulator) instead of a data folder.",
+        metavar="URL",
         show_default=False,
     ),
 ]
-Database = Annotated[str, typer.Option("--database", envvar="TICKHOUSE_DATABASE", help="Name of the KQL database.")]
+Database = Annotated[str, _database(True)]
+TargetDatabase = Annotated[str | None, _database("that of the Eventhouse that runs, else Market")]
 Host = Annotated[
-    str, typer.Option("--host", envvar="TICKHOUSE_HOST", help="Address to listen on; beyond loopback needs a key.")
+    str,
+    typer.Option(
+        "--host", envvar="TICKHOUSE_HOST", help="Address to listen on; beyond loopback needs a key.", metavar="ADDRESS"
+    ),
 ]
 ApiKey = Annotated[
     str | None,
@@ -80,16 +125,24 @@ ApiKey = Annotated[
         "--api-key",
         envvar="TICKHOUSE_API_KEY",
         help="Key that callers must send; required to listen beyond loopback.",
+        metavar="KEY",
         show_default=False,
     ),
 ]
-Port = Annotated[int, typer.Option("--port", envvar="TICKHOUSE_PORT", help="Port of the REST API.", min=1, max=65535)]
+Port = Annotated[int, port("--port", "the REST API", "TICKHOUSE_PORT")]
 SymbolOption = Annotated[
-    str | None, typer.Option("--symbol", help="Symbol of a file without a symbol column.", show_default=False)
+    str | None,
+    typer.Option("--symbol", help="Symbol of a file without a symbol column.", metavar="SYMBOL", show_default=False),
 ]
 DateOption = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="Trading date of a file with times only.", show_default=False),
+    typer.Option(
+        "--date",
+        formats=["%Y-%m-%d"],
+        help="Trading date of a file with times only.",
+        metavar="YYYY-MM-DD",
+        show_default=False,
+    ),
 ]
 LiveSources = Annotated[
     str,
@@ -115,25 +168,33 @@ Symbols = Annotated[
 ]
 Mix = Annotated[bool, typer.Option("--mix", help="Allow real and simulated prices in one database.")]
 EventhousePort = Annotated[
-    int,
-    typer.Option(
-        "--eventhouse-port",
-        envvar="TICKHOUSE_EVENTHOUSE_PORT",
-        help="Port of the embedded Eventhouse's Kusto wire.",
-        min=1,
-        max=65535,
-    ),
+    int, port("--eventhouse-port", "the embedded Eventhouse's Kusto wire", "TICKHOUSE_EVENTHOUSE_PORT")
 ]
 Rate = Annotated[
     float,
     typer.Option(
-        "--trades-per-second", envvar="TICKHOUSE_TRADES_PER_SECOND", help="How busy the simulated market is.", min=0.1
+        "--trades-per-second",
+        envvar="TICKHOUSE_TRADES_PER_SECOND",
+        help="How busy the simulated market is.",
+        metavar="N",
+        min=0.1,
     ),
 ]
-HubName = Annotated[str, typer.Option("--hub", envvar="TICKHOUSE_HUB", help="Name of the event hub.")]
+HubName = Annotated[str, typer.Option("--hub", envvar="TICKHOUSE_HUB", help="Name of the event hub.", metavar="NAME")]
 Partitions = Annotated[
-    int, typer.Option("--partitions", envvar="TICKHOUSE_PARTITIONS", help="Partitions of the event hub.", min=1, max=32)
+    int,
+    typer.Option(
+        "--partitions", envvar="TICKHOUSE_PARTITIONS", help="Partitions of the event hub.", metavar="N", min=1, max=32
+    ),
 ]
-HubPort = Annotated[
-    int, typer.Option("--hub-port", envvar="TICKHOUSE_HUB_PORT", help="Port of the event hub.", min=1, max=65535)
-]
+HubPort = Annotated[int, port("--hub-port", "the event hub", "TICKHOUSE_HUB_PORT")]
+
+
+def target_of(
+    context: typer.Context, data: Path | None, eventhouse: str | None, database: str | None
+) -> TargetSettings:
+    """Return what the options of a command say of its Eventhouse; a folder and a URL from one place are refused."""
+    sources = [context.get_parameter_source(name) for name in ("data", "eventhouse")]
+    data_from, url_from = (source.name if source else "DEFAULT" for source in sources)
+    folder, url = one_of(data, eventhouse, data_from, url_from)
+    return TargetSettings(url, folder, database)

@@ -9,26 +9,28 @@ import typer
 from cli.flags.options import (
     AdjustmentName,
     BackfillInterval,
-    Data,
-    Database,
     DateOption,
     LoadKind,
     Mix,
     SymbolOption,
     Symbols,
+    TargetData,
+    TargetDatabase,
     Url,
+    target_of,
 )
 
 
 def load(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", metavar="FILE…")],
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", metavar="FILE")],
     kind: Annotated[LoadKind, typer.Option("--as", help="What the rows are.")],
     adjustment: Annotated[
         AdjustmentName, typer.Option(help="split: prices are split-adjusted and the file carries the splits.")
     ] = AdjustmentName.RAW,
-    data: Data = None,
+    data: TargetData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     mix: Mix = False,
     symbol: SymbolOption = None,
     date: DateOption = None,
@@ -41,18 +43,21 @@ def load(
         files=tuple(files),
         kind=kind.value,
         options=FileOptions(adjustment=adjustment.value, symbol=symbol, trading_date=date.date() if date else None),
-        data=data,
-        url=eventhouse,
-        database=database,
+        target=target_of(context, data, eventhouse, database),
         mix=mix,
     )
 
 
 def backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First trading date.")],
+    context: typer.Context,
+    first: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First trading date.", metavar="YYYY-MM-DD")
+    ],
     last: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last trading date; today without it.", show_default=False),
+        typer.Option(
+            "--to", formats=["%Y-%m-%d"], help="Last trading date.", metavar="YYYY-MM-DD", show_default="today"
+        ),
     ] = None,
     interval: Annotated[BackfillInterval, typer.Option(help="Bars of days or of minutes.")] = BackfillInterval.DAY,
     source: Annotated[
@@ -66,9 +71,9 @@ def backfill(
         ),
     ] = "auto",
     symbols: Symbols = None,
-    data: Data = None,
+    data: TargetData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     mix: Mix = False,
 ) -> None:
     """Fetch the bars that are missing in a range, and reconcile what is there; resumes."""
@@ -81,9 +86,7 @@ def backfill(
             first=first.date(),
             last=last.date() if last else None,
             interval="daily" if interval is BackfillInterval.DAY else "intraday",
-            data=data,
-            url=eventhouse,
-            database=database,
+            target=target_of(context, data, eventhouse, database),
             mix=mix,
             symbols=chosen_symbols(symbols),
         )
@@ -91,11 +94,14 @@ def backfill(
 
 
 def replay(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Recorded trades, CSV or Parquet.", metavar="FILE")],
-    speed: Annotated[float, typer.Option(help="Times faster than recorded; 0 means as fast as possible.", min=0)] = 1.0,
-    data: Data = None,
+    speed: Annotated[
+        float, typer.Option(help="Times faster than recorded; 0 means as fast as possible.", metavar="N", min=0)
+    ] = 1.0,
+    data: TargetData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     symbol: SymbolOption = None,
     date: DateOption = None,
 ) -> None:
@@ -104,4 +110,4 @@ def replay(
     from producer.sources.files.reading import FileOptions
 
     options = FileOptions(symbol=symbol, trading_date=date.date() if date else None)
-    run_replay(file=file, speed=speed, options=options, data=data, url=eventhouse, database=database)
+    run_replay(file=file, speed=speed, options=options, target=target_of(context, data, eventhouse, database))

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from cli.flags.options import (
-    Data,
     Database,
     IngestionName,
     LiveSources,
     Mix,
     Rate,
+    RunData,
+    StatusData,
     Symbols,
     Url,
     Via,
@@ -37,7 +38,7 @@ def producer_run(
             show_default=False,
         ),
     ] = None,
-    data: Data = None,
+    data: RunData = None,
     eventhouse: Url = None,
     database: Database = "Market",
     mix: Mix = False,
@@ -51,6 +52,7 @@ def producer_run(
         typer.Option(
             envvar="TICKHOUSE_BATCH_AGE",
             help="Seconds a trade waits for others to share a request; 0 sends at once.",
+            metavar="SECONDS",
             min=0.0,
             max=60.0,
         ),
@@ -60,6 +62,7 @@ def producer_run(
         typer.Option(
             envvar="TICKHOUSE_LEASE",
             help="File that producers on the same symbols share: one is active, the others stand by.",
+            metavar="FILE",
             show_default=False,
         ),
     ] = None,
@@ -95,7 +98,7 @@ def producer_run(
 
 
 @producer_app.command("status")
-def producer_status(data: Data = None) -> None:
+def producer_status(data: StatusData = None) -> None:
     """Show lag, rate, drops and spool of the producer of a data folder; exit code 1 where none runs."""
     from cli.commands.producer_status import run_producer_status
 

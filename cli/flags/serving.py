@@ -7,27 +7,32 @@ import typer
 
 from cli.flags.options import (
     ApiKey,
-    Data,
     Database,
     EventhousePort,
     Host,
     HubName,
     HubPort,
     LiveSources,
+    MemoryData,
     Mix,
     Partitions,
     Port,
     Rate,
+    ReadData,
+    RunData,
     Symbols,
+    TargetDatabase,
     Url,
     Via,
+    port,
+    target_of,
 )
 
 
 def up(
     source: LiveSources = "auto",
     symbols: Symbols = None,
-    data: Data = None,
+    data: RunData = None,
     port: Port = 8000,
     eventhouse_port: EventhousePort = 8080,
     host: Host = "127.0.0.1",
@@ -65,18 +70,17 @@ def up(
 
 
 def emulator(
-    port: Annotated[
-        int,
-        typer.Option("--port", envvar="TICKHOUSE_EVENTHOUSE_PORT", help="Port of the Kusto wire.", min=1, max=65535),
-    ] = 8080,
-    data: Data = None,
+    port: Annotated[int, port("--port", "the Kusto wire", "TICKHOUSE_EVENTHOUSE_PORT")] = 8080,
+    data: MemoryData = None,
     host: Host = "127.0.0.1",
     token: Annotated[
         str | None,
-        typer.Option(envvar="TICKHOUSE_TOKEN", help="Bearer token that clients must send.", show_default=False),
+        typer.Option(
+            envvar="TICKHOUSE_TOKEN", help="Bearer token that clients must send.", metavar="TOKEN", show_default=False
+        ),
     ] = None,
     database: Annotated[
-        str, typer.Option("--database", help="Database created when the folder is new.")
+        str, typer.Option("--database", help="Database created when the folder is new.", metavar="NAME")
     ] = "NetDefaultDB",
 ) -> None:
     """Run only the embedded Eventhouse: a local Kusto for any KQL, in memory without --data."""
@@ -86,16 +90,15 @@ def emulator(
 
 
 def eventhubs(
-    port: Annotated[
-        int, typer.Option("--port", envvar="TICKHOUSE_HUB_PORT", help="Port of AMQP 1.0.", min=1, max=65535)
-    ] = 5672,
+    port: Annotated[int, port("--port", "AMQP 1.0", "TICKHOUSE_HUB_PORT")] = 5672,
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             envvar="TICKHOUSE_DATA",
-            help="Folder in which the hub keeps its events (in `eventhubs`); without it they are in memory.",
-            show_default=False,
+            help="Folder in which the hub keeps its events (in `eventhubs`).",
+            metavar="FOLDER",
+            show_default="none: in memory",
         ),
     ] = None,
     hub: HubName = "trades",
@@ -103,7 +106,10 @@ def eventhubs(
     consumer_group: Annotated[
         list[str] | None,
         typer.Option(
-            "--consumer-group", help="A consumer group beside $Default; may be given again.", show_default=False
+            "--consumer-group",
+            help="A consumer group beside $Default; may be given again.",
+            metavar="NAME",
+            show_default=False,
         ),
     ] = None,
     retention: Annotated[
@@ -111,8 +117,9 @@ def eventhubs(
         typer.Option(
             "--retention",
             envvar="TICKHOUSE_HUB_RETENTION",
-            help="How long events stay: 7d, 12h, 30m. By default 7d on disk, 1d in memory.",
-            show_default=False,
+            help="How long events stay: 7d, 12h, 30m.",
+            metavar="AGE",
+            show_default="7d on disk, 1d in memory",
         ),
     ] = None,
     throughput_units: Annotated[
@@ -120,10 +127,11 @@ def eventhubs(
         typer.Option(
             "--throughput-units",
             envvar="TICKHOUSE_THROUGHPUT_UNITS",
-            help="Throttle as Azure does: 1,000 events and 1 MB a second come in for each. By default no limit.",
+            help="Throttle as Azure does: 1,000 events and 1 MB a second come in for each.",
+            metavar="N",
             min=1,
             max=40,
-            show_default=False,
+            show_default="no limit",
         ),
     ] = None,
 ) -> None:
@@ -145,9 +153,10 @@ def eventhubs(
 
 
 def api(
-    data: Data = None,
+    context: typer.Context,
+    data: ReadData = None,
     eventhouse: Url = None,
-    database: Database = "Market",
+    database: TargetDatabase = None,
     port: Port = 8000,
     host: Host = "127.0.0.1",
     api_key: ApiKey = None,
@@ -155,4 +164,4 @@ def api(
     """Serve only the REST API over an Eventhouse."""
     from cli.commands.api import run_api
 
-    run_api(data=data, url=eventhouse, database=database, port=port, host=host, api_key=api_key)
+    run_api(target_of(context, data, eventhouse, database), port=port, host=host, api_key=api_key)

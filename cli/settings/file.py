@@ -12,6 +12,7 @@ from pathlib import Path
 from cli.errors import CliError
 
 SETTINGS_FILE = "tickhouse.toml"
+EXCLUSIVE = frozenset({"data", "eventhouse"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,17 @@ class Option:
     flag: str
 
 
-def read_settings_file(path: Path) -> dict[str, object]:
-    """Return the parsed file, or nothing when it does not exist."""
+def read_settings_file(path: Path, *, must_exist: bool = False) -> dict[str, object]:
+    """Return the parsed file, or nothing when it does not exist and need not."""
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
     except FileNotFoundError:
+        if must_exist:
+            raise CliError(f"no settings file '{path}'", hint="see --config and TICKHOUSE_CONFIG") from None
         return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"the settings file '{path}' cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise CliError(f"{path} is not valid TOML: {error}") from error
 
@@ -48,7 +53,10 @@ def default_map(
     common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     result: dict[str, dict[str, object]] = {}
     for command, options in commands.items():
-        merged = {**common, **tables.get(command, {})}
+        own = tables.get(command, {})
+        # A command's own Eventhouse stands in place of a common one, whichever of the two ways names it.
+        replaced = EXCLUSIVE if EXCLUSIVE & own.keys() else frozenset()
+        merged = {**{key: value for key, value in common.items() if key not in replaced}, **own}
         *groups, name = command.split(".")
         level: dict[str, object] = {}
         for group in groups:

@@ -71,7 +71,7 @@ def create_app(
 
 
 def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *, token: str | None = None) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what runs; the caller closes the Eventhouse."""
+    """Serve until SIGINT, SIGTERM or SIGHUP, then finish what runs; the caller closes the Eventhouse."""
     serve_on(eventhouse, bind(host, port, token=token), token=token)
 
 
@@ -79,6 +79,8 @@ def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | 
     """Serve on a socket that `bind` returned, and close it in the end."""
     # After its shutdown uvicorn raises the signal again; an unhandled SIGTERM would skip what the caller still closes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A closed terminal ends it as SIGTERM does, which uvicorn handles.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with listener, suppress(KeyboardInterrupt):
         server_for(create_app(eventhouse, token=token)).run(sockets=[listener])
 

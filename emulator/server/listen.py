@@ -13,6 +13,14 @@ class ListenError(Exception):
     """The server cannot listen where it was asked to; the message is meant for the user."""
 
 
+class OpenToNetwork(ListenError):
+    """The address is not of this machine alone, and no token is asked for."""
+
+
+class PortInUse(ListenError):
+    """Another process listens there."""
+
+
 def bind(host: str, port: int, *, token: str | None = None) -> socket.socket:
     """Return a listening socket; port 0 takes a free one.
 
@@ -23,7 +31,7 @@ def bind(host: str, port: int, *, token: str | None = None) -> socket.socket:
     except socket.gaierror as error:
         raise ListenError(f"the host '{host}' is unknown: {error.strerror}") from error
     if not token and not is_loopback(str(address[0])):
-        raise ListenError(f"listening on {host} opens the Eventhouse to the network; give a token, or use 127.0.0.1")
+        raise OpenToNetwork(f"listening on {host} opens the Eventhouse to the network; give a token, or use 127.0.0.1")
     # The event loop turns Nagle's delay off only for sockets that name their protocol; with it an answer of two writes
     # takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -35,7 +43,7 @@ def bind(host: str, port: int, *, token: str | None = None) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise ListenError(f"port {port} on {host} is in use by another process; choose another port") from error
+            raise PortInUse(f"port {port} on {host} is in use by another process") from error
         raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 

@@ -4,7 +4,7 @@
 `cli.composition.embedded` with the embedded engine in this process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -44,6 +44,16 @@ class Eventhouse(Protocol):
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
         """Run a query and return its first result; values travel only as declared query parameters."""
+        ...
+
+    async def query_all(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> Sequence[ResultTable]:
+        """Run a query of one or more statements and return the result of each."""
         ...
 
     async def command(self, text: str) -> ResultTable:

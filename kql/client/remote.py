@@ -5,7 +5,7 @@ loads any.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -54,6 +54,16 @@ class RemoteEventhouse:
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
         """Run a query and return its first result; values travel only as declared query parameters."""
+        return (await self.query_all(text, parameters=parameters, options=options))[0]
+
+    async def query_all(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> Sequence[ResultTable]:
+        """Run a query of one or more statements and return the result of each."""
         properties = ClientRequestProperties()  # type: ignore[no-untyped-call]  # the SDK does not annotate it
         for name, value in (parameters or {}).items():
             properties.set_parameter(name, parameter_literal(name, value, text))  # type: ignore[arg-type]  # numbers too
@@ -63,7 +73,7 @@ class RemoteEventhouse:
             response = await self._queries.execute_query(self.database, text, properties)
         except (SdkError, KustoClientError) as error:
             raise fault_of(error, text) from error
-        return result_table(response.primary_results[0])
+        return [result_table(each) for each in response.primary_results]
 
     async def command(self, text: str) -> ResultTable:
         """Run one management command and return its table."""

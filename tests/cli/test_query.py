@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from cli.commands.query import read_parameters
 from emulator.engine.eventhouse import Eventhouse
 from emulator.text_forms import timespan_text
-from tests.end_to_end.platform import tickhouse
+from tests.end_to_end.platform import offline_environment, tickhouse
 
 EVERY_TYPE = (
     "print B = true, I = int(1), L = 2, R = 1.5, N = real(nan), D = decimal(1.25), S = 'é,\"x',"
@@ -57,6 +61,81 @@ def test_a_table_keeps_a_row_on_a_line(data: Path) -> None:
     result = tickhouse("query", "print Long = strrep('wide ', 60), Number = 5", "--data", str(data))
     assert any("wide " * 60 in line and "5" in line for line in result.stdout.splitlines())
     assert "1 row" in result.stdout
+
+
+SEVERAL = "print A = 1, B = 'x'; range C from 1 to 2 step 1; print D = int(null)"
+
+
+def test_several_results_are_all_printed_as_json(data: Path) -> None:
+    result = tickhouse("query", SEVERAL, "--data", str(data), "-f", "json")
+    assert json.loads(result.stdout) == [[{"A": 1, "B": "x"}], [{"C": 1}, {"C": 2}], [{"D": None}]]
+
+
+def test_several_results_are_all_printed_as_csv(data: Path) -> None:
+    result = tickhouse("query", SEVERAL, "--data", str(data), "-f", "csv")
+    assert result.stdout == 'A,B\n1,x\n\nC\n1\n2\n\nD\n""\n'
+
+
+def test_several_results_are_all_printed_as_tables(data: Path) -> None:
+    lines = tickhouse("query", SEVERAL, "--data", str(data)).stdout.splitlines()
+    assert [line.strip("┃│ ").split() for line in lines if line[0] in "┃│"] == [
+        ["A", "┃", "B"],
+        ["1", "│", "x"],
+        ["C"],
+        ["1"],
+        ["2"],
+        ["D"],
+        [],
+    ]
+    assert [line for line in lines if line.endswith(("row", "rows"))] == ["1 row", "2 rows", "1 row"]
+
+
+def test_kql_comes_from_a_file_or_standard_input(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "q.kql"
+    file.write_text("\ufeffprint a = 1 // é\n", encoding="utf-8")
+    places = ("--data", str(data), "-f", "csv")
+    assert tickhouse("query", "--file", str(file), *places).stdout == "a\n1\n"
+    for arguments in (("-",), ("--file", "-")):
+        command = [sys.executable, "-m", "cli", "query", *arguments, *places]
+        asked = subprocess.run(
+            command, input="print a = 2", capture_output=True, text=True, env=offline_environment(), check=False
+        )
+        assert (asked.stdout, asked.stderr) == ("a\n2\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "error: give KQL, or a file with --file\nhint: `tickhouse query 'print 1'`, `tickhouse query --file F`\n"),
+        (("--file", "none.kql"), "error: none.kql cannot be read: No such file or directory\n"),
+    ],
+)
+def test_a_query_without_text_is_refused(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    result = tickhouse("query", *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", message)
+
+
+def test_the_name_of_a_file_as_kql_hints_at_the_flag(data: Path) -> None:
+    result = tickhouse("query", "q.kql", "--data", str(data))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "hint: KQL in a file is run by `tickhouse query --file q.kql`"
+
+
+def test_ctrl_c_ends_a_query_that_takes_long(data: Path) -> None:
+    text = "range i from 1 to 100000000000 step 1 | summarize count() by i % 7 | count"
+    command = [sys.executable, "-m", "cli", "query", text, "--data", str(data)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=offline_environment()
+    ) as process:
+        while not (data / "eventhouse.lock").read_text().startswith(f"{process.pid}\n"):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+    assert tickhouse("query", "print a = 1", "--data", str(data), "-f", "csv").stdout == "a\n1\n"
 
 
 def test_parameters_are_values_and_never_text(data: Path) -> None:

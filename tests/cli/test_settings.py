@@ -31,8 +31,30 @@ def test_what_nobody_knows_is_refused(settings: dict[str, object]) -> None:
         default_map(settings, COMMANDS, FILE)
 
 
+def test_the_eventhouse_of_a_command_stands_in_place_of_a_common_one() -> None:
+    commands = {name: (Option("data", "data"), Option("url", "eventhouse")) for name in ("deploy", "query")}
+    settings = {"eventhouse": "http://common", "query": {"data": "mine"}}
+    assert default_map(settings, commands, FILE) == {"deploy": {"url": "http://common"}, "query": {"data": "mine"}}
+
+
 def test_a_missing_file_holds_no_settings(tmp_path: Path) -> None:
     assert read_settings_file(tmp_path / "tickhouse.toml") == {}
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "text.toml").write_bytes(b"data = '\xff'")
+    for name, message in (
+        ("prdo.toml", "error: no settings file 'prdo.toml'\nhint: see --config and TICKHOUSE_CONFIG\n"),
+        (".", "error: the settings file '.' cannot be read: [Errno 21] Is a directory: '.'\n"),
+        (
+            "text.toml",
+            "error: the settings file 'text.toml' cannot be read: 'utf-8' codec can't decode byte 0xff in position 8:"
+            " invalid start byte\n",
+        ),
+    ):
+        result = tickhouse("--config", name, "deploy", cwd=tmp_path)
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", message)
+    assert [path.name for path in tmp_path.iterdir()] == ["text.toml"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
@@ -50,6 +50,15 @@ class MemoryEventhouse:
         if self.faults_after:
             raise self.faults_after.pop(0)
         return IngestionResult(rows.num_rows)
+
+    async def query_all(
+        self,
+        text: str,
+        *,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> Sequence[ResultTable]:
+        return [await self.query(text, parameters=parameters, options=options)]
 
     async def query(
         self,

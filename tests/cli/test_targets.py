@@ -1,0 +1,129 @@
+"""Which Eventhouse a command works on: the one that is named, else the one that runs, else a default folder."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from cli.composition.eventhouses import Target, find_target
+from cli.composition.instances import ENDPOINT_FILE, Instance, announced, running_instances, runtime_folder, serving
+from cli.errors import CliError
+from cli.settings.target import TargetSettings, one_of
+from tests.end_to_end.platform import running, tickhouse
+
+NOTHING = TargetSettings()
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runtime").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_where_nothing_runs_it_is_the_first_default_that_exists() -> None:
+    market, simulated = Path("data/market"), Path("data/simulated")
+    assert find_target(NOTHING) == Target("Market", None, market)
+    assert find_target(NOTHING, market, simulated) == Target("Market", None, market)
+    simulated.mkdir(parents=True)
+    assert find_target(NOTHING, market, simulated) == Target("Market", None, simulated)
+    assert find_target(NOTHING) == Target("Market", None, market)
+
+
+def test_the_one_that_runs_is_found_with_its_database() -> None:
+    with announced(Instance("http://127.0.0.1:1", "Own", None)):
+        assert find_target(NOTHING) == Target("Own", "http://127.0.0.1:1", None, is_found=True)
+        assert find_target(TargetSettings(database="Other")).database == "Other"
+        assert find_target(TargetSettings(data=Path("other"))) == Target("Market", None, Path("other"))
+        assert find_target(TargetSettings(url="http://x")) == Target("Market", "http://x", None)
+    assert find_target(NOTHING) == Target("Market", None, Path("data/market"))
+
+
+def test_a_folder_is_reached_through_the_process_that_serves_it(tmp_path: Path) -> None:
+    folder = Path("prices")
+    folder.mkdir()
+    with announced(Instance("http://127.0.0.1:1", "Own", folder)):
+        assert find_target(TargetSettings(data=folder)) == Target("Own", "http://127.0.0.1:1", folder)
+        found = find_target(NOTHING)
+        assert found == Target("Own", "http://127.0.0.1:1", tmp_path / "prices", is_found=True)
+        assert str(found) == "Eventhouse  http://127.0.0.1:1  database Own, data in prices"
+    assert serving(folder) is None
+    assert str(find_target(TargetSettings(data=folder))) == "Eventhouse  prices  database Market"
+
+
+def test_of_several_the_user_chooses() -> None:
+    first, second = Instance("http://127.0.0.1:1", "A", None), Instance("http://127.0.0.1:2", "B", Path("b"))
+    Path("b").mkdir()
+    with announced(second), announced(first), pytest.raises(CliError) as caught:
+        find_target(NOTHING)
+    assert caught.value.message == (
+        "2 Eventhouses run:\n  http://127.0.0.1:1  database A, in memory\n  http://127.0.0.1:2  database B, data in b"
+    )
+    assert caught.value.hint == "choose one with --data FOLDER or --eventhouse URL"
+
+
+def test_one_that_takes_a_token_is_found_by_its_folder_alone() -> None:
+    Path("b").mkdir()
+    with announced(Instance("http://127.0.0.1:1", "A", Path("b")), to_all=False):
+        assert running_instances() == ()
+        assert serving(Path("b")) == Instance("http://127.0.0.1:1", "A", Path("b"))
+
+
+def test_leftovers_are_not_believed_and_removed() -> None:
+    runtime = runtime_folder()
+    assert runtime is not None
+    leftover = runtime / "left.json"
+    leftover.write_text('{"url": "http://127.0.0.1:1", "database": "A"}')
+    assert running_instances() == ()
+    assert not leftover.exists()
+    Path("b").mkdir()
+    (Path("b") / ENDPOINT_FILE).write_text('{"url": "http://127.0.0.1:1", "database": "A", "pid": 1}')
+    assert serving(Path("b")) is None
+
+
+def test_a_runtime_folder_that_others_may_write_to_is_not_used() -> None:
+    runtime = runtime_folder()
+    assert runtime is not None
+    assert runtime.stat().st_mode & 0o777 == 0o700
+    runtime.chmod(0o770)
+    assert runtime_folder() is None
+    with announced(Instance("http://127.0.0.1:1", "A", None)):
+        assert running_instances() == ()
+
+
+def test_the_stronger_of_a_folder_and_a_url_is_taken() -> None:
+    folder, url = Path("a"), "http://x"
+    assert one_of(folder, None, "DEFAULT_MAP", "DEFAULT") == (folder, None)
+    assert one_of(folder, url, "COMMANDLINE", "DEFAULT_MAP") == (folder, None)
+    assert one_of(folder, url, "ENVIRONMENT", "COMMANDLINE") == (None, url)
+    with pytest.raises(CliError, match="exclude each other"):
+        one_of(folder, url, "COMMANDLINE", "COMMANDLINE")
+
+
+def test_a_flag_wins_over_the_other_way_in_environment_and_file(tmp_path: Path) -> None:
+    Path("tickhouse.toml").write_text('eventhouse = "http://127.0.0.1:1"\n')
+    result = tickhouse("query", "print 1", "--data", "none", cwd=tmp_path)
+    assert result.stderr == (
+        "error: no Eventhouse runs, and there is no data folder 'none'\n"
+        "hint: start `tickhouse up`, fill a folder with `tickhouse deploy`, or name one with --data or --eventhouse\n"
+    )
+
+
+def test_commands_without_a_name_work_on_what_up_runs_until_it_is_killed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with running(tmp_path / "prices", "--source", "none") as platform:
+        where = f"Eventhouse  {platform.wire}  database Market, data in {tmp_path / 'prices'}\n"
+        asked = tickhouse("query", "print a = 1", "-f", "csv", cwd=elsewhere)
+        assert (asked.stdout, asked.stderr) == ("a\n1\n", where)
+        deployed = tickhouse("deploy", cwd=elsewhere)
+        assert deployed.stderr.startswith(f"{where}Deployed Market: ")
+        assert len(deployed.stderr.splitlines()) == 2
+        platform.process.send_signal(signal.SIGKILL)
+        platform.process.wait()
+    asked = tickhouse("query", "print a = 1", cwd=elsewhere)
+    assert asked.stderr.startswith("error: no Eventhouse runs, and there is no data folder 'data/market'\n")
+    assert list(elsewhere.iterdir()) == []
+    # The folder's record is a leftover too: the folder is opened here.
+    asked = tickhouse("query", "Trades | count", "-f", "csv", "--data", str(tmp_path / "prices"))
+    assert (asked.stdout, asked.stderr) == ("Count\n0\n", "")
