@@ -1,8 +1,12 @@
-# Tickhouse needs Python 3.11+ and make; everything else is installed into .venv from the lock file.
+# Tickhouse needs Python 3.11+ and make; everything else is installed into .venv from the lock files.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+# What running needs, and beside it what tests, linters and benches need (half of the disk space, most of the time).
+RUNNING := $(VENV)/.running-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+TESTING := $(VENV)/.testing-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d' ' -f1)
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 SECONDS ?= 600
 RATE ?= 5000
@@ -13,40 +17,48 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: up test lint fix bench soak lock clean
 
-up: $(STAMP)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
+up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
 	$(BIN)/tickhouse up $(ARGS)
 
-test: $(STAMP)  ## the whole test suite
+test: $(TESTING)  ## the whole test suite
 	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(STAMP)  ## ruff, mypy --strict, import-linter
+lint: $(TESTING)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fix: $(STAMP)  ## let ruff repair what it can
+fix: $(TESTING)  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## ratios against named references; takes minutes
+bench: $(TESTING)  ## ratios against named references; takes minutes
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(STAMP)  ## the pipeline through an event hub, killed and stalled at random; SECONDS=60 for a short one
+soak: $(TESTING)  ## the pipeline through an event hub, killed and stalled at random; SECONDS=60 for a short one
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.soak --seconds $(SECONDS) --rate $(RATE) --seed $(SEED) $(ARGS)
 
-lock: $(STAMP)  ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --extra dev \
-		--output-file requirements.lock pyproject.toml
+lock: $(TESTING)  ## resolve the dependencies of pyproject.toml anew
+	$(LOCK) --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) build *.egg-info
 
-$(STAMP):
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Tickhouse needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNNING): | $(BIN)/python
+	$(PIP) --no-compile --requirement requirements.lock
+	$(PIP) --no-deps --editable .
 	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib api cli emulator kql producer  # pip compiles on one core
-	rm -f $(VENV)/.installed-*
+	rm -f $(VENV)/.running-*
+	touch $@
+
+$(TESTING): $(RUNNING)
+	$(PIP) --no-compile --requirement requirements-dev.lock
+	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib tests
+	rm -f $(VENV)/.testing-*
 	touch $@
