@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from emulator.engine.catalog.records import View
 from emulator.engine.derived.alteration import altered
-from emulator.engine.derived.upkeep import bind_shape
+from emulator.engine.derived.compile_upkeep import bind_shape
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 

@@ -8,10 +8,11 @@ from emulator.binder.bind_expressions.constants import read_datetime
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.derived import upkeep as view_upkeep
 from emulator.engine.derived.alteration import altered
+from emulator.engine.derived.compile_upkeep import bind_shape, catch_up
 from emulator.engine.derived.rules import check_view
-from emulator.engine.derived.shape import Shape, shape_of
+from emulator.engine.derived.shape import Shape, Strategy, shape_of
+from emulator.engine.derived.view_storage import create
 from emulator.engine.relation_names import parts_name
 from emulator.engine.running.compile import bind_rows
 from emulator.engine.storage import relations as storage
@@ -96,7 +97,7 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
     shape = _checked(snapshot, view)
     view = replace(view, schema=shape.schema)
     transaction.put(snapshot.with_view(view))
-    view_upkeep.create(transaction.connection, transaction.database(snapshot.name), view, transaction.time)
+    create(transaction.connection, transaction.database(snapshot.name), view, transaction.time)
     return view
 
 
@@ -126,7 +127,7 @@ def _checked(snapshot: Database, view: View) -> Shape:
 
 
 def _require_deduplication(snapshot: Database, source: View) -> None:
-    if not view_upkeep.bind_shape(snapshot, source).is_deduplication:
+    if bind_shape(snapshot, source).strategy is not Strategy.DEDUPLICATE:
         raise SemanticFault(
             f"Cannot create a materialized view over materialized view '{source.name}': only materialized views with a "
             "single take_any(*) aggregation are supported as a source.",
@@ -202,7 +203,7 @@ def switch_view(transaction: Transaction, database: str, name: str, *, enabled: 
         else:
             transaction.put(snapshot.with_view(changed))
         if view.position is not None:
-            view_upkeep.catch_up(transaction, transaction.database(database), changed, view.position)
+            catch_up(transaction, transaction.database(database), changed, view.position)
     else:
         changed = replace(view, is_enabled=False, position=transaction.time)
         transaction.put(snapshot.with_view(changed))

@@ -1,5 +1,4 @@
 """Altering a materialized view that holds rows: kept columns stay, new ones are null for groups of before."""
-# ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
 from dataclasses import replace
 
@@ -7,12 +6,15 @@ import duckdb
 
 from emulator.engine.catalog.records import View
 from emulator.engine.derived.shape import Shape
-from emulator.engine.derived.upkeep import create
+from emulator.engine.derived.view_storage import create
 from emulator.engine.relation_names import parts_name
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
-from emulator.sql.render import identifier
+from emulator.sql.ast import ColumnRef, Item, Select, Sql, Star
+from emulator.sql.build import EMPTY, NULL, cast, table
+from emulator.sql.render import render
+from emulator.sql.statements import Insert
 from emulator.syntax.operators import Pipeline, Summarize
 from emulator.syntax.parser import parse_query
 from emulator.syntax.printer import print_expression
@@ -34,24 +36,21 @@ def altered(transaction: Transaction, database: str, view: View, changed: View, 
     create(connection, transaction.database(database), changed, transaction.time)
     old, new = _layout(connection, view.parts), _layout(connection, changed.parts)
     if all(old.get(name, type_) == type_ for name, type_ in new.items()):
-        selected = [identifier(name) if name in old else _missing(type_) for name, type_ in new.items()]
+        kept = tuple(Item(ColumnRef(name) if name in old else _missing(type_), name) for name, type_ in new.items())
         storage.clear_table(connection, changed.parts)
-        connection.execute(
-            f"INSERT INTO {identifier(changed.parts)} ({', '.join(map(identifier, new))})"
-            f" SELECT {', '.join(selected)} FROM {identifier(view.parts)}"
-        )
+        connection.execute(render(Insert(changed.parts, Select(kept, table(view.parts)), tuple(new))))
     storage.drop_view(connection, view.relation)
     storage.drop_table(connection, view.parts)
     return changed
 
 
 def _layout(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    rows = connection.execute(f"DESCRIBE {identifier(relation)}").fetchall()
-    return {name: type_ for name, type_, *_ in rows}
+    columns = storage.layout_of(connection, Select((Star(),), table(relation)))
+    return {column.name: column.type for column in columns}
 
 
-def _missing(type_: str) -> str:
-    return "''" if type_ == "VARCHAR" else f"CAST(NULL AS {type_})"
+def _missing(type_: str) -> Sql:
+    return EMPTY if type_ == "VARCHAR" else cast(NULL, type_)
 
 
 def _keys(query: str) -> list[tuple[list[str], str]] | None:

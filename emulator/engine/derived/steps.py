@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from emulator.engine.catalog.records import Database, Table
 from emulator.engine.catalog.snapshot_cache import SnapshotCache
+from emulator.engine.derived.compile_upkeep import compile_upkeep
 from emulator.engine.derived.update_policy import compile_policy, policies_from
-from emulator.engine.derived.upkeep import Upkeep, compile_upkeep
+from emulator.engine.derived.upkeep import Upkeep
 from emulator.engine.running.compile import Compiled
 from emulator.errors import KustoError
 from emulator.schema.update_policy import UpdatePolicy

@@ -1,333 +1,189 @@
-"""How materialized views follow their source: every batch is aggregated and merged into the groups it touches."""
-# ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
+"""How materialized views follow their source: what each kind of view does with a batch.
 
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+A view has one `Upkeep`, which holds the statements that it needs and no others. All of them are in the transaction of
+the batch. `rows` is how many rows the batch has at most, None for any number.
+"""
 
-import duckdb
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from emulator.binder.entities import StoredTable
-from emulator.binder.plan import Stored
-from emulator.engine.catalog.entities import Entities
-from emulator.engine.catalog.records import Database, Table, View
-from emulator.engine.derived.shape import Contribution, Shape, contribution, finished, shape_of
-from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME, batch_name
-from emulator.engine.running.compile import bind_rows
+from emulator.engine.derived.parts_table import TIME
 from emulator.engine.session.workload import SMALL
-from emulator.engine.storage import relations as storage
-from emulator.engine.storage.relations import DuckStorage, Reads
 from emulator.engine.storage.transaction import Transaction
-from emulator.errors import EntityNotFound, KustoError
-from emulator.sql.ast import SubqueryRef
-from emulator.sql.render import expression, identifier, render
 
-_NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
-# From so many pairs of groups on, planning a search of the index takes less time than comparing them.
+# From so many pairs of groups on, planning a search of the index takes less time than comparing them. Comparing them
+# where they are fewer makes a trade 2.7 times as fast (2026-11-29).
 _PAIRS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
-    """The statements that bring a view up to date with a batch of its source; `dependents` follow its new rows.
+class NewGroups:
+    """The temporary table in which the groups of a batch wait: `fill` aggregates the batch into it.
 
-    `added` are the rows that the batch adds, which `contribute` puts into a temporary table; `discard` removes from it
-    what the view has already, and `store` brings the rest into the view; `update` and then `insert` do the same, found
-    by comparing all pairs of groups. `is_local` tells that `contribute` reads nothing but the batch.
+    It has the columns of the query `layout`. `is_local` tells that `fill` reads nothing but the batch.
     """
 
-    view: View
-    added: str
-    contribute: str
-    store: tuple[str, ...]
-    discard: str = ""
-    update: str = ""
-    insert: str = ""
-    is_local: bool = False
-    shown: str = ""
-    dependents: tuple["Upkeep", ...] = ()
-    of_one: "UpkeepOfOne | None" = None
+    name: str
+    layout: str
+    fill: str
+    is_local: bool
+
+    def define(self, transaction: Transaction) -> None:
+        """Make the table, unless it is there."""
+        transaction.staging.define_like(self.name, self.layout)
+
+    def prepare(self, transaction: Transaction, rows: int | None) -> int | None:
+        """Have the table, empty; return how many rows `fill` reads."""
+        self.define(transaction)
+        transaction.staging.tables.empty(self.name)
+        return rows if self.is_local else None
 
 
 @dataclass(frozen=True, slots=True)
-class UpkeepOfOne:
-    """The statements for a batch of a single row, which is a group as it is: they stage and aggregate nothing.
+class PairMerge:
+    """Two statements that merge a few groups by comparing them with all that are there, by plans that are kept."""
 
-    `update` brings the row into a group that is there, `insert` makes one. A deduplicating view has `hash` in place of
-    `update`, which answers with the row's hash if the view wants the row; `shown` defines what its `dependents` read.
-    """
-
+    update: str
     insert: str
-    update: str = ""
-    hash: str = ""
-    shown: tuple[str, str] = ("", "")
-    dependents: tuple[Upkeep, ...] = ()
+
+    def run(self, transaction: Transaction, parts: str, count: int) -> None:
+        """Merge at most so many groups into the table of a view's groups."""
+        session, times = transaction.session, {TIME: transaction.time}
+        if session.run(self.update, times, count) < count:
+            transaction.groups.added(parts, session.run(self.insert, times, count))
 
 
-def source_of(database: Database, view: View) -> Table | View:
-    """Return what a view is built on, or raise EntityNotFound."""
-    source = database.views.get(view.source) if view.on_view else database.tables.get(view.source)
-    if source is None:
-        raise EntityNotFound(
-            f"Materialized view '{view.name}': its source '{view.source}' does not exist.", "BadRequest_EntityNotFound"
-        )
-    return source
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """A view of folds: those of a batch are added to those of its groups.
 
-
-def bind_shape(database: Database, view: View, relation: str | None = None) -> Shape:
-    """Bind a view's query, with its source read from `relation` (None: all rows), and take it apart."""
-    source = source_of(database, view)
-    stored = StoredTable(Stored(source.name, relation or source.relation, source.schema))
-    return shape_of(bind_rows(view.query, Entities(database, {source.name: stored})))
-
-
-def compile_upkeep(database: Database, view: View, batch: str | None = None) -> Upkeep:
-    """Compile a view's upkeep and that of the views over it; `batch` is what has the new rows of its source."""
-    batch = batch or batch_name(source_of(database, view).relation)
-    shape = bind_shape(database, view, batch)
-    reads = Reads(DuckStorage())
-    upkeep = _upkeep(database, view, shape, contribution(shape, reads))
-    if not reads.identities <= {batch}:
-        return upkeep
-    return replace(upkeep, is_local=True, of_one=_upkeep_of_one(database, upkeep, shape, batch))
-
-
-def _upkeep(database: Database, view: View, shape: Shape, added: Contribution) -> Upkeep:
-    dependents = tuple(compile_upkeep(database, each) for each in database.views_on(view.name) if each.is_enabled)
-    rows = render(added.query)
-    if not shape.is_mergeable:
-        rows = f"SELECT {', '.join(map(identifier, (*added.keys, GROUP_KEY)))} FROM ({rows}) AS x"
-    new = identifier(_new(view))
-    upkeep = Upkeep(
-        view,
-        added=rows,
-        contribute=f"INSERT INTO {new} SELECT * FROM ({rows}) AS x",
-        store=(),
-        dependents=dependents,
-    )
-    if shape.is_deduplication:
-        batch = identifier(batch_name(view.relation))
-        shown = f"CREATE OR REPLACE TEMP VIEW {batch} AS {render(finished(shape, _new(view)))}" if dependents else ""
-        return replace(upkeep, discard=_discard(view, added), insert=_append(view, added, new), shown=shown)
-    if shape.is_mergeable:
-        return replace(
-            upkeep,
-            store=(_merge(view, added),),
-            update=_update(view, added, new),
-            insert=_insert_missing(view, added, new),
-        )
-    return replace(upkeep, store=_recompute(view, added, _touched(database, view)))
-
-
-def _upkeep_of_one(database: Database, upkeep: Upkeep, shape: Shape, batch: str) -> UpkeepOfOne | None:
-    if not (shape.is_mergeable and shape.takes_rows_as_they_are):
-        return None
-    view = upkeep.view
-    added = contribution(shape, DuckStorage(), of_one=True)
-    rows = f"({render(added.query)})"
-    insert = _append(view, added, f"{rows} AS x")
-    if not shape.is_deduplication:
-        return UpkeepOfOne(insert, update=_update(view, added, rows))
-    # Named after the batch too: a view has more than one such relation if it is over a deduplicating one itself.
-    name = f"$one_{view.relation}{batch}"
-    shown = replace(finished(shape, name), source=SubqueryRef(added.query, "v"))
-    return UpkeepOfOne(
-        insert,
-        hash=f"SELECT {identifier(GROUP_KEY)} FROM {rows} AS x",
-        shown=(name, f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {render(shown)}"),
-        dependents=tuple(
-            # They stage in the same temporary tables, which must not be defined anew in turn.
-            replace(compile_upkeep(database, each.view, name), added=each.added)
-            for each in upkeep.dependents
-        ),
-    )
-
-
-def apply_batch(transaction: Transaction, upkeep: Upkeep, rows: int | None = None) -> None:
-    """Bring a view, and those over it, up to date with the batch of its source; it has so many rows (None: any)."""
-    if rows == 1 and upkeep.of_one is not None and _apply_one(transaction, upkeep, upkeep.of_one):
-        return
-    _define(transaction, upkeep)
-    transaction.staging.tables.empty(_new(upkeep.view))
-    read = rows if upkeep.is_local else None
-    if upkeep.discard:
-        _add_unknown(transaction, upkeep, read)
-        return
-    count = transaction.session.run(upkeep.contribute, {}, read)
-    if count and upkeep.update and _are_few_pairs(transaction, upkeep, count):
-        _merge_pairs(transaction, upkeep, count)
-    elif count:
-        for statement in upkeep.store:
-            transaction.session.run(statement, {"time": transaction.time} if "$time" in statement else {})
-        transaction.groups.merged(upkeep.view.parts)
-
-
-def _apply_one(transaction: Transaction, upkeep: Upkeep, of_one: UpkeepOfOne) -> bool:
-    """Bring a view, and those over it, up to date with a single row; return False if that takes a search."""
-    parts, memory = upkeep.view.parts, transaction.groups
-    if of_one.update:
-        if not _are_few_pairs(transaction, upkeep, 1):
-            return False
-        if not transaction.session.run(of_one.update, {"time": transaction.time}, 1):
-            memory.added(parts, transaction.session.run(of_one.insert, {"time": transaction.time}, 1))
-        return True
-    # All at once, since the next batch may have more rows, and a definition makes all plans stale.
-    _define(transaction, upkeep)
-    if of_one.dependents:
-        transaction.staging.tables.define(*of_one.shown)
-    hashes = transaction.session.hashes(of_one.hash, 1)
-    if not len(hashes):
-        return True
-    if memory.may_hold_any(parts, hashes):
-        return False
-    memory.remember(parts, hashes)
-    memory.added(parts, 1)
-    transaction.session.run(of_one.insert, {"time": transaction.time}, 1)
-    for dependent in of_one.dependents:
-        apply_batch(transaction, dependent, 1)
-    return True
-
-
-def _define(transaction: Transaction, upkeep: Upkeep) -> None:
-    transaction.staging.define_like(_new(upkeep.view), upkeep.added)
-    if upkeep.shown:
-        transaction.staging.tables.define(batch_name(upkeep.view.relation), upkeep.shown)
-
-
-def _add_unknown(transaction: Transaction, upkeep: Upkeep, rows: int | None) -> None:
-    """Add the groups that a deduplicating view does not have yet, to it and to the views over it."""
-    parts, memory = upkeep.view.parts, transaction.groups
-    hashes = transaction.session.hashes(f"{upkeep.contribute} RETURNING {identifier(GROUP_KEY)}", rows)
-    count = len(hashes)
-    if count and (count > SMALL or memory.may_hold_any(parts, hashes)):
-        count -= transaction.session.run(upkeep.discard, {})
-    if not count:
-        return
-    # Those that were discarded are remembered already.
-    memory.remember(parts, hashes)
-    memory.added(parts, count)
-    transaction.session.run(upkeep.insert, {"time": transaction.time}, count)
-    for dependent in upkeep.dependents:
-        apply_batch(transaction, dependent, count)
-
-
-def _are_few_pairs(transaction: Transaction, upkeep: Upkeep, count: int) -> bool:
-    return count * transaction.groups.count(upkeep.view.parts) <= _PAIRS
-
-
-def _merge_pairs(transaction: Transaction, upkeep: Upkeep, count: int) -> None:
-    """Merge so many groups into a view with a few, by plans that are kept: an update, then an insertion."""
-    session, times = transaction.session, {"time": transaction.time}
-    if session.run(upkeep.update, times, count) < count:
-        transaction.groups.added(upkeep.view.parts, session.run(upkeep.insert, times, count))
-
-
-def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
-    """Make what holds a view, filled from the rows of its source that it covers."""
-    shape = bind_shape(database, view)
-    added = contribution(shape, _since(database, view, view.since))
-    columns = ", ".join(map(identifier, added.columns))
-    layout = storage.columns_of(connection, f"SELECT {columns} FROM ({render(added.query)}) AS x")
-    connection.execute(f"CREATE TABLE {identifier(view.parts)} ({layout}, {identifier(INGESTION_TIME)} TIMESTAMP)")
-    connection.execute(_append(view, added, f"({render(added.query)}) AS x"), {"time": time})
-    connection.execute(
-        f"CREATE INDEX {identifier(view.parts + '$index')} ON {identifier(view.parts)} ({identifier(GROUP_KEY)})"
-    )
-    storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
-
-
-def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
-    """Bring a view of an earlier process into the form of this version of the catalogue.
-
-    Its DuckDB view is made anew, as its columns may be finished in another way; where its parts are others, they are
-    aggregated again from what its source holds. A view whose query no longer binds keeps what it had;
-    `.show materialized-views` tells why.
+    `merge` finds the groups of a large batch or view through the index. `of_one` takes a batch of a single row, which
+    is a group as it is, without staging or aggregating it; it makes a trade a fifth faster (2026-11-29).
     """
-    with suppress(KustoError):
-        shape = bind_shape(database, view)
-        wanted = {*contribution(shape, DuckStorage()).columns, INGESTION_TIME}
-        if wanted != storage.column_names(connection, view.parts):
-            time = storage.last_ingestion(connection, view.parts) or view.since or _NEVER
-            connection.begin()
-            storage.drop_table(connection, view.parts)
-            create(connection, database, view, time)
-            connection.commit()
-        else:
-            storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+
+    parts: str
+    new: NewGroups
+    by_pairs: PairMerge
+    merge: str
+    of_one: PairMerge | None = None
+
+    def apply(self, transaction: Transaction, rows: int | None = None) -> None:
+        """Bring the view up to date with a batch."""
+        if rows == 1 and self.of_one is not None and self._compares(transaction, 1):
+            self.of_one.run(transaction, self.parts, 1)
+            return
+        count = transaction.session.run(self.new.fill, {}, self.new.prepare(transaction, rows))
+        if count and self._compares(transaction, count):
+            self.by_pairs.run(transaction, self.parts, count)
+        elif count:
+            transaction.session.run(self.merge, {TIME: transaction.time})
+            transaction.groups.merged(self.parts)
+
+    def _compares(self, transaction: Transaction, count: int) -> bool:
+        return count * transaction.groups.count(self.parts) <= _PAIRS
 
 
-def catch_up(transaction: Transaction, database: Database, view: View, after: datetime) -> None:
-    """Add what the source received after an ingestion time to a view that was not kept up to date."""
-    shape = bind_shape(database, view)
-    added = contribution(shape, _since(database, view, after))
-    apply_batch(transaction, _upkeep(database, view, shape, added))
+@dataclass(frozen=True, slots=True)
+class Recomputing:
+    """A view with an aggregate that does not merge: the groups that a batch touches go, and are aggregated again."""
+
+    parts: str
+    touched: NewGroups
+    delete: str
+    insert: str
+
+    def apply(self, transaction: Transaction, rows: int | None = None) -> None:
+        """Bring the view up to date with a batch."""
+        session = transaction.session
+        if session.run(self.touched.fill, {}, self.touched.prepare(transaction, rows)):
+            session.run(self.delete, {})
+            session.run(self.insert, {TIME: transaction.time})
+            transaction.groups.merged(self.parts)
 
 
-def _since(database: Database, view: View, after: datetime | None) -> DuckStorage:
-    source = source_of(database, view)
-    return DuckStorage() if after is None else DuckStorage(after={source.relation: after})
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """The views over a deduplicating view, and the temporary relation in which they read its new rows as a batch."""
+
+    batch: str
+    definition: str
+    views: tuple["Upkeep", ...]
+
+    def define(self, transaction: Transaction) -> None:
+        """Make the relation, unless it is there."""
+        if self.views:
+            transaction.staging.tables.define(self.batch, self.definition)
+
+    def apply(self, transaction: Transaction, rows: int) -> None:
+        """Bring the views up to date."""
+        for view in self.views:
+            view.apply(transaction, rows)
 
 
-def _touched(database: Database, view: View) -> Contribution:
-    # Every row of the groups that a batch touches, whenever it came.
-    return contribution(bind_shape(database, view), _since(database, view, view.since), only=_new(view))
+@dataclass(frozen=True, slots=True)
+class SingleRow:
+    """The statements for a batch of one row: `hash` answers with its hash if the view wants it, `insert` keeps it.
+
+    The followers read the row where it is: in the batch of the view's source.
+    """
+
+    hash: str
+    insert: str
+    followers: Followers
 
 
-def _new(view: View) -> str:
-    return f"$new_{view.parts}"
+@dataclass(frozen=True, slots=True)
+class Deduplicating:
+    """A view of the first row of each group, `take_any(*)`, on which other views may be built.
+
+    `fill_hashes` fills the new groups and answers with their hashes; `discard` takes out of them what the view has.
+    """
+
+    parts: str
+    new: NewGroups
+    fill_hashes: str
+    discard: str
+    insert: str
+    followers: Followers
+    of_one: SingleRow | None = None
+
+    def apply(self, transaction: Transaction, rows: int | None = None) -> None:
+        """Bring the view, and those over it, up to date with a batch."""
+        # All definitions at once, since the next batch may have more rows, and a definition makes all plans stale.
+        self.new.define(transaction)
+        self.followers.define(transaction)
+        if self.of_one is not None:
+            self.of_one.followers.define(transaction)
+        if rows != 1 or self.of_one is None or not self._added_one(transaction, self.of_one):
+            self._add(transaction, rows)
+
+    def _added_one(self, transaction: Transaction, of_one: SingleRow) -> bool:
+        """Add a single row; return False if only a search tells whether the view has it."""
+        hashes = transaction.session.hashes(of_one.hash, 1)
+        if not len(hashes):
+            return True
+        if transaction.groups.may_hold_any(self.parts, hashes):
+            return False
+        transaction.groups.remember(self.parts, hashes)
+        transaction.groups.added(self.parts, 1)
+        transaction.session.run(of_one.insert, {TIME: transaction.time}, 1)
+        of_one.followers.apply(transaction, 1)
+        return True
+
+    def _add(self, transaction: Transaction, rows: int | None) -> None:
+        session, groups = transaction.session, transaction.groups
+        hashes = session.hashes(self.fill_hashes, self.new.prepare(transaction, rows))
+        count = len(hashes)
+        # A Bloom filter over the hashes tells of most small batches that all their rows are new: a trade is 1.45 times
+        # as fast as with a search (2026-11-29).
+        if count and (count > SMALL or groups.may_hold_any(self.parts, hashes)):
+            count -= session.run(self.discard, {})
+        if count:
+            # Those that were discarded are remembered already.
+            groups.remember(self.parts, hashes)
+            groups.added(self.parts, count)
+            session.run(self.insert, {TIME: transaction.time}, count)
+            self.followers.apply(transaction, count)
 
 
-def _same_group(added: Contribution) -> str:
-    keys = " AND ".join(f"t.{identifier(key)} IS NOT DISTINCT FROM x.{identifier(key)}" for key in added.keys)
-    key = identifier(GROUP_KEY)
-    # Only the hash may look like a join key to DuckDB: with it alone it probes the index in place of a scan.
-    return f"t.{key} = x.{key}" + (f" AND CASE WHEN {keys} THEN TRUE ELSE FALSE END" if keys else "")
-
-
-def _changes(added: Contribution) -> str:
-    updates = [f"{identifier(part.name)} = {expression(part.merge)}" for part in added.parts if part.merge is not None]
-    return ", ".join((*updates, f"{identifier(INGESTION_TIME)} = CAST($time AS TIMESTAMP)"))
-
-
-def _update(view: View, added: Contribution, rows: str) -> str:
-    return f"UPDATE {identifier(view.parts)} AS t SET {_changes(added)} FROM {rows} AS x WHERE {_same_group(added)}"
-
-
-def _insert_missing(view: View, added: Contribution, rows: str) -> str:
-    parts, key = identifier(view.parts), identifier(GROUP_KEY)
-    # With the new groups on the right DuckDB builds its hash table of them, also without the optimizer.
-    found = f"{parts} AS t RIGHT JOIN {rows} AS x ON {_same_group(added)}"
-    return _append(view, added, f"(SELECT x.* FROM {found} WHERE t.{key} IS NULL) AS m")
-
-
-def _merge(view: View, added: Contribution) -> str:
-    time = identifier(INGESTION_TIME)
-    columns = ", ".join(map(identifier, added.columns))
-    values = ", ".join(f"x.{identifier(name)}" for name in added.columns)
-    return (
-        f"MERGE INTO {identifier(view.parts)} AS t USING {identifier(_new(view))} AS x ON {_same_group(added)}"
-        f" WHEN MATCHED THEN UPDATE SET {_changes(added)}"
-        f" WHEN NOT MATCHED THEN INSERT ({columns}, {time}) VALUES ({values}, CAST($time AS TIMESTAMP))"
-    )
-
-
-def _discard(view: View, added: Contribution) -> str:
-    key, new = identifier(GROUP_KEY), identifier(_new(view))
-    known = f"SELECT * FROM {identifier(view.parts)} WHERE {key} IN (SELECT {key} FROM {new})"
-    return f"DELETE FROM {new} AS x WHERE EXISTS (SELECT 1 FROM ({known}) AS t WHERE {_same_group(added)})"
-
-
-def _append(view: View, added: Contribution, rows: str) -> str:
-    columns = ", ".join(map(identifier, added.columns))
-    return (
-        f"INSERT INTO {identifier(view.parts)} ({columns}, {identifier(INGESTION_TIME)})"
-        f" SELECT {columns}, CAST($time AS TIMESTAMP) FROM {rows}"
-    )
-
-
-def _recompute(view: View, touched: Contribution, everything: Contribution) -> tuple[str, ...]:
-    groups = identifier(_new(view))
-    return (
-        f"DELETE FROM {identifier(view.parts)} AS t USING {groups} AS x WHERE {_same_group(touched)}",
-        _append(view, everything, f"({render(everything.query)}) AS t"),
-    )
+Upkeep: TypeAlias = Deduplicating | Merging | Recomputing

@@ -19,6 +19,7 @@ from emulator.engine.relation_names import INGESTION_TIME
 from emulator.sql.ast import ColumnRef, From, Item, Query, Select, SubqueryRef, TableRef
 from emulator.sql.build import lit, op
 from emulator.sql.render import identifier, render
+from emulator.sql.statements import ColumnDefinition, Describe
 from emulator.types import KqlType, Schema
 
 
@@ -111,9 +112,11 @@ def columns_of(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     return ", ".join(f"{identifier(name)} {type_}" for name, type_, *_ in rows)
 
 
-def column_names(connection: duckdb.DuckDBPyConnection, relation: str) -> frozenset[str]:
-    """Return the names of all columns of a relation."""
-    return frozenset(name for name, *_ in connection.execute(f"DESCRIBE {identifier(relation)}").fetchall())
+def layout_of(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[ColumnDefinition, ...]:
+    """Return the columns of a query."""
+    return tuple(
+        ColumnDefinition(name, type_) for name, type_, *_ in connection.execute(render(Describe(query))).fetchall()
+    )
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, relation: str, query: Query) -> None:

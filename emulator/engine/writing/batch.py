@@ -11,7 +11,6 @@ import duckdb
 
 from emulator.engine.catalog.records import Table
 from emulator.engine.derived.steps import Pipelines, PolicyStep
-from emulator.engine.derived.upkeep import apply_batch
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.relation_names import batch_name
@@ -46,7 +45,7 @@ class Batch:
         transaction.staging.append(table.relation, table.schema, transaction.time, count)
         steps = self._pipelines.steps(transaction.database(self._database), table.name)
         for view in steps.views:
-            apply_batch(transaction, view, count)
+            view.apply(transaction, count)
         for step in steps.policies:
             if step.target.name not in chain and step.target.name != table.name:
                 self._spread(step.target, self._run(step, table, count), chain | {table.name})

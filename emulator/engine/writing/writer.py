@@ -13,7 +13,7 @@ from emulator.engine import failures
 from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.records import Catalog
 from emulator.engine.derived.steps import Pipelines
-from emulator.engine.derived.upkeep import refresh
+from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import kusto_fault
 from emulator.engine.session.cores import Cores

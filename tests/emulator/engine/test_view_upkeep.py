@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Eventhouse
-from emulator.engine.derived import upkeep as view_upkeep
+from emulator.engine.derived import upkeep
 from emulator.engine.relation_names import INGESTION_TIME
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
@@ -26,6 +26,8 @@ QUERIES = {
     "Averages": """T | extend Span = Time - datetime(2026-01-01) | summarize avg(Price), avgif(Size, Price > 1),
         avgif(Price, Size > 4), avg(Time), avg(Span), avg(todecimal(Size)) by Symbol""",
     "Recomputed": "T | summarize dcount(Size), percentile(Size, 50) by Symbol",
+    "Twice": """T | extend Pair = strcat(Symbol, Size) | summarize dcount(Pair), max(strcat(Pair, Pair))
+        by Symbol = tolower(Symbol)""",
     "Any": "T | summarize take_any(Symbol), take_any(Time), take_anyif(Price, Size > 0) by Size",
     "AnyName": "T | summarize take_any(Symbol) by Size",
     "AnyRow": "T | summarize take_any(Symbol, Time), count() by Size",
@@ -63,7 +65,7 @@ def eventhouse() -> Iterator[Eventhouse]:
 def merging(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let all views be merged in the one way or in the other, which is that of large ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(view_upkeep, "_PAIRS", 1 << 40 if request.param == "pairs" else -1)
+        patch.setattr(upkeep, "_PAIRS", 1 << 40 if request.param == "pairs" else -1)
         yield
 
 

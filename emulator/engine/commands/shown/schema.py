@@ -12,8 +12,8 @@ from emulator.engine.commands.shown.entities import version_text
 from emulator.engine.commands.shown.script import database_script
 from emulator.engine.commands.shown.texts import dotnet_type, function_document, ordered_columns, table_document
 from emulator.engine.core import Core
+from emulator.engine.derived.compile_upkeep import bind_shape
 from emulator.engine.derived.update_policy import compile_policy
-from emulator.engine.derived.upkeep import bind_shape
 from emulator.engine.storage.transaction import find_table, find_view
 from emulator.errors import KustoError
 from emulator.result import ResultTable

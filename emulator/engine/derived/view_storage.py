@@ -1,0 +1,55 @@
+"""What holds a materialized view in the DuckDB file: a table of its groups, an index, and a view that shows them."""
+
+from contextlib import suppress
+from datetime import datetime
+
+import duckdb
+
+from emulator.engine.catalog.records import Database, View
+from emulator.engine.derived.compile_upkeep import bind_shape, rows_since
+from emulator.engine.derived.contribution import contribution, finished
+from emulator.engine.derived.parts_table import TIME, PartsTable
+from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
+from emulator.engine.storage import relations as storage
+from emulator.engine.storage.relations import DuckStorage
+from emulator.errors import KustoError
+from emulator.sql.ast import Select, Star, SubqueryRef
+from emulator.sql.build import columns, table
+from emulator.sql.render import render
+from emulator.sql.statements import ColumnDefinition, CreateIndex, CreateTable
+
+_NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
+
+
+def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
+    """Make what holds a view, filled from the rows of its source that it covers."""
+    shape = bind_shape(database, view)
+    added = contribution(shape, rows_since(database, view, view.since))
+    rows = SubqueryRef(added.query, "x")
+    # Never `CREATE TABLE … AS`, see `storage.columns_of`.
+    layout = storage.layout_of(connection, Select(columns(added.columns), rows))
+    connection.execute(render(CreateTable(view.parts, (*layout, ColumnDefinition(INGESTION_TIME, "TIMESTAMP")))))
+    connection.execute(PartsTable(view.parts, added).append(rows), {TIME: time})
+    connection.execute(render(CreateIndex(f"{view.parts}$index", view.parts, (GROUP_KEY,))))
+    storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+
+
+def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
+    """Bring a view of an earlier process into the form of this version of the catalogue.
+
+    Its DuckDB view is made anew, as its columns may be finished in another way; where its parts are others, they are
+    aggregated again from what its source holds. A view whose query no longer binds keeps what it had;
+    `.show materialized-views` tells why.
+    """
+    with suppress(KustoError):
+        shape = bind_shape(database, view)
+        wanted = {*contribution(shape, DuckStorage()).columns, INGESTION_TIME}
+        stored = storage.layout_of(connection, Select((Star(),), table(view.parts)))
+        if wanted == {column.name for column in stored}:
+            storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+            return
+        time = storage.last_ingestion(connection, view.parts) or view.since or _NEVER
+        connection.begin()
+        storage.drop_table(connection, view.parts)
+        create(connection, database, view, time)
+        connection.commit()
