@@ -11,10 +11,10 @@ import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine.catalog.entities import Entities
-from emulator.engine.catalog.records import Catalog, Database, Table
+from emulator.engine.catalog.records import Catalog, Database
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.folder_lock import FolderLock
-from emulator.engine.ingestion.payload import Payload, mapping_kind, read_payload
+from emulator.engine.ingestion.payload import Payload, PayloadReader
 from emulator.engine.operations import Operations
 from emulator.engine.running.execute import Compiler, create_macros, execute
 from emulator.engine.running.limits import Limits
@@ -27,9 +27,8 @@ from emulator.engine.udf import register
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, TableChanged
 from emulator.engine.writing.writer import Writer, closed_fault
-from emulator.errors import EngineFault, EntityNotFound
+from emulator.errors import EngineFault
 from emulator.result import ResultTable
-from emulator.schema.mapping import FieldMapping, identity, parse_mapping
 
 DATABASE_FILE = "eventhouse.duckdb"
 
@@ -52,6 +51,7 @@ class Core:
         self.compiler = Compiler()
         self.operations = Operations()
         self.pipelines = Pipelines()
+        self._payloads = PayloadReader(self.cursor)
         self._sizes = Sizes(connection)
         self._cores = Cores(connection, self._sizes.expire)
         register(connection)
@@ -118,9 +118,7 @@ class Core:
         """Read a payload in the columns that its table has now; the writer stores it."""
         snapshot = self.database(database)
         target = find_table(snapshot, table)
-        fields = _fields(snapshot, target, payload)
-        with self.cursor() as cursor:
-            return Job(snapshot.name, table, target.schema, (read_payload(cursor, payload, target.schema, fields),))
+        return Job(snapshot.name, table, target.schema, (self._payloads.read(payload, snapshot, target),))
 
     def ingest(
         self,
@@ -194,21 +192,3 @@ class Core:
         cursor.execute("SET TimeZone = 'UTC'")
         create_macros(cursor)
         return cursor
-
-
-def _fields(database: Database, table: Table, payload: Payload) -> tuple[FieldMapping, ...]:
-    kind, name = mapping_kind(payload.format), payload.mapping
-    if payload.inline_mapping:
-        return parse_mapping(payload.inline_mapping, kind, table.schema)
-    if not name:
-        return identity(table.schema, kind)
-    known = (*table.mappings, *database.mappings)
-    found = next((each for each in known if each.name == name and each.kind == kind), None)
-    if found is None:
-        names = ", ".join(sorted({each.name for each in known if each.kind == kind}))
-        raise EntityNotFound(
-            f"Entity '{name}' of kind 'IngestionMapping' was not found.",
-            "BadRequest_EntityNotFound",
-            hint=f"{kind} mappings of table '{table.name}' are: {names or 'none'}",
-        )
-    return parse_mapping(found.text, kind, table.schema)

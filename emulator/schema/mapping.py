@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import TypeAlias
 
 from emulator.errors import UNSUPPORTED, KustoError, UnsupportedFault
@@ -55,7 +54,6 @@ class FieldMapping:
     transform: Transform = Transform.NONE
 
 
-@lru_cache(maxsize=256)
 def parse_mapping(text: str, kind: str, schema: Schema | None = None) -> tuple[FieldMapping, ...]:
     """Read the JSON array of a mapping; with a schema, its columns must exist there."""
     try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from emulator.binder.entities import StoredFunction, StoredTable
 from emulator.binder.plan import Stored
@@ -37,7 +36,13 @@ class Entities:
     def function(self, name: str) -> StoredFunction | None:
         """Return the stored function of that exact name."""
         function = self.snapshot.functions.get(name)
-        return None if function is None else stored_function(function)
+        if function is None:
+            return None
+        found = self.snapshot.parsed.get(function)
+        if found is None:
+            found = stored_function(function)
+            self.snapshot.parsed.put(function, found)
+        return found
 
     def table_names(self) -> tuple[str, ...]:
         """Return all table and view names."""
@@ -48,7 +53,6 @@ class Entities:
         return tuple(self.snapshot.functions)
 
 
-@lru_cache(maxsize=4096)
 def stored_function(function: Function) -> StoredFunction:
     """Return a function with its parsed declaration."""
     literal = parse_function_declaration(function.parameters, function.body)

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from emulator.binder.entities import StoredFunction
+from emulator.engine.lru import LruCache
 from emulator.schema import entities
 from emulator.schema.entities import Function, IngestionMapping, Policies
 from emulator.types import Schema
+
+_PARSED_FUNCTIONS = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,10 @@ RecordKind: TypeAlias = Literal["table", "function", "view"]
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One KQL database; `version` counts its schema changes."""
+    """One KQL database; `version` counts its schema changes.
+
+    `parsed` are the latest declarations of functions that queries have named, for this snapshot and those after it.
+    """
 
     name: str
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -64,6 +71,9 @@ class Database:
     policies: Policies = field(default_factory=dict)
     mappings: tuple[IngestionMapping, ...] = ()
     version: int = 0
+    parsed: LruCache[Function, StoredFunction] = field(
+        default_factory=lambda: LruCache(_PARSED_FUNCTIONS), compare=False, repr=False
+    )
 
     def records(self) -> Iterator[tuple[RecordKind, Record]]:
         """Iterate over all entities with their kind."""

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
+from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_text
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
@@ -24,8 +26,7 @@ def read(
     cursor: duckdb.DuckDBPyConnection,
     data: bytes,
     format_: str,
-    schema: Schema,
-    mapping: tuple[FieldMapping, ...],
+    target: Target,
     *,
     ignore_first_record: bool = False,
 ) -> pa.Table:
@@ -45,7 +46,10 @@ def read(
     numbers = pa.array(range(1, fields.num_rows + 1), pa.int64())
     width = fields.num_columns
     fields = fields.append_column("number", numbers)
-    return project(cursor, fields, projection(INPUT, _columns(schema, mapping, width), schema))
+    statement = target.statement(
+        width, lambda: projection(INPUT, _columns(target.schema, target.mapping, width), target.schema)
+    )
+    return project(cursor, fields, statement)
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], width: int) -> tuple[Sql, ...]:
@@ -62,8 +66,11 @@ def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], width: int) -> t
 
 
 def _quoted(data: bytes, delimiter: str) -> pa.Table:
-    # Arrow's reader is fast but wants rows of one width; the first row says which.
-    width = len(next(_rows(data[: data.find(b"\n") + 1] or data, delimiter), ()))
+    # Arrow's reader takes a quote that does not end for one that ends with the payload.
+    if data.count(b'"') % 2:
+        return _ragged(list(_records(_lines(data), delimiter)))
+    # It is fast but wants rows of one width; the first row says which.
+    width = len(next(_records(io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline=""), delimiter), ()))
     names = [f"f{position}" for position in range(width)]
     try:
         return pyarrow.csv.read_csv(
@@ -77,7 +84,7 @@ def _quoted(data: bytes, delimiter: str) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid:
-        return _ragged(list(filter(None, _rows(data, delimiter))))
+        return _ragged(list(_records(_lines(data), delimiter)))
 
 
 def _ragged(rows: list[list[str]]) -> pa.Table:
@@ -87,8 +94,20 @@ def _ragged(rows: list[list[str]]) -> pa.Table:
     return pa.table({f"f{position}": pa.array(column, pa.string()) for position, column in enumerate(columns)})
 
 
-def _rows(data: bytes, delimiter: str) -> "csv.Reader":  # type: ignore[name-defined] # typeshed names it so
-    return csv.reader(io.StringIO(_decode(data), newline=""), delimiter=delimiter, strict=True)
+def _records(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Iterate over the records that are not empty; raise IngestionFault naming the first that is malformed."""
+    number = 1
+    try:
+        for record in csv.reader(lines, delimiter=delimiter, strict=True):
+            if record:
+                yield record
+                number += 1
+    except csv.Error as error:
+        raise IngestionFault(f"Row {number} is not delimited text: {error}.", "BadRequest_InvalidCsv") from error
+
+
+def _lines(data: bytes) -> Iterable[str]:
+    return io.StringIO(_decode(data), newline="")
 
 
 def _escaped(data: bytes) -> pa.Table:

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
+from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_text, from_unix
 from emulator.errors import IngestionFault
 from emulator.functions.physical import convert, null_of
@@ -34,11 +35,11 @@ _NANOSECONDS_PER_TICK = 100
 _NARROW = 32
 
 
-def read(cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping: tuple[FieldMapping, ...]) -> pa.Table:
+def read(cursor: duckdb.DuckDBPyConnection, data: bytes, target: Target) -> pa.Table:
     """Read a Parquet file; columns that it lacks are null."""
     try:
         with pyarrow.parquet.ParquetFile(pa.BufferReader(data)) as file:
-            wanted = {field.path[0] for field in mapping if field.path}
+            wanted = {field.path[0] for field in target.mapping if field.path}
             table = file.read([name for name in file.schema_arrow.names if name in wanted])
             rows = file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
@@ -46,7 +47,10 @@ def read(cursor: duckdb.DuckDBPyConnection, data: bytes, schema: Schema, mapping
             f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"
         ) from error
     table, types = _normalized(table, rows)
-    return project(cursor, table, projection(INPUT, _columns(schema, mapping, types), schema))
+    statement = target.statement(
+        tuple(types.items()), lambda: projection(INPUT, _columns(target.schema, target.mapping, types), target.schema)
+    )
+    return project(cursor, table, statement)
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], types: dict[str, KqlType]) -> tuple[Sql, ...]:

@@ -1,15 +1,21 @@
 """A payload as columns of a table: the one entry into the formats."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import duckdb
 
+from emulator.engine.catalog.records import Database, Table
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
+from emulator.engine.ingestion.target import Target
+from emulator.engine.lru import LruCache
 from emulator.engine.storage.rows import ArrowRows, Rows
-from emulator.errors import IngestionFault
-from emulator.schema.mapping import KINDS, FieldMapping
-from emulator.types import Schema
+from emulator.errors import EntityNotFound, IngestionFault
+from emulator.schema.mapping import KINDS, identity, parse_mapping
+
+_KEPT_TARGETS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +45,59 @@ def mapping_kind(format_: str) -> str:
     return kind
 
 
-def read_payload(
-    cursor: duckdb.DuckDBPyConnection, payload: Payload, schema: Schema, mapping: tuple[FieldMapping, ...]
-) -> Rows:
-    """Return the rows of a payload with the physical columns of a table, in DuckDB's types for them.
+class PayloadReader:
+    """Reads payloads as rows of tables, and keeps what it has compiled for a mapping; safe to share between threads.
 
-    Values that do not convert are null. A payload that is not of its format raises IngestionFault naming the row.
+    `lend` lends a connection for reading.
     """
-    format_ = payload.format.lower()
-    kind = mapping_kind(format_)
-    if payload.ignore_first_record and kind != "csv":
-        raise IngestionFault(
-            f"ignoreFirstRecord is for delimited formats, the data are {format_}.",
-            "BadRequest_InvalidIngestionProperty",
-        )
-    data = decompress(payload.data)
-    match kind:
-        case "json":
-            return json_lines.read(cursor, data, schema, mapping, multiline=format_ == "multijson")
-        case "csv":
-            return ArrowRows(
-                delimited.read(cursor, data, format_, schema, mapping, ignore_first_record=payload.ignore_first_record)
+
+    def __init__(self, lend: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]) -> None:
+        self._lend = lend
+        self._targets: LruCache[tuple[str, str, str], Target] = LruCache(_KEPT_TARGETS)
+
+    def read(self, payload: Payload, database: Database, table: Table) -> Rows:
+        """Return the rows of a payload with the physical columns of a table, in DuckDB's types for them or converting.
+
+        Values that do not convert are null. A payload that is not of its format raises IngestionFault naming the row.
+        """
+        format_ = payload.format.lower()
+        kind = mapping_kind(format_)
+        target = self._target(payload, kind, database, table)
+        if payload.ignore_first_record and kind != "csv":
+            raise IngestionFault(
+                f"ignoreFirstRecord is for delimited formats, the data are {format_}.",
+                "BadRequest_InvalidIngestionProperty",
             )
-        case _:
-            return ArrowRows(parquet.read(cursor, data, schema, mapping))
+        data = decompress(payload.data)
+        if kind == "json":
+            return json_lines.read(self._lend, data, target, multiline=format_ == "multijson")
+        with self._lend() as cursor:
+            if kind == "csv":
+                skips = payload.ignore_first_record
+                return ArrowRows(delimited.read(cursor, data, format_, target, ignore_first_record=skips))
+            return ArrowRows(parquet.read(cursor, data, target))
+
+    def _target(self, payload: Payload, kind: str, database: Database, table: Table) -> Target:
+        text = payload.inline_mapping or _mapping_text(payload.mapping, kind, database, table)
+        key = (table.relation, kind, text)
+        found = self._targets.get(key)
+        if found is None or found.schema != table.schema:
+            fields = parse_mapping(text, kind, table.schema) if text else identity(table.schema, kind)
+            found = Target(table.schema, fields)
+            self._targets.put(key, found)
+        return found
+
+
+def _mapping_text(name: str | None, kind: str, database: Database, table: Table) -> str:
+    if not name:
+        return ""
+    known = (*table.mappings, *database.mappings)
+    found = next((each for each in known if each.name == name and each.kind == kind), None)
+    if found is None:
+        names = ", ".join(sorted({each.name for each in known if each.kind == kind}))
+        raise EntityNotFound(
+            f"Entity '{name}' of kind 'IngestionMapping' was not found.",
+            "BadRequest_EntityNotFound",
+            hint=f"{kind} mappings of table '{table.name}' are: {names or 'none'}",
+        )
+    return found.text

@@ -1,7 +1,6 @@
 """One SELECT over fields or lines: how every format turns them into the columns of a table."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -17,13 +16,12 @@ from emulator.types import Column, Schema
 INPUT = TableRef(("$payload",), "p")
 
 
-def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, sql: str) -> pa.Table:
+def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, statement: Statement) -> pa.Table:
     """Run a projection over fields, which it reads as `INPUT`."""
-    statement = _statement(sql).parsed(cursor)
     cursor.register(INPUT.parts[0], fields)
     try:
         # Copying the rows costs less than planning the statement twice, as DuckDB does for a relation.
-        return cursor.execute(statement).to_arrow_table()
+        return cursor.execute(statement.parsed(cursor)).to_arrow_table()
     finally:
         cursor.unregister(INPUT.parts[0])
 
@@ -32,11 +30,6 @@ def projection(source: From, columns: Sequence[Sql], schema: Schema) -> str:
     """Render the SELECT of the physical columns of a table, one expression each."""
     items = tuple(Item(sql, name) for name, sql in zip(physical_names(schema), columns, strict=True))
     return render(Select(items, source))
-
-
-@lru_cache(maxsize=256)
-def _statement(sql: str) -> Statement:
-    return Statement(sql)
 
 
 def column_fields(schema: Schema, mapping: Sequence[FieldMapping]) -> tuple[tuple[Column, FieldMapping | None], ...]:

@@ -170,3 +170,33 @@ def test_lines_that_come_one_by_one_make_the_rows_of_those_that_come_together(ev
     eventhouse.ingest("T", b"\n".join(lines), format="json")
     assert sorted(map(repr, rows(eventhouse))) == one_by_one
     assert sorted(str(row[1]) for row in rows(eventhouse)) == sorted(str(record.get("B") or "") for record in RECORDS)
+
+
+def test_a_field_of_a_ragged_payload_may_be_as_long_as_the_reader_of_rows_takes(eventhouse: Eventhouse) -> None:
+    long = b"x" * 131_073
+    with pytest.raises(IngestionFault, match="Row 2 is not delimited text: field larger than field limit"):
+        eventhouse.ingest("T", b"1,a,2\n2," + long, format="csv")
+    with pytest.raises(IngestionFault, match="Row 1 is not delimited text: field larger than field limit"):
+        eventhouse.ingest("T", b"1," + long, format="csv")
+    assert eventhouse.ingest("T", b"1,a\n2," + long, format="csv") == 2
+    assert rows(eventhouse, "T | project A, strlen(B) | sort by A asc") == [(1, 1), (2, 131_073)]
+
+
+def test_documents_of_multijson_stand_apart_by_anything_empty(eventhouse: Eventhouse) -> None:
+    assert eventhouse.ingest("T", b" ," * 5_000 + LINE + b",\n" * 5_000 + LINE, format="multijson") == 2
+    assert rows(eventhouse, "T | project A") == [(1,), (1,)]
+
+
+def test_multijson_of_any_number_and_text_is_stored(eventhouse: Eventhouse) -> None:
+    data = b'[{"B": 123456789012345678901234567890, "A": 1}, {"B": "\\ud83d\\ude00"}]'
+    assert eventhouse.ingest("T", data, format="multijson") == 2
+    assert rows(eventhouse, "T | project A, B | sort by A asc nulls first") == [
+        (None, "😀"),
+        (1, "123456789012345678901234567890"),
+    ]
+
+
+def test_multijson_that_is_nested_too_deeply_is_refused(eventhouse: Eventhouse) -> None:
+    with pytest.raises(IngestionFault, match="Row 2 is not a JSON record: it is nested too deeply"):
+        eventhouse.ingest("T", LINE + b"[" * 200_000, format="multijson")
+    assert rows(eventhouse) == []
