@@ -16,8 +16,9 @@ from emulator.engine.derived.steps import Pipelines
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
 from emulator.engine.operations import Operations
-from emulator.engine.running.execute import Compiler, create_macros, execute
+from emulator.engine.running.execute import create_macros, execute
 from emulator.engine.running.limits import Limits
+from emulator.engine.running.query import CompiledQueries
 from emulator.engine.running.reader import Reader
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.workload import Sizes
@@ -48,7 +49,7 @@ class Core:
         self._idle: list[Reader] = []
         self._pool = threading.Lock()
         self._closed = threading.Event()
-        self.compiler = Compiler()
+        self.compiled = CompiledQueries()
         self.operations = Operations()
         self.pipelines = Pipelines()
         self._payloads = PayloadReader(self.cursor)
@@ -93,7 +94,6 @@ class Core:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
         with self._reader() as reader:
-            reader.optimizer.turn(on=True)
             yield reader.cursor
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
@@ -103,10 +103,10 @@ class Core:
             catalog = self.catalog
             snapshot = find_database(catalog, database)
             key = (snapshot.name, catalog.version)
-            compiled = self.compiler.compile(text, Entities(snapshot), DuckStorage(), key)
+            compiled = self.compiled.of(text, Entities(snapshot), DuckStorage(), key)
             try:
                 with self._reader() as reader:
-                    return execute(compiled, reader.cursor, properties, run=reader.run)
+                    return execute(compiled, reader.cursor, properties, fit=reader.fit)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
@@ -175,7 +175,6 @@ class Core:
             idle = self._idle.pop() if self._idle else None
         lent = Reader(self._new_cursor(), self._cores, self._sizes) if idle is None else idle
         try:
-            lent.begin(self.catalog.version)
             yield lent
         except BaseException:
             # It may hold a result that was not read to its end.

@@ -133,8 +133,8 @@ def subplans(expression: BoundExpression) -> Iterator[Plan]:
                 yield from subplans(child)
 
 
-def nodes(plan: Plan, *, into_expressions: bool = True, seen: set[int] | None = None) -> Iterator[Plan]:
-    """Yield every node of a plan once, with those that its expressions run where wanted."""
+def nodes(plan: Plan, seen: set[int] | None = None) -> Iterator[Plan]:
+    """Yield every node of a plan once, with those that its expressions run."""
     seen = set() if seen is None else seen
     if id(plan) in seen:
         return
@@ -142,8 +142,7 @@ def nodes(plan: Plan, *, into_expressions: bool = True, seen: set[int] | None = 
     yield plan
     inputs, expressions = parts(plan)
     for each in inputs:
-        yield from nodes(each, into_expressions=into_expressions, seen=seen)
-    if into_expressions:
-        for expression in expressions:
-            for each in subplans(expression):
-                yield from nodes(each, seen=seen)
+        yield from nodes(each, seen)
+    for expression in expressions:
+        for each in subplans(expression):
+            yield from nodes(each, seen)

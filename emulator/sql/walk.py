@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-from emulator.sql.ast import Exists, InQuery, Parameter, Query, Sql, Subquery
+from emulator.sql.ast import Exists, InQuery, Query, Sql, Subquery
 
 Node = TypeVar("Node")
 
@@ -36,30 +36,6 @@ def rewrite(sql: Sql, change: Callable[[Sql], Sql]) -> Sql:
 def substitute(sql: Sql, replacements: Mapping[Sql, Sql]) -> Sql:
     """Rebuild an expression with the outermost nodes that equal a key replaced by its value."""
     return cast(Sql, _substitute(sql, replacements))
-
-
-def with_own_parameters(query: Query) -> tuple[Query, dict[str, Parameter]]:
-    """Rebuild a query so that no parameter stands in it twice; return also which one each stands for, by its name.
-
-    A parameter `name` is called `name_2` and so on from its second place on.
-    """
-    found: dict[str, Parameter] = {}
-    return cast(Query, _with_own_parameters(query, found)), found
-
-
-def _with_own_parameters(value: object, found: dict[str, Parameter]) -> object:
-    if isinstance(value, Parameter):
-        number = sum(each.name == value.name for each in found.values()) + 1
-        own = value if number == 1 else Parameter(f"{value.name}_{number}", value.type)
-        found[own.name] = value
-        return own
-    if isinstance(value, tuple):
-        return tuple(_with_own_parameters(each, found) for each in value)
-    if not is_dataclass(value) or isinstance(value, type):
-        return value
-    return replace(
-        value, **{each.name: _with_own_parameters(getattr(value, each.name), found) for each in fields(value)}
-    )
 
 
 def _substitute(value: object, replacements: Mapping[Sql, Sql]) -> object:

@@ -1,4 +1,7 @@
-"""The market database as a bench fills it, and what callers ask of it."""
+"""The market database as a bench fills it, and what callers ask of it.
+
+Only the interface of an Eventhouse is used, so that earlier commits can be measured too.
+"""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -10,15 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emulator.context import ParameterValue, RequestProperties
-from emulator.engine.catalog.records import Database
-from emulator.engine.commands.dispatch import run_command
-from emulator.engine.core import Core
-from emulator.engine.ingestion.payload import Payload
+from emulator.engine.eventhouse import Eventhouse
 from emulator.result import ResultTable
 from kql.loader import load_database
 from kql.registry import load_registry
 
-DATABASE = "Market"
 SYMBOLS = np.array(["AAPL", "MSFT", "AMZN", "GOOGL", "NVDA"])
 SESSION_MINUTES = 390
 DAILY_BARS = 500
@@ -36,9 +35,9 @@ class Question:
     text: str
     parameters: Mapping[str, ParameterValue]
 
-    def ask(self, core: Core) -> ResultTable:
+    def ask(self, eventhouse: Eventhouse) -> ResultTable:
         """Answer the request."""
-        return core.query(self.text, DATABASE, RequestProperties(parameters=self.parameters))[0]
+        return eventhouse.query(self.text, properties=RequestProperties(parameters=self.parameters))[0]
 
 
 def questions() -> tuple[Question, ...]:
@@ -48,6 +47,7 @@ def questions() -> tuple[Question, ...]:
     year: Mapping[str, ParameterValue] = {"symbol": "AAPL", "startTime": TODAY - timedelta(days=365)}
     asked: tuple[tuple[str, str, Mapping[str, ParameterValue]], ...] = (
         ("LatestPrice", "LatestPrice_v1", {"symbol": "AAPL"}),
+        ("LatestPrice as of yesterday", "LatestPrice_v1", {"symbol": "AAPL", "asOf": TODAY - timedelta(hours=9)}),
         ("LatestPrices", "LatestPrices_v1", {"symbols": "AAPL,MSFT"}),
         (
             "history of a day, 1m",
@@ -69,35 +69,35 @@ def questions() -> tuple[Question, ...]:
     return tuple(Question(name, texts[function], parameters) for name, function, parameters in asked)
 
 
-def deployed() -> Core:
+def deployed() -> Eventhouse:
     """Open an Eventhouse in memory with the market database."""
-    core = Core.open(None)
-    core.writer.change(lambda transaction: transaction.put(Database(DATABASE)))
+    eventhouse = Eventhouse.open(None, database="Market")
     for statement in load_database().statements:
-        run_command(core, statement.text, DATABASE)
-    return core
+        eventhouse.command(statement.text)
+    return eventhouse
 
 
-def fill(core: Core, *, minutes: int, trades: int) -> None:
+def fill(eventhouse: Eventhouse, *, minutes: int, trades: int) -> None:
     """Store daily bars, and so many one-minute bars and trades of five companies, up to today."""
     days = np.datetime64(TODAY, "us") - (np.arange(DAILY_BARS) + 1).astype("timedelta64[D]")
-    _store(core, "DailyBars", _bars(np.repeat(days, 5), np.tile(SYMBOLS, DAILY_BARS)))
+    _store(eventhouse, "DailyBars", _bars(np.repeat(days, 5), np.tile(SYMBOLS, DAILY_BARS)))
     for numbers in _payloads(minutes):
         ago, minute = np.divmod(numbers // 5, SESSION_MINUTES)
         opening = np.datetime64(TODAY, "us") - (ago + 1).astype("timedelta64[D]") + np.timedelta64(870, "m")
-        _store(core, "IntradayBars", _bars(opening + minute.astype("timedelta64[m]"), SYMBOLS[numbers % 5]))
+        _store(eventhouse, "IntradayBars", _bars(opening + minute.astype("timedelta64[m]"), SYMBOLS[numbers % 5]))
     for numbers in _payloads(trades):
-        _store(core, "Trades", _trades(numbers))
+        _store(eventhouse, "Trades", _trades(numbers))
 
 
-def trade(number: int) -> bytes:
-    """Return one trade as a producer sends it, like no other."""
+def ingest_trade(eventhouse: Eventhouse, number: int) -> None:
+    """Store one trade as a producer sends it, like no other."""
     at = TODAY + timedelta(microseconds=number)
-    return (
+    line = (
         f'{{"event_id": "one:{number}", "symbol": "{SYMBOLS[number % 5]}", "timestamp": "{at.isoformat()}Z",'
         f' "price": {100 + number % 1000 / 10}, "size": 10.0, "venue": "XNAS", "source": "bench",'
         f' "received_at": "{at.isoformat()}Z"}}'
-    ).encode()
+    )
+    eventhouse.ingest("TradesRaw", line.encode(), format="json", mapping="trades_v1")
 
 
 def _payloads(rows: int) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
@@ -105,10 +105,10 @@ def _payloads(rows: int) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]
         yield np.arange(first, min(rows, first + PAYLOAD_ROWS))
 
 
-def _store(core: Core, table: str, rows: pa.Table) -> None:
+def _store(eventhouse: Eventhouse, table: str, rows: pa.Table) -> None:
     payload = io.BytesIO()
     pq.write_table(rows, payload)
-    core.ingest(DATABASE, table, Payload(payload.getvalue(), "parquet", None))
+    eventhouse.ingest(table, payload.getvalue(), format="parquet")
 
 
 def _bars(

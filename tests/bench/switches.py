@@ -7,18 +7,15 @@ the machine does.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from unittest.mock import patch
 
-from emulator.engine.core import Core
-from emulator.engine.running import execute, prelude, prepared
-from emulator.engine.running.execute import Compiler
-from emulator.engine.running.reader import Reader
+from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.running import query
+from emulator.engine.running.query import CompiledQueries
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.workload import Sizes
-from emulator.optimize.invariants import Hoisted
 from tests.bench.market import Question, deployed, fill, questions
 from tests.bench.measure import Pair
 
@@ -82,56 +79,32 @@ class Seconds:
         self.cpu.append(time.process_time() - cpu)
 
 
-def _nothing_hoisted(plans: tuple[object, ...]) -> object:
-    return Hoisted(plans)  # type: ignore[arg-type]  # the bench passes on what it is given
-
-
-def _plain_run(
-    reader: Reader, ready: prepared.Prepared, values: dict[str, object], streams: bool
-) -> AbstractContextManager[object]:
-    return prepared.running_on(reader.cursor)(ready, values, streams)
-
-
 def _all_cores(cores: Cores) -> None:
     cores.take()
     cores.give_back()
 
 
-HOISTING = Replacement(execute, "hoisted", _nothing_hoisted)
-VARIANTS = Replacement(prepared, "switches", lambda _: frozenset())
-SIMPLIFYING = Replacement(execute, "simplified", lambda plans: plans)
-NARROWING = Replacement(prepared, "narrowed", lambda plan: plan)
-
-
 def reading() -> tuple[Switch, ...]:
     """Return what makes queries faster."""
     return (
-        Switch("kept plans", (Replacement(Reader, "_keeps_plan", lambda *_: False),)),
-        Switch("optimizer off for few rows", (Replacement(Sizes, "are_few", lambda *_: False),)),
         Switch("one core for small statements", (Replacement(Cores, "rest", _all_cores),)),
-        Switch("these three", (Replacement(Reader, "run", _plain_run),)),
-        Switch("hoisting", (HOISTING,)),
-        Switch("memory of the prelude", (Replacement(prelude.PreparedStep, "recall", lambda *_: None),)),
-        Switch("variants", (VARIANTS,)),
-        Switch("simplification by constants", (SIMPLIFYING,)),
-        Switch("variants and simplification", (VARIANTS, SIMPLIFYING)),
-        Switch("hoisting, variants, simplification", (HOISTING, VARIANTS, SIMPLIFYING)),
-        Switch("narrowing", (NARROWING,)),
-        Switch("all of optimize/", (HOISTING, VARIANTS, SIMPLIFYING, NARROWING)),
-        Switch("everything", (HOISTING, VARIANTS, SIMPLIFYING, NARROWING, Replacement(Reader, "run", _plain_run))),
+        Switch("narrowing", (Replacement(query, "narrowed", lambda plan: plan),)),
     )
 
 
-def compare(core: Core, question: Question, switches: Sequence[Switch], rounds: int = ROUNDS) -> Iterator[Pair]:
+def compare(
+    eventhouse: Eventhouse, question: Question, switches: Sequence[Switch], rounds: int = ROUNDS
+) -> Iterator[Pair]:
     """Yield how long a request takes without each part, beside all of them; all answers must be equal."""
+    core = eventhouse._core
     whole = Switch("everything on", ())
-    sides = [(side, Compiler(), Seconds()) for side in (whole, *switches)]
-    expected = question.ask(core).records()
-    ask = partial(question.ask, core)
+    sides = [(side, CompiledQueries(), Seconds()) for side in (whole, *switches)]
+    expected = question.ask(eventhouse).records()
+    ask = partial(question.ask, eventhouse)
     for number in range(rounds):
-        for side, compiler, seconds in sides if number % 2 else reversed(sides):
+        for side, compiled, seconds in sides if number % 2 else reversed(sides):
             # Each side keeps what it compiled, and starts with the cores that it would have come to by itself.
-            core.compiler, core._cores._quiet_from = compiler, 0.0
+            core.compiled, core._cores._quiet_from = compiled, 0.0
             with side.off():
                 for _ in range(1 if number else 3):
                     if ask().records() != expected:
@@ -149,13 +122,13 @@ def run() -> Iterator[Pair]:
     """Yield what each part brings to the shipped endpoints, over data of several sizes."""
     switches = reading()
     for minutes, trades in SIZES:
-        core = deployed()
+        eventhouse = deployed()
         try:
-            fill(core, minutes=minutes, trades=trades)
+            fill(eventhouse, minutes=minutes, trades=trades)
             for question in questions():
-                for pair in compare(core, question, switches):
+                for pair in compare(eventhouse, question, switches):
                     yield replace(pair, reference=f"{pair.reference}, {minutes + trades:,} rows")
         finally:
-            core.close()
+            eventhouse.close()
     for switch in switches:
         switch.check()

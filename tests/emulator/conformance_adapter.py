@@ -9,7 +9,8 @@ import duckdb
 
 from emulator.binder.entities import NoEntities
 from emulator.binder.plan import Stored
-from emulator.engine.running.execute import Compiler, execute, prepare_connection
+from emulator.engine.running.execute import execute, prepare_connection
+from emulator.engine.running.query import CompiledQueries
 from emulator.result import ResultTable
 from emulator.sql.ast import From
 from emulator.types import TICKS_PER_DAY, TICKS_PER_SECOND, Scalar
@@ -35,7 +36,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 def run(kql: str, fixtures_dir: str) -> tuple[Columns, Rows]:
     """Run a query and return its first result's columns as (name, KQL type), and its rows."""
-    compiled = Compiler().compile(kql, NoEntities(), NoStorage(), 0)
+    compiled = CompiledQueries().of(kql, NoEntities(), NoStorage(), 0)
     table = execute(compiled, connection(), now=datetime.now(UTC).replace(tzinfo=None))[0]
     return [(column.name, str(column.type)) for column in table.schema], rows_of(table)
 

@@ -23,7 +23,8 @@ from emulator.binder.entities import NoEntities, StoredTable
 from emulator.binder.expression import Constant
 from emulator.binder.plan import Stored, Values
 from emulator.emit.relations import emit_query
-from emulator.engine.running.execute import compile_query, execute, prepare_connection
+from emulator.engine.running.execute import execute, prepare_connection
+from emulator.engine.running.query import compile_query
 from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.sql.ast import From, TableRef

@@ -23,7 +23,7 @@ _NUMBER = render(Select((Item(call("current_setting", lit(_THREADS)), "number"),
 
 
 class Cores:
-    """The threads of one DuckDB instance; safe to share between threads. `then` follows on every large statement."""
+    """The threads of one DuckDB instance; safe to share between threads. `then` follows on every large change."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, then: Callable[[], None] = lambda: None) -> None:
         self._then = then
@@ -42,12 +42,13 @@ class Cores:
                 self._set(self._number)
                 self._is_one = False
 
-    def give_back(self) -> None:
-        """Take back a `take`."""
+    def give_back(self, *, has_written: bool = False) -> None:
+        """Take back a `take`, after which much may have been written."""
         with self._lock:
             self._users -= 1
             self._quiet_from = time.monotonic() + _QUIET_SECONDS
-        self._then()
+        if has_written:
+            self._then()
 
     def rest(self) -> None:
         """Go on with one core, unless a large statement runs or ran a moment ago."""

@@ -2,22 +2,15 @@
 
 DuckDB keeps such a plan until a catalog it reads from changes, unless a parameter stands in the statement twice, or in
 a LIMIT, or gets a value of another type (measured on DuckDB 2.0). A statement that runs a plan takes no bound
-parameters. Its arguments are literals of the syntax tree, and texts among them hexadecimal digits, so that nothing in a
-value can end the literal it stands in.
+parameters: its arguments are literals of the syntax tree.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import datetime
-from decimal import Decimal
 
 from emulator.sql.ast import Sql
-from emulator.sql.build import call, cast, lit
 from emulator.sql.render import expression, identifier
 
 _CAPACITY = 512
-# A longer text takes longer to parse than its statement to be planned.
-_LONGEST_TEXT = 1_024
 
 
 class KeptPlans:
@@ -50,17 +43,3 @@ class KeptPlans:
             self._execute(f"PREPARE {identifier(found)} AS {sql}")
             self._names[sql] = found
         return found
-
-
-def argument(value: object, type_: str) -> Sql | None:
-    """Return a value as an argument of a DuckDB type, or None where a bound parameter has to carry it."""
-    match value:
-        case None | bool() | int() | float() | Decimal():
-            return lit(value, type_)
-        case datetime(tzinfo=None):
-            return lit(value.isoformat(sep=" "), type_)
-        case str() if len(value) <= _LONGEST_TEXT:
-            # What is no Unicode text (a lone surrogate) is for the bound parameter to refuse.
-            with suppress(UnicodeEncodeError):
-                return cast(call("decode", call("from_hex", lit(value.encode().hex()))), type_)
-    return None

@@ -97,7 +97,7 @@ class Session:
     def give_back_cores(self) -> None:
         """Let the cores go that the transaction has used."""
         if self._has_all_cores:
-            self._cores.give_back()
+            self._cores.give_back(has_written=True)
             self._has_all_cores = False
 
     def close(self) -> None:

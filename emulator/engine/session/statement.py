@@ -16,11 +16,6 @@ class Statement:
     sql: str
     _parsed: duckdb.Statement | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def has_run(self) -> bool:
-        """Whether it was parsed, to run."""
-        return self._parsed is not None
-
     def parsed(self, connection: duckdb.DuckDBPyConnection) -> duckdb.Statement:
         """Return the parsed text, which any connection of the process can run."""
         if self._parsed is None:

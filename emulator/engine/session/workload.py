@@ -2,28 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
 
-from emulator.binder.plan import (
-    Aggregate,
-    Expand,
-    Filter,
-    Join,
-    Limit,
-    MakeSeries,
-    Materialized,
-    OneRow,
-    Plan,
-    Project,
-    Range,
-    Scan,
-    Sort,
-    Union,
-    Values,
-)
+from emulator.binder.plan import Join, Plan, Scan
 from emulator.engine.relation_names import parts_name
 from emulator.optimize.walk import nodes
 
@@ -34,33 +18,27 @@ SMALL = 4_096
 # How old the sizes of tables may be.
 _SIZES_SECONDS = 1.0
 _SIZES = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE NOT temporary"
-
-_MULTIPLYING = Expand | Join | MakeSeries | Range
-# What takes the rows of its inputs one after the other, or in groups, whether it is optimized or not.
-_PLAIN = Aggregate | Filter | Limit | Materialized | OneRow | Project | Scan | Sort | Union | Values
+# A join may make a row of every pair. Up to so many are less work than waking threads for every step: with all cores
+# for every join, the history of a year over 60,000 rows takes 1.18 x the CPU time, a rolling average 1.18 x.
+_PAIRS = 4 * _ROW_GROUP
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a statement has to do with the relations that it reads.
-
-    `multiplies`: it can make many rows of few; `is_plain`: it does nothing that DuckDB's optimizer has to turn into
-    something else first, such as a join.
-    """
+    """What a statement has to do with the relations that it reads; `joined` are those on both sides of each join."""
 
     reads: frozenset[str]
-    multiplies: bool
-    is_plain: bool
+    joined: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, reads: Iterable[str]) -> "Load":
         """Return the load of a plan that reads some relations."""
-        found = tuple(nodes(plan))
-        return cls(
-            frozenset(reads),
-            multiplies=any(isinstance(node, _MULTIPLYING) for node in found),
-            is_plain=all(isinstance(node, _PLAIN) for node in found),
-        )
+        joins = (node for node in nodes(plan) if isinstance(node, Join))
+        return cls(frozenset(reads), tuple((_scanned(join.left), _scanned(join.right)) for join in joins))
+
+
+def _scanned(plan: Plan) -> frozenset[str]:
+    return frozenset(node.stored.identity for node in nodes(plan) if isinstance(node, Scan))
 
 
 class Sizes:
@@ -73,15 +51,13 @@ class Sizes:
         self._until = 0.0
 
     def are_small(self, load: Load) -> bool:
-        """Tell whether DuckDB could not share the work among its threads."""
-        return not load.multiplies and all(rows < _ROW_GROUP for rows in self._of(load))
-
-    def are_few(self, load: Load) -> bool:
-        """Tell whether to optimize a statement takes longer than to run it as it is written."""
-        return load.is_plain and all(rows <= SMALL for rows in self._of(load))
+        """Tell whether a statement is too small for DuckDB to share it among its threads with gain."""
+        return all(self._rows_of(each) < _ROW_GROUP for each in load.reads) and all(
+            sum(map(self._rows_of, left)) * sum(map(self._rows_of, right)) < _PAIRS for left, right in load.joined
+        )
 
     def expire(self) -> None:
-        """Look anew the next time: a large statement may have changed much."""
+        """Look anew the next time: a large change may have made a table large."""
         self._until = 0.0
 
     def close(self) -> None:
@@ -89,10 +65,10 @@ class Sizes:
         with self._lock:
             self._cursor.close()
 
-    def _of(self, load: Load) -> Iterator[int]:
-        rows = self._current() if load.reads else {}
+    def _rows_of(self, relation: str) -> int:
+        rows = self._current()
         # A table that is not known yet was made a moment ago, perhaps with rows.
-        return (rows.get(each, rows.get(parts_name(each), _ROW_GROUP)) for each in load.reads)
+        return rows.get(relation, rows.get(parts_name(relation), _ROW_GROUP))
 
     def _current(self) -> Mapping[str, int]:
         if time.monotonic() >= self._until:

@@ -33,6 +33,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:", config={"threads": ALL}) as opened:
         opened.execute("CREATE TABLE few AS SELECT range AS a FROM range(1000)")
+        opened.execute("CREATE TABLE hundred AS SELECT range AS a FROM range(100)")
         opened.execute('CREATE TABLE "many$parts" AS SELECT range AS a FROM range($many)', {"many": MANY})
         yield opened
 
@@ -50,17 +51,13 @@ def threads(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.cursor().execute("SELECT current_setting('threads')").fetchall()[0][0])
 
 
-def load(*reads: str, multiplies: bool = False, is_plain: bool = True) -> Load:
-    return Load(frozenset(reads), multiplies, is_plain)
+def load(*reads: str, joined: tuple[str, str] | None = None) -> Load:
+    return Load(frozenset(reads), () if joined is None else ((frozenset({joined[0]}), frozenset({joined[1]})),))
 
 
 def reader(connection: duckdb.DuckDBPyConnection) -> Reader:
     sizes = Sizes(connection)
     return Reader(connection.cursor(), Cores(connection, sizes.expire), sizes)
-
-
-def is_optimizing(cursor: duckdb.DuckDBPyConnection) -> bool:
-    return bool(cursor.execute("SELECT current_setting('enable_optimizer')").fetchall()[0][0])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +67,8 @@ def is_optimizing(cursor: duckdb.DuckDBPyConnection) -> bool:
         (load("few"), 1),
         (load("few", "many"), ALL),
         (load("unknown"), ALL),
-        (load("few", multiplies=True), ALL),
+        (load("few", joined=("few", "few")), ALL),
+        (load("few", "hundred", joined=("few", "hundred")), 1),
     ],
 )
 def test_a_statement_gets_the_cores_that_it_can_use(
@@ -139,17 +137,28 @@ def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("T | where X > 1 | summarize count() by X | top 3 by X", False),
-        ("union T, (T | extend X = toscalar(T | summarize max(X)))", False),
-        ("T | join T on X", True),
-        ("T | where X in (T | mv-expand X = dynamic([1, 2]) to typeof(long) | project X)", True),
-        ("range X from 1 to 10 step 1", True),
-        ("T | make-series count() on X from 1 to 10 step 1", True),
+        ("T | where X > 1 | summarize count() by X | top 3 by X", 0),
+        ("union T, (T | extend X = toscalar(T | summarize max(X)))", 0),
+        ("range X from 1 to 10 step 1", 0),
+        ("T | join (print X = 1) on X", 1),
+        ("T | join T on X | join T on X", 2),
+        ("T | where X in (T | lookup T on X | project X)", 1),
     ],
 )
-def test_what_makes_many_rows_of_few_is_no_small_load(core: Core, query: str, expected: bool) -> None:
+def test_a_load_knows_the_joins_of_its_query(core: Core, query: str, expected: int) -> None:
     (plan,) = bind_query(parse_query(query), Entities(core.database("D"))).results
-    assert Load.of(plan, ()).multiplies is expected
+    table = frozenset({core.database("D").tables["T"].relation})
+    joined = Load.of(plan, ()).joined
+    assert len(joined) == expected
+    assert {side for sides in joined for side in sides} <= {table, frozenset()}
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(500, 1), (1_000, ALL)])
+def test_a_join_of_many_pairs_gets_all_cores(core: Core, rows: int, expected: int) -> None:
+    core.ingest("D", "T", Payload("\n".join(map(str, range(rows))).encode(), "csv", None))
+    (answer,) = core.query("T | join kind=inner T on X | count", "D")
+    assert answer.records() == [{"Count": rows}]
+    assert threads(core._connection) == expected
 
 
 def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -> None:
@@ -169,3 +178,17 @@ def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -
     (answer,) = core.query("T | count", "D")
     assert answer.records() == [{"Count": MANY + 6}]
     assert threads(connection) == ALL
+
+
+def test_an_eventhouse_knows_at_once_that_a_table_is_no_longer_small(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loads_module, "_SIZES_SECONDS", 3600.0)
+    core.ingest("D", "T", Payload(b'{"X": 1}', "json", None))
+    core.query("T | count", "D")
+    assert threads(core._connection) == 1
+    core.ingest("D", "T", Payload("\n".join(map(str, range(MANY))).encode(), "csv", None))
+    core.query("print 1", "D")
+    assert threads(core._connection) == 1
+    core.query("T | count", "D")
+    assert threads(core._connection) == ALL

@@ -8,7 +8,8 @@ import pytest
 
 from emulator.binder.entities import NoEntities
 from emulator.context import ParameterValue, RequestProperties
-from emulator.engine.running.execute import CompiledQuery, Compiler, compile_query, execute, prepare_connection
+from emulator.engine.running.execute import execute, prepare_connection
+from emulator.engine.running.query import CompiledQueries, CompiledQuery, compile_query
 from emulator.errors import KustoError, LimitFault, SemanticFault
 from tests.emulator.conformance_adapter import NoStorage
 
@@ -159,10 +160,10 @@ def test_a_fault_carries_the_text_it_points_into() -> None:
 
 
 def test_a_text_is_compiled_once_per_version() -> None:
-    compiler = Compiler(capacity=2)
+    queries = CompiledQueries(capacity=2)
 
     def compile_(text: str, version: int) -> CompiledQuery:
-        return compiler.compile(text, NoEntities(), NoStorage(), version)
+        return queries.of(text, NoEntities(), NoStorage(), version)
 
     first = compile_("print 1", 1)
     assert compile_("print 1", 1) is first

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from emulator.binder.entities import NoEntities
-from emulator.engine.running.execute import Compiler, execute
+from emulator.engine.running.execute import execute
+from emulator.engine.running.query import compile_query
 from emulator.result import ResultTable
 from emulator.types import Scalar
 from tests.emulator.conformance_adapter import NoStorage, connection, timespan_text
@@ -18,7 +19,7 @@ NULL, DYNAMIC_NULL = "null", "dynamic(null)"
 
 
 def printed(kql: str) -> str:
-    return printed_table(execute(Compiler().compile(kql, NoEntities(), NoStorage(), 0), connection(), now=NOW)[0])
+    return printed_table(execute(compile_query(kql, NoEntities(), NoStorage()), connection(), now=NOW)[0])
 
 
 def printed_table(table: ResultTable) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.optimize.prices import Prices
+from tests.emulator.prices import Prices
 
 
 @pytest.fixture(scope="module")
@@ -11,19 +11,19 @@ def prices() -> Prices:
 
 
 def test_unread_columns_are_not_made(prices: Prices) -> None:
-    sql = prices.planned(
+    sql = prices.sql(
         "union Days, Minutes"
         " | summarize arg_max(Timestamp, *), Highest = max(Price) by Symbol"
         " | extend Twice = Price * 2, Half = Size / 2"
         " | project Symbol, Twice"
-    ).sql
+    )
     assert '"Size"' not in sql
     assert "Highest" not in sql
     assert "Half" not in sql
 
 
 def test_a_datatable_keeps_the_columns_that_are_read(prices: Prices) -> None:
-    sql = prices.planned("datatable(a: long, b: string, c: string)[1, 'one', 'x', 2, 'two', 'y'] | project a").sql
+    sql = prices.sql("datatable(a: long, b: string, c: string)[1, 'one', 'x', 2, 'two', 'y'] | project a")
     assert "'one'" not in sql
     assert prices.rows("datatable(a: long, b: string)[1, 'one', 2, 'two'] | count") == [(2,)]
 

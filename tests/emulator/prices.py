@@ -1,6 +1,5 @@
 """A small database for the passes: two tables of prices, and how a query over them is planned and run."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -8,9 +7,8 @@ import duckdb
 from emulator.binder.entities import NoEntities, StoredTable
 from emulator.binder.plan import Stored
 from emulator.context import ParameterValue, RequestProperties
-from emulator.engine.running.execute import CompiledQuery, compile_query, execute, prepare_connection
-from emulator.engine.running.parameters import bind_parameters
-from emulator.engine.running.prepared import LIMIT, NOW, running_on
+from emulator.engine.running.execute import execute, prepare_connection
+from emulator.engine.running.query import CompiledQuery, compile_query
 from emulator.sql.ast import From, TableRef
 from emulator.types import DATETIME, LONG, REAL, STRING, Column, Schema
 
@@ -49,18 +47,7 @@ class Prices(NoEntities):
         (result,) = execute(compiled, self.connection, RequestProperties(parameters), NOON)
         return list(result.rows())
 
-    def planned(self, text: str, **parameters: ParameterValue) -> "Planned":
-        """Return the statements that a request takes."""
-        query = self.compiled(text)
-        values = bind_parameters(query.parameters, parameters)
-        values |= {NOW: NOON, LIMIT: 1000}
-        query.prelude.run(query.prelude.recall(values), self.connection, values, running_on(self.connection))
-        (result,) = query.results
-        prelude = tuple(step.prepared.statement.sql for step in query.prelude.steps)
-        return Planned(prelude, result.statements.of(values).statement.sql)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    prelude: tuple[str, ...]
-    sql: str
+    def sql(self, text: str) -> str:
+        """Return the statement that a text takes."""
+        (result,) = self.compiled(text).results
+        return result.statement.sql

@@ -1,0 +1,35 @@
+"""Statements as they are written, without DuckDB's optimizer, as the plans that the writer keeps are made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+
+from tests.emulator import test_cases as operators
+from tests.emulator.conformance_adapter import connection as printing
+from tests.emulator.functions import test_cases as functions
+from tests.emulator.functions.printed import printed
+
+
+@contextmanager
+def without_optimizer(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("SET SESSION enable_optimizer = false")
+    try:
+        yield
+    finally:
+        connection.execute("SET SESSION enable_optimizer = true")
+
+
+@pytest.mark.parametrize("case", operators.read_cases(), ids=str)
+def test_operators_answer_alike_without_the_optimizer(case: operators.Case) -> None:
+    tables = operators.load_tables(case.path)
+    with without_optimizer(tables.connection):
+        found = operators.answer_of(case, tables)
+    operators.assert_answer(case, found)
+
+
+@pytest.mark.parametrize(("kql", "answer"), functions.cases(" =>"))
+def test_functions_answer_alike_without_the_optimizer(kql: str, answer: str) -> None:
+    with without_optimizer(printing()):
+        assert printed(kql) == answer
