@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 
 from api.cache import AnswerCache
 from api.health import add_health
+from api.index_page import landing_page
 from api.keys import ApiKeyLayer
-from api.landing import landing_page
 from api.limits import ApiLimits
 from api.parameters import issues_of, names_issues
 from api.problems import ApiError, Problem, bad_parameters, status_problem

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.landing import example_url
+from api.index_page import example_url
 from api.models import answer_model
 from kql.names import snake_case
 from kql.registry import Endpoint, Registry, load_registry
