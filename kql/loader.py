@@ -114,7 +114,10 @@ def load_database(*folders: Path) -> MarketDatabase:
     files = [file for folder in folders or (DATABASE_FOLDER,) for file in sorted(folder.rglob("*.kql"))]
     if not files:
         raise DefinitionError("no .kql file found", (folders or (DATABASE_FOLDER,))[0])
-    return _ordered([load_script(file) for file in files])
+    database = _ordered([load_script(file) for file in files])
+    for script in database.scripts:
+        _require_name_of_file(script)
+    return database
 
 
 def load_script(file: Path) -> Script:
@@ -128,6 +131,17 @@ def load_script(file: Path) -> Script:
     statements = tuple(_statement(part.text, file, text.count("\n", 0, part.span.start) + 1) for part in parts)
     words = frozenset(word for statement in statements for word in _words(statement))
     return Script(file, _header(text[: parts[0].span.start], file), statements, words)
+
+
+def _require_name_of_file(script: Script) -> None:
+    """Refuse a file that makes one function of another name: who looks for the function looks for the file."""
+    file = script.file
+    match script.entities:
+        case (Statement(kind=Kind.FUNCTION, name=name) as made,) if name != file.stem:
+            raise made.error(
+                f"the file is called {file.name} and makes the function '{name}'",
+                hint=f"call the file {name}.kql, or the function '{file.stem}'",
+            )
 
 
 def _header(text: str, file: Path) -> Header:

@@ -5,7 +5,7 @@ Everything else of an endpoint (types, defaults, result columns, descriptions) i
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -18,10 +18,13 @@ from kql.contracts import FunctionContract, FunctionParameter
 from kql.errors import DefinitionError
 from kql.loader import MarketDatabase, load_database
 from kql.names import snake_case
+from kql.toml_lines import Path as Place
+from kql.toml_lines import TomlLines
 
 REGISTRY_FILE = Path(__file__).parent / "registry.toml"
 Example = bool | int | float | str | list[str]
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ROUTE = re.compile(r"(?:/(?:[\w.~-]+|\{\w+\}))+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class _Reader:
         self._file = file
         self._binder = binder
         self._text = file.read_text(encoding="utf-8")
+        self._lines = TomlLines(self._text)
 
     def registry(self) -> Registry:
         try:
@@ -126,39 +130,51 @@ class _Reader:
             raise DefinitionError(
                 f"not valid TOML: {error}", self._file, int(line[1]) if line else None, "strings stand in double quotes"
             ) from error
-        self._check_keys(document, {"parameter", "example", "endpoint"}, "the registry", None)
+        self._check_keys(document, {"parameter", "example", "endpoint"}, "the registry", ())
         rules = {
-            name: self._rule(entry, name, f"[parameter.{name}]")
-            for name, entry in self._table(document, "parameter", None).items()
+            name: self._rule(entry, name, ("parameter", name))
+            for name, entry in self._table(document, "parameter", ()).items()
         }
-        examples = self._table(document, "example", None)
+        examples = self._table(document, "example", ())
         entries = document.get("endpoint")
         if not isinstance(entries, list):
             raise DefinitionError("no [[endpoint]] found", self._file)
         endpoints: list[Endpoint] = []
-        for entry in entries:
-            endpoint = self._endpoint(entry, rules, examples)
-            if any(endpoint.route == other.route for other in endpoints):
-                raise self._error(f"route '{endpoint.route}' stands twice", f'"{endpoint.route}"')
+        for number, entry in enumerate(entries):
+            place = ("endpoint", number)
+            endpoint = self._endpoint(entry, rules, examples, place)
+            for other in endpoints:
+                if _PLACEHOLDER.sub("{}", endpoint.route) == _PLACEHOLDER.sub("{}", other.route):
+                    same = "" if endpoint.route == other.route else f", once as '{other.route}'"
+                    raise self._error(f"route '{endpoint.route}' stands twice{same}", (*place, "route"))
             endpoints.append(endpoint)
+        self._check_used(endpoints, rules, examples)
         return Registry(tuple(endpoints))
 
     def _endpoint(
-        self, entry: dict[str, object], shared: dict[str, ParameterRule], examples: dict[str, object]
+        self, entry: object, shared: dict[str, ParameterRule], examples: dict[str, object], place: Place
     ) -> Endpoint:
-        route, function = entry.get("route"), entry.get("function")
-        if not isinstance(route, str) or not route.startswith("/") or not isinstance(function, str):
-            raise self._error(f"an endpoint needs a route and a function, found {entry}", "[[endpoint]]")
-        place = f'"{route}"'
+        if not isinstance(entry, dict):
+            raise self._error(f"an endpoint is a table, found {entry!r}", place, "write [[endpoint]] above its keys")
+        route = entry.get("route")
         known = {"route", "function", "tags", "max_age", "deprecated", "parameter"}
-        self._check_keys(entry, known, f"the endpoint {route}", place)
-        contract = self._contract(function, place)
-        own = {name: self._rule(rule, name, place) for name, rule in self._table(entry, "parameter", place).items()}
+        self._check_keys(entry, known, f"the endpoint {route}" if route else "an endpoint", place)
+        route, function = self._route(entry, place), entry.get("function")
+        if not isinstance(function, str):
+            found = f", found {function!r}" if "function" in entry else ""
+            raise self._error(
+                f"an endpoint needs a route and a function{found}", (*place, "function"), "a function by its name"
+            )
+        contract = self._contract(function, (*place, "function"))
+        own = {
+            name: self._rule(rule, name, (*place, "parameter", name))
+            for name, rule in self._table(entry, "parameter", place).items()
+        }
         for name in own:
             if contract.parameter(name) is None:
                 raise self._error(
                     f"{function} has no parameter '{name}'",
-                    place,
+                    (*place, "parameter", name),
                     f"it has {', '.join(parameter.name for parameter in contract.parameters) or 'none'}",
                 )
         rules = {
@@ -166,28 +182,56 @@ class _Reader:
             for parameter in contract.parameters
         }
         names = {argument: rule.name or snake_case(argument) for argument, rule in rules.items()}
+        for argument, name in names.items():
+            if twice := [other for other in names if names[other] == name and other != argument]:
+                raise self._error(f"'{argument}' and '{twice[0]}' of {function} are both called '{name}'", place)
         placeholders = set(_PLACEHOLDER.findall(route))
         if missing := placeholders - set(names.values()):
             raise self._error(
                 f"the route names {sorted(missing)}, which {function} does not take",
-                place,
+                (*place, "route"),
                 f"its parameters are {', '.join(names.values()) or 'none'}",
             )
         parameters = tuple(
-            self._parameter(parameter, rules[parameter.name], names, placeholders, place)
+            self._parameter(
+                parameter,
+                rules[parameter.name],
+                names,
+                placeholders,
+                (*place, "parameter", parameter.name) if parameter.name in own else ("parameter", parameter.name),
+            )
             for parameter in contract.parameters
         )
         return Endpoint(
             route,
             contract,
             parameters,
-            tags=tuple(str(tag) for tag in _list(entry.get("tags"))),
+            tags=self._texts(entry.get("tags", []), "tags", place),
             max_age=self._number(entry.get("max_age", 0), "max_age", place),
-            deprecated=str(entry.get("deprecated", "")),
+            deprecated=self._text_of(entry.get("deprecated", ""), "deprecated", place),
             examples={
                 column.name: _example(examples[column.name]) for column in contract.result if column.name in examples
             },
         )
+
+    def _route(self, entry: dict[str, object], place: Place) -> str:
+        route = entry.get("route")
+        place = (*place, "route")
+        needs = "an endpoint needs a route and a function"
+        if not isinstance(route, str):
+            raise self._error(f"{needs}, found {entry}", place, 'route = "/v1/…"')
+        if not route.startswith("/"):
+            raise self._error(f"{needs}: a route begins with a slash, found '{route}'", place, f"write '/{route}'")
+        if not _ROUTE.fullmatch(route):
+            raise self._error(
+                f"'{route}' is no route",
+                place,
+                "between slashes stand letters, digits and '-_.~', or a parameter in braces: /v1/prices/{symbol}",
+            )
+        found = _PLACEHOLDER.findall(route)
+        if len(set(found)) < len(found):
+            raise self._error(f"'{route}' names a parameter twice", place)
+        return route
 
     def _parameter(
         self,
@@ -195,10 +239,11 @@ class _Reader:
         rule: ParameterRule,
         names: dict[str, str],
         placeholders: set[str],
-        place: str,
+        place: Place,
     ) -> EndpointParameter:
         if rule.allowed and isinstance(parameter.default, str) and parameter.default not in rule.allowed:
             raise self._error(f"the default '{parameter.default}' of '{parameter.name}' is not allowed", place)
+        self._check_limits(parameter, rule, place)
         name = names[parameter.name]
         return EndpointParameter(
             name=name,
@@ -217,7 +262,52 @@ class _Reader:
             before=names.get(rule.before) if rule.before else None,
         )
 
-    def _contract(self, function: str, place: str) -> FunctionContract:
+    def _check_limits(self, parameter: FunctionParameter, rule: ParameterRule, place: Place) -> None:
+        """Refuse limits that no value meets, that the default or the example breaks, or of what is no number."""
+        low, high = rule.minimum, rule.maximum
+        if (low is not None or high is not None) and not parameter.type.scalar.is_numeric:
+            key = "minimum" if low is not None else "maximum"
+            raise self._error(f"'{parameter.name}' is a {parameter.type} and has no {key}", (*place, key))
+        if low is not None and high is not None and low > high:
+            raise self._error(
+                f"the minimum {low:g} of '{parameter.name}' is above its maximum {high:g}", (*place, "minimum")
+            )
+        for what, value in (("default", parameter.default), ("example", rule.example)):
+            if isinstance(value, int | float) and not _is_within(value, low, high):
+                raise self._error(
+                    f"the {what} {value:g} of '{parameter.name}' is not from {_limit(low)} to {_limit(high)}", place
+                )
+        if rule.allowed and isinstance(rule.example, str) and rule.example not in rule.allowed:
+            raise self._error(
+                f"the example '{rule.example}' of '{parameter.name}' is not allowed",
+                (*place, "example"),
+                f"allowed are {', '.join(rule.allowed)}",
+            )
+
+    def _check_used(
+        self, endpoints: list[Endpoint], rules: dict[str, ParameterRule], examples: dict[str, object]
+    ) -> None:
+        """Refuse rules and examples that no endpoint takes: a misspelt name would be without effect."""
+        arguments = {parameter.argument for endpoint in endpoints for parameter in endpoint.parameters}
+        columns = {column.name for endpoint in endpoints for column in endpoint.contract.result}
+        for key, names, known, what in (
+            ("parameter", rules, arguments, "parameter"),
+            ("example", examples, columns, "result column"),
+        ):
+            for name in names:
+                if name not in known:
+                    raise self._error(
+                        f"no function of an endpoint has a {what} '{name}'", (key, name), _meant(name, known)
+                    )
+        for name, rule in rules.items():
+            if rule.before is not None and rule.before not in arguments:
+                raise self._error(
+                    f"no function of an endpoint has a parameter '{rule.before}'",
+                    ("parameter", name, "before"),
+                    _meant(rule.before, arguments),
+                )
+
+    def _contract(self, function: str, place: Place) -> FunctionContract:
         if function not in self._binder.function_names():
             close = get_close_matches(function, self._binder.function_names(), 1)
             raise self._error(
@@ -227,41 +317,65 @@ class _Reader:
             )
         return self._binder.contract(function)
 
-    def _rule(self, entry: object, name: str, place: str) -> ParameterRule:
+    def _rule(self, entry: object, name: str, place: Place) -> ParameterRule:
         if not isinstance(entry, dict):
             raise self._error(f"'{name}' is not a table of rules", place)
         known = set(ParameterRule.__dataclass_fields__)
         self._check_keys(entry, known, f"the parameter {name}", place)
         fields = dict(entry)
-        if "allowed" in fields:
-            fields["allowed"] = tuple(str(value) for value in _list(fields["allowed"]))
+        for key, value in entry.items():
+            match key:
+                case "allowed":
+                    fields[key] = self._texts(value, key, place)
+                case "minimum" | "maximum" if isinstance(value, bool) or not isinstance(value, int | float):
+                    raise self._error(f"'{key}' is a number, found {value!r}", (*place, key))
+                case "symbol" | "list" if not isinstance(value, bool):
+                    raise self._error(f"'{key}' is true or false, found {value!r}", (*place, key))
+                case "name" | "before":
+                    self._text_of(value, key, place)
         return ParameterRule(**fields)
 
-    def _table(self, document: dict[str, object], key: str, place: str | None) -> dict[str, object]:
+    def _table(self, document: dict[str, object], key: str, place: Place) -> dict[str, object]:
         value = document.get(key, {})
         if not isinstance(value, dict):
-            raise self._error(f"'{key}' is not a table", place or key)
+            raise self._error(f"'{key}' is not a table", (*place, key))
         return value
 
-    def _number(self, value: object, key: str, place: str) -> int:
-        if not isinstance(value, int) or value < 0:
-            raise self._error(f"'{key}' is a number of seconds, found {value!r}", place)
+    def _number(self, value: object, key: str, place: Place) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self._error(f"'{key}' is a number of seconds, found {value!r}", (*place, key))
         return value
 
-    def _check_keys(self, entry: dict[str, object], known: set[str], what: str, place: str | None) -> None:
+    def _texts(self, value: object, key: str, place: Place) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._error(f"'{key}' is a list of texts, found {value!r}", (*place, key), f'{key} = ["…", "…"]')
+        return tuple(value)
+
+    def _text_of(self, value: object, key: str, place: Place) -> str:
+        if not isinstance(value, str):
+            raise self._error(f"'{key}' is a text, found {value!r}", (*place, key))
+        return value
+
+    def _check_keys(self, entry: dict[str, object], known: set[str], what: str, place: Place) -> None:
         for key in entry:
             if key not in known:
-                close = get_close_matches(key, sorted(known), 1)
-                raise self._error(
-                    f"'{key}' is unknown in {what}",
-                    place or key,
-                    f"is '{close[0]}' meant?" if close else f"known are {', '.join(sorted(known))}",
-                )
+                raise self._error(f"'{key}' is unknown in {what}", (*place, key), _meant(key, known))
 
-    def _error(self, message: str, place: str, hint: str = "") -> DefinitionError:
-        offset = self._text.find(place)
-        line = self._text.count("\n", 0, offset) + 1 if offset >= 0 else None
-        return DefinitionError(message, self._file, line, hint)
+    def _error(self, message: str, place: Place, hint: str = "") -> DefinitionError:
+        return DefinitionError(message, self._file, self._lines.of(place), hint)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, sorted(known), 1)
+    return f"is '{close[0]}' meant?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _is_within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _limit(value: float | None) -> str:
+    return "…" if value is None else f"{value:g}"
 
 
 def _merged(shared: ParameterRule | None, own: ParameterRule | None) -> ParameterRule:
@@ -274,10 +388,6 @@ def _merged(shared: ParameterRule | None, own: ParameterRule | None) -> Paramete
         if (value := getattr(own, name)) != getattr(empty, name)
     }
     return replace(shared, **changed)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _example(value: object) -> Example:

@@ -96,3 +96,13 @@ def test_files_that_need_each_other_are_named(tmp_path: Path) -> None:
 def test_a_folder_without_files_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"no \.kql file found"):
         load_database(tmp_path)
+
+
+def test_a_function_has_the_name_of_its_file(tmp_path: Path) -> None:
+    write(tmp_path, DailyTurnover_v1=f"// Header.\n{function('DailyTurnOver_v1', 'print 1')}")
+    with pytest.raises(DefinitionError) as caught:
+        load_database(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/DailyTurnover_v1.kql:2: the file is called DailyTurnover_v1.kql and makes the function"
+        " 'DailyTurnOver_v1'\nhint: call the file DailyTurnOver_v1.kql, or the function 'DailyTurnover_v1'"
+    )

@@ -128,3 +128,98 @@ def test_toml_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None
     with pytest.raises(DefinitionError, match="not valid TOML") as caught:
         load_registry(file, database)
     assert caught.value.line == len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
+
+
+GOOD = 'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n'
+DAYS = "[endpoint.parameter.days]\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "message", "hint"),
+    [
+        (
+            'max_age = 1\nroute = "v1/x"\nfunction = "Spread_v1"',
+            2,
+            "an endpoint needs a route and a function: a route begins with a slash, found 'v1/x'",
+            "write '/v1/x'",
+        ),
+        (
+            'route = "/v1/x/{symbol}"\nfn = "Spread_v1"',
+            2,
+            "'fn' is unknown in the endpoint /v1/x/{symbol}",
+            "known are deprecated, function, max_age, parameter, route, tags",
+        ),
+        ('route = "/v1/x"', 0, "an endpoint needs a route and a function", "a function by its name"),
+        (
+            'function = "Spread_v1"',
+            0,
+            "an endpoint needs a route and a function, found {'function': 'Spread_v1'}",
+            'route = "/v1/…"',
+        ),
+        (
+            'function = "Spread_v1"\nroute = "/v1/x/{symbol"',
+            2,
+            "'/v1/x/{symbol' is no route",
+            "between slashes stand letters, digits and '-_.~', or a parameter in braces: /v1/prices/{symbol}",
+        ),
+        (
+            'function = "Spread_v1"\nroute = "/v1/{symbol}/{symbol}"',
+            2,
+            "'/v1/{symbol}/{symbol}' names a parameter twice",
+            "",
+        ),
+        (
+            'function = "Spread_v1"\nroute = "/v1/{symbol}"\n[[endpoint]]\n'
+            'function = "Spread_v1"\nroute = "/v1/{days}"',
+            5,
+            "route '/v1/{days}' stands twice, once as '/v1/{symbol}'",
+            "",
+        ),
+        (f"{GOOD}max_age = true", 3, "'max_age' is a number of seconds, found True", ""),
+        (f'{GOOD}tags = "analytics"', 3, "'tags' is a list of texts, found 'analytics'", 'tags = ["…", "…"]'),
+        (f"{GOOD}deprecated = true", 3, "'deprecated' is a text, found True", ""),
+        (f'{GOOD}{DAYS}name = "symbol"', 0, "'symbol' and 'days' of Spread_v1 are both called 'symbol'", ""),
+        (
+            f"{GOOD}{DAYS}maximum = 10\nminimum = 20",
+            5,
+            "the minimum 20 of 'days' is above its maximum 10",
+            "",
+        ),
+        (f"{GOOD}{DAYS}maximum = 4", 3, "the default 5 of 'days' is not from … to 4", ""),
+        (f"{GOOD}{DAYS}minimum = 2\nexample = 1", 3, "the example 1 of 'days' is not from 2 to …", ""),
+        (f'{GOOD}{DAYS}minimum = "2"', 4, "'minimum' is a number, found '2'", ""),
+        (f"{GOOD}{DAYS}symbol = 1", 4, "'symbol' is true or false, found 1", ""),
+        (f"{GOOD}[endpoint.parameter.symbol]\nminimum = 2", 4, "'symbol' is a string and has no minimum", ""),
+        (
+            f'{GOOD}[endpoint.parameter.symbol]\nallowed = ["A", "B"]\nexample = "C"',
+            5,
+            "the example 'C' of 'symbol' is not allowed",
+            "allowed are A, B",
+        ),
+        (
+            f"{GOOD}[parameter.windw]\nminimum = 2",
+            3,
+            "no function of an endpoint has a parameter 'windw'",
+            "is 'window' meant?",
+        ),
+    ],
+)
+def test_what_would_be_without_effect_or_fail_later_is_told_at_its_own_line(
+    tmp_path: Path, entry: str, line: int, message: str, hint: str
+) -> None:
+    file, database = extended(tmp_path, f"\n[[endpoint]]\n{entry}\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file, database)
+    header = len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
+    assert (caught.value.message, caught.value.line, caught.value.hint) == (message, header + line, hint)
+
+
+def test_an_example_of_no_column_is_told_at_its_line(tmp_path: Path) -> None:
+    file, database = extended(tmp_path, "")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('\nSymbol = "AAPL"\n', '\nSymbl = "AAPL"\n', 1), encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file, database)
+    assert caught.value.message == "no function of an endpoint has a result column 'Symbl'"
+    assert caught.value.hint == "is 'Symbol' meant?"
+    assert caught.value.line == text[: text.index('\nSymbol = "AAPL"\n') + 1].count("\n") + 1
