@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 
 import pyarrow as pa
 
-from producer.model import ActionKind, Adjustment, Bar, CorporateAction, Record, Trade
+from producer.model import ActionKind, Adjustment, Bar, BarKind, CorporateAction, Record, Trade
 
 _ARROW: dict[object, pa.DataType] = {
     str: pa.string(),
@@ -27,11 +27,13 @@ _ARROW: dict[object, pa.DataType] = {
 class Landing:
     """A landing table: the records it takes, its JSON mapping, and the columns that identify what a row states.
 
-    `restated` says whether a later row of the same key replaces the earlier one; an event happens only once.
+    `stored` is the function that tells which rows hold at present in a range of a symbol. `restated` says whether a
+    later row of the same key replaces the earlier one; an event happens only once.
     """
 
     table: str
     mapping: str
+    stored: str
     record: type[Record]
     key: tuple[str, ...]
     time: str = "Timestamp"
@@ -57,12 +59,22 @@ class Landing:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-TRADES = Landing("TradesRaw", "trades_v1", Trade, ("EventId",), restated=False)
-DAILY_BARS = Landing("DailyBars", "daily_bars_v1", Bar, ("Symbol", "Timestamp", "Source"))
-INTRADAY_BARS = Landing("IntradayBars", "intraday_bars_v1", Bar, ("Symbol", "Timestamp", "Source"))
-CORPORATE_ACTIONS = Landing(
-    "CorporateActions", "corporate_actions_v1", CorporateAction, ("Symbol", "ExDate", "Kind", "Source"), time="ExDate"
+TRADES = Landing("TradesRaw", "trades_v1", "StoredTrades", Trade, ("EventId",), restated=False)
+DAILY_BARS = Landing("DailyBars", "daily_bars_v1", "StoredDailyBars", Bar, ("Symbol", "Timestamp", "Source"))
+INTRADAY_BARS = Landing(
+    "IntradayBars", "intraday_bars_v1", "StoredIntradayBars", Bar, ("Symbol", "Timestamp", "Source")
 )
+CORPORATE_ACTIONS = Landing(
+    "CorporateActions",
+    "corporate_actions_v1",
+    "StoredActions",
+    CorporateAction,
+    ("Symbol", "ExDate", "Kind", "Source"),
+    time="ExDate",
+)
+
+BAR_LENGTHS: dict[BarKind, str] = {"daily": "1d", "intraday": "1m"}
+"""What the functions of the database take as the interval of the bars of a landing table: KQL timespans."""
 
 
 def utc(value: object) -> datetime:

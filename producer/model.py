@@ -10,6 +10,7 @@ from typing import Literal
 
 import orjson
 
+BarKind = Literal["daily", "intraday"]
 ActionKind = Literal["split", "dividend"]
 Adjustment = Literal["raw", "restored"]
 """How a provider's prices became raw: they were, or its split-adjusted ones were multiplied back."""

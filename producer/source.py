@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from producer.model import History, Trade
+from producer.model import CorporateAction, History, Trade
 
 Capability = Literal["daily", "intraday", "actions"]
 """What a provider of the past can tell: bars of days, bars of minutes, splits and dividends."""
@@ -43,6 +43,10 @@ class HistorySource(Protocol):
 
     async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
         """Return raw one-minute bars that are complete."""
+        ...
+
+    async def actions(self, symbol: str, start: datetime, end: datetime) -> Sequence[CorporateAction]:
+        """Return the splits and dividends of a range of dates; a range without bars has none."""
         ...
 
     def recent_trades(self, span: timedelta) -> Sequence[Trade]:

@@ -25,8 +25,8 @@ from producer.history.backfill import BackfillPlan, BackfillProgress, Failure, R
 from producer.history.coverage import CoverageRequest, Gap
 from producer.history.store import LandingStore
 from producer.market_time import MARKET, AlwaysOpen, TradingDates, load_calendar
+from producer.model import BarKind
 from producer.source import HistorySource
-from producer.sources.files.reading import BarKind
 
 # A table of findings is for reading; the rest is a query away.
 ROWS_SHOWN = 20

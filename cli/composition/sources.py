@@ -39,10 +39,6 @@ AUTO, NONE = "auto", "none"
 PROBE_SECONDS = 10.0
 # Volumes start anew with each trading date.
 _QUOTES_SINCE = timedelta(days=1)
-SOURCES_ON_RECORD = """
-union (LatestTrade | project Source), (IntradayCoverage | project Source), (DailyBars | distinct Source)
-| distinct Source
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +203,7 @@ def default_data(source: LiveSource | None) -> Path:
 
 async def refuse_mixing(eventhouse: Eventhouse, *, simulated: bool) -> None:
     """Refuse to put simulated prices beside real ones, or the other way round."""
-    on_record = {str(row[0]) for row in (await eventhouse.query(SOURCES_ON_RECORD)).rows()}
+    on_record = {str(row[0]) for row in (await eventhouse.query("SourcesOnRecord")).rows()}
     strangers = sorted(name for name in on_record if (name == SIMULATED) is not simulated)
     if strangers:
         kind, other = ("simulated", "real") if simulated else ("real", "simulated")

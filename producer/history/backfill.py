@@ -22,11 +22,9 @@ from producer.history.reconciliation import Reconciliation, Tolerances, reconcil
 from producer.history.store import LandingStore, OnProgress
 from producer.landing import CORPORATE_ACTIONS, TRADES
 from producer.market_time import TradingDates
-from producer.model import History
+from producer.model import BarKind, History
 from producer.retry import RetryPolicy, with_retries
 from producer.source import HistorySource
-from producer.sources.chain import actions_of
-from producer.sources.files.reading import BarKind
 
 T = TypeVar("T")
 Fetch = Callable[[str, datetime, datetime], Awaitable[History]]
@@ -241,7 +239,7 @@ class _Run:
         )
         if is_told or self.refusal or gap.symbol in self.unknown:
             return
-        ask = partial(actions_of, self.source, gap.symbol, gap.start, gap.end)
+        ask = partial(self.source.actions, gap.symbol, gap.start, gap.end)
         actions = await self._asked(gap, ask, "splits and dividends: ")
         if actions:
             self.actions_written += await self.store.write(CORPORATE_ACTIONS, CORPORATE_ACTIONS.rows(actions))

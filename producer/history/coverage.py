@@ -8,24 +8,19 @@ from itertools import groupby
 from typing import assert_never
 
 from kql.client import Eventhouse
-from producer.landing import utc
+from producer.landing import BAR_LENGTHS, utc
 from producer.market_time import Session, TradingDates
+from producer.model import BarKind
 from producer.sources.bars import label_of
 from producer.sources.facts import whole
-from producer.sources.files.reading import BarKind
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 # Sessions open and close on the half hour in UTC, whatever New York's clocks show.
 _SLOT = timedelta(minutes=30)
 
-_HELD = """declare query_parameters(_symbol: string, _from: datetime, _to: datetime, _source: string, _simulated: bool);
-{table}
-| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
-| where iff(isempty(_source), (Source == "simulated") == _simulated, Source == _source)
-| distinct Timestamp
-| summarize Bars = count() by Slot = bin(Timestamp, {slot})"""
-_HELD_DAYS = _HELD.format(table="DailyBars", slot="1d")
-_HELD_MINUTES = _HELD.format(table="IntradayBars", slot="30m")
+_HELD = """declare query_parameters(
+    _symbol: string, _from: datetime, _to: datetime, _slot: timespan, _source: string, _simulated: bool);
+HeldBars(_symbol, {interval}, _from, _to, _slot, _source, _simulated)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +115,13 @@ async def _held(
     eventhouse: Eventhouse, request: CoverageRequest, symbol: str, sessions: Sequence[Session]
 ) -> Counter[datetime]:
     """The number of bars by half hour, or by date at 00:00Z."""
-    query = _HELD_DAYS if request.interval == "daily" else _HELD_MINUTES
     answer = await eventhouse.query(
-        query,
+        _HELD.format(interval=BAR_LENGTHS[request.interval]),
         parameters={
             "_symbol": symbol,
             "_from": label_of(sessions[0].date),
             "_to": sessions[-1].closes_at + _DAY,
+            "_slot": _DAY if request.interval == "daily" else _SLOT,
             "_source": request.source,
             "_simulated": request.simulated,
         },

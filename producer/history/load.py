@@ -12,9 +12,9 @@ from producer.clock import Clock
 from producer.history.aliases import with_canonical_names
 from producer.history.store import LandingStore, OnProgress
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
-from producer.model import CorporateAction, History
+from producer.model import BarKind, CorporateAction, History
 from producer.sources.files.actions import read_actions
-from producer.sources.files.reading import BarKind, FileOptions, read_bars, read_trades
+from producer.sources.files.reading import FileOptions, read_bars, read_trades
 
 LoadKind = Literal["daily", "intraday", "trades", "actions"]
 

@@ -7,55 +7,21 @@ from itertools import groupby
 
 from emulator.result import ResultTable
 from kql.client import Eventhouse, ParameterValue
-from producer.landing import utc
+from producer.landing import BAR_LENGTHS, utc
+from producer.model import BarKind
 from producer.sources.bars import label_of
 from producer.sources.facts import whole
-from producer.sources.files.reading import BarKind
 
 _DAY = timedelta(days=1)
 _RANGE = "declare query_parameters(_symbol: string, _from: datetime, _to: datetime"
-
-_DUPLICATES = (
+_DUPLICATES = _RANGE + "); DuplicateBars(_symbol, {interval}, _from, _to) | project Source, Bars, Surplus"
+_DISPUTES = (
     _RANGE
-    + """);
-{table}
-| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
-| summarize Copies = count() by Timestamp, Source, Open, High, Low, Close, Volume
-| where Copies > 1
-| summarize Bars = count(), Surplus = sum(Copies - 1) by Source
-| sort by Source asc"""
+    + ", _column: string, _tolerance: real); DisputedBars(_symbol, {interval}, _from, _to, _column, _tolerance)"
+    + " | project Timestamp, Low, Lower, High, Higher"
 )
-_DISAGREEMENTS = (
-    _RANGE
-    + """, _tolerance: real);
-{table}Latest
-| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
-| where isnotnull({column}) and Source != "simulated"
-| summarize (Low, Lower) = arg_min({column}, Source), (High, Higher) = arg_max({column}, Source) by Timestamp
-| project Timestamp, Low, Lower, High, Higher
-| where High - Low > _tolerance * Low
-| sort by Timestamp asc"""
-)
-_SPLITS = (
-    _RANGE
-    + """);
-CorporateActions
-| where Symbol == _symbol and Kind == "split" and ExDate >= _from and ExDate < _to
-| summarize arg_max(ReceivedAt, Value) by ExDate, Source
-| project ExDate, Value, Source
-| sort by ExDate asc, Source asc"""
-)
-_JUMPS = (
-    _RANGE
-    + """);
-DailyBarsLatest
-| where Symbol == _symbol and Timestamp >= _from and Timestamp < _to
-| where Open > 0 and Close > 0
-| sort by Source asc, Timestamp asc
-| extend Ratio = prev(Close) / Open, IsSameSource = prev(Source) == Source
-| where IsSameSource and (Ratio >= 1.4 or Ratio <= 0.7)
-| project Timestamp, Ratio, Source"""
-)
+_SPLITS = _RANGE + "); StatedSplits(_symbol, _from, _to) | project ExDate, Value, Source"
+_JUMPS = _RANGE + "); PriceJumps(_symbol, _from, _to) | project Timestamp, Ratio, Source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +99,7 @@ async def reconcile(
 ) -> Reconciliation:
     """Look through the bars of the trading dates from `first` to `last`, both included."""
     tolerances = tolerances or Tolerances()
-    table = "DailyBars" if interval == "daily" else "IntradayBars"
+    length = BAR_LENGTHS[interval]
     # One-minute volumes differ with the prints a feed carries: only those of days are compared.
     columns = {"Close": tolerances.close} | ({"Volume": tolerances.volume} if interval == "daily" else {})
     duplicates: list[Duplicate] = []
@@ -142,11 +108,11 @@ async def reconcile(
     suspected: list[SuspectedSplit] = []
     for symbol in symbols:
         asked = _Asked(eventhouse, symbol, label_of(first), label_of(last) + _DAY)
-        for source, bars, surplus in (await asked.answer(_DUPLICATES.format(table=table))).rows():
+        for source, bars, surplus in (await asked.answer(_DUPLICATES.format(interval=length))).rows():
             duplicates.append(Duplicate(symbol, str(source), whole(bars), whole(surplus)))
         for column, tolerance in columns.items():
-            query = _DISAGREEMENTS.format(table=table, column=column)
-            for at, low, lower, high, higher in (await asked.answer(query, _tolerance=tolerance)).rows():
+            disputes = await asked.answer(_DISPUTES.format(interval=length), _column=column, _tolerance=tolerance)
+            for at, low, lower, high, higher in disputes.rows():
                 disagreements.append(
                     Disagreement(symbol, utc(at), column, _real(low), str(lower), _real(high), str(higher))
                 )

@@ -111,9 +111,7 @@ def compared_columns(landing: Landing) -> list[str]:
 def stored_query(landing: Landing) -> str:
     """Return the query for the rows that hold at present in a range of one symbol; its values are parameters."""
     return f"""declare query_parameters(_symbol: string, _from: datetime, _to: datetime);
-{landing.table}
-| where Symbol == _symbol and {landing.time} between (_from .. _to)
-| summarize arg_max(ReceivedAt, *) by {", ".join(landing.key)}
+{landing.stored}(_symbol, _from, _to)
 | project {", ".join(compared_columns(landing))}"""
 
 

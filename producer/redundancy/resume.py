@@ -8,9 +8,7 @@ from producer.sinks.eventhouse import eventhouse_error
 from producer.sources.quotes import Quote, quote_of
 
 _LAST_EVENTS = """declare query_parameters(_source: string, _since: datetime);
-TradesRaw
-| where Source == _source and Timestamp >= _since
-| summarize arg_max(Timestamp, EventId) by Symbol
+LastEvents(_source, _since)
 | project EventId"""
 
 

@@ -18,7 +18,15 @@ from producer.rate_limit import Quota
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of, whole_minutes
+from producer.sources.bars import (
+    CONSOLIDATED,
+    ActionsWithDays,
+    closed_days,
+    five_numbers,
+    history_of,
+    label_of,
+    whole_minutes,
+)
 from producer.sources.facts import json_object, mapping, numeral, read_answer
 from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 
@@ -103,7 +111,7 @@ class _Month:
     until: float
 
 
-class AlphaVantageHistory:
+class AlphaVantageHistory(ActionsWithDays):
     """A `HistorySource` of raw bars."""
 
     name = SOURCE

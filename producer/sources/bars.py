@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
 
 from producer.errors import NoData
 from producer.market_time import MarketCalendar
@@ -12,6 +13,25 @@ from producer.sources.facts import Json
 CONSOLIDATED = "SIP"
 
 _MINUTE = timedelta(minutes=1)
+
+
+class DayTeller(Protocol):
+    """A provider of daily bars."""
+
+    async def daily(self, symbol: str, start: datetime, end: datetime) -> History:
+        """Return raw daily bars, and the corporate actions of the range where the provider tells them."""
+        ...
+
+
+class ActionsWithDays:
+    """The splits and dividends of a provider that tells them with its daily bars, and in no other way."""
+
+    async def actions(self: DayTeller, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
+        """Return the splits and dividends of a range of dates; a range without bars has none."""
+        try:
+            return (await self.daily(symbol, start, end)).actions
+        except NoData:
+            return ()
 
 
 def label_of(day: date) -> datetime:

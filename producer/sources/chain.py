@@ -45,7 +45,8 @@ class HistoryChain:
         history, source = await self._first("daily", symbol, lambda source: source.daily(symbol, start, end))
         if "actions" in source.capabilities or "actions" not in self.capabilities:
             return history
-        return History(history.bars, await self.actions(symbol, start, end))
+        # Raw bars without their splits would look like a crash: no answer is better than half of one.
+        return History(history.bars, await self._actions(symbol, start, end))
 
     async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
         """Return the first answer there is; actions come with days."""
@@ -53,12 +54,11 @@ class HistoryChain:
         return history
 
     async def actions(self, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
-        """Return the splits and dividends of a range from the first source that tells them.
-
-        Raw bars without their splits would look like a crash: no answer is better than half of one.
-        """
-        history, _ = await self._first("actions", symbol, lambda source: source.daily(symbol, start, end))
-        return history.actions
+        """Return the splits and dividends of a range from the first source that tells them, if any does."""
+        try:
+            return await self._actions(symbol, start, end)
+        except NoData:
+            return ()
 
     def recent_trades(self, span: timedelta) -> Sequence[Trade]:
         """Return what the first source that keeps recent trades tells."""
@@ -68,6 +68,11 @@ class HistoryChain:
         """Close every source."""
         for source in self._sources:
             await source.close()
+
+    async def _actions(self, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
+        # Asked by way of the days, for a source that knows none of the range is passed over, as one that refuses.
+        history, _ = await self._first("actions", symbol, lambda source: source.daily(symbol, start, end))
+        return history.actions
 
     async def _first(self, capability: Capability, symbol: str, ask: Ask) -> tuple[History, HistorySource]:
         refusals: list[tuple[str, ProducerError]] = []
@@ -102,16 +107,6 @@ def _summed_up(refusals: list[tuple[str, ProducerError]], capability: Capability
         return type(last)(message, source="chain")
     waits = [error.retry_after for error in passing if error.retry_after is not None]
     return Transient(message, source="chain", retry_after=min(waits) if len(waits) == len(passing) else None)
-
-
-async def actions_of(source: HistorySource, symbol: str, start: datetime, end: datetime) -> tuple[CorporateAction, ...]:
-    """Return what a source that tells corporate actions has of a range; a range without bars has none."""
-    try:
-        if isinstance(source, HistoryChain):
-            return await source.actions(symbol, start, end)
-        return (await source.daily(symbol, start, end)).actions
-    except NoData:
-        return ()
 
 
 class TradeChain:

@@ -1,11 +1,15 @@
 """Polled quotes as trades: a quote is a trade whose size is the growth of the day's volume since the last one."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from producer.market_time import MARKET_ZONE
 from producer.model import Trade
+
+# From the right, for a symbol may have colons: BINANCE:BTCUSDT.
+_EVENT_ID = re.compile(r"[^:]*:(?P<symbol>.+):(?P<seconds>\d+\.\d{6}):(?P<volume>\d+):(?P<price>[^:]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,16 @@ def event_id_of(source: str, quote: Quote) -> str:
 
 def quote_of(event_id: str) -> Quote | None:
     """Return the quote that an id was made of, or None where it was made of something else."""
-    match event_id.split(":"):
-        case [_, symbol, seconds, volume, price]:
-            try:
-                timestamp = datetime.fromtimestamp(float(seconds), UTC)
-                trading_date = timestamp.astimezone(MARKET_ZONE).date()
-                return Quote(symbol, timestamp, trading_date, float(price), float(volume), "")
-            except ValueError:
-                return None
-        case _:
-            return None
+    found = _EVENT_ID.fullmatch(event_id)
+    if found is None:
+        return None
+    try:
+        timestamp = datetime.fromtimestamp(float(found["seconds"]), UTC)
+        price = float(found["price"])
+    except (ValueError, OverflowError, OSError):
+        return None
+    trading_date = timestamp.astimezone(MARKET_ZONE).date()
+    return Quote(found["symbol"], timestamp, trading_date, price, float(found["volume"]), "")
 
 
 class QuoteTrades:

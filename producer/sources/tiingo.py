@@ -17,7 +17,7 @@ from producer.rate_limit import Quota
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of
+from producer.sources.bars import CONSOLIDATED, ActionsWithDays, closed_days, five_numbers, history_of, label_of
 from producer.sources.facts import json_object, mapping, number, read_answer, text_of
 from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 
@@ -89,7 +89,7 @@ def parse_days(text: str, symbol: str, received_at: datetime) -> tuple[TiingoDay
     return read_answer(SOURCE, text, read)
 
 
-class TiingoHistory:
+class TiingoHistory(ActionsWithDays):
     """A `HistorySource` of daily bars and corporate actions."""
 
     name = SOURCE

@@ -17,7 +17,7 @@ from producer.retry import RetryPolicy
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import closed_days, five_numbers, history_of, label_of, whole_minutes
+from producer.sources.bars import ActionsWithDays, closed_days, five_numbers, history_of, label_of, whole_minutes
 from producer.sources.facts import Json, json_object, mapping, numeral, read_answer, sequence, text_of
 from producer.sources.http import Endpoint, HttpApi, Pace, refusal_by_status
 
@@ -85,7 +85,7 @@ def parse_minutes(text: str, symbol: str, received_at: datetime) -> tuple[Bar, .
     return _parse(text, "1min", symbol, received_at, lambda label: datetime.fromisoformat(label).replace(tzinfo=UTC))
 
 
-class TwelveDataHistory:
+class TwelveDataHistory(ActionsWithDays):
     """A `HistorySource` of raw bars."""
 
     name = SOURCE

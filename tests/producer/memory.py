@@ -67,13 +67,12 @@ class MemoryEventhouse:
         parameters: Mapping[str, ParameterValue] | None = None,
         options: Mapping[str, object] | None = None,
     ) -> ResultTable:
-        found = re.search(
-            r"^(\w+)\n\| where Symbol == _symbol and (\w+) between \(_from \.\. _to\)", text, re.MULTILINE
-        )
+        found = re.search(r"^(\w+)\(_symbol, _from, _to\)$", text, re.MULTILINE)
         assert found
         assert parameters
-        rows = self.tables[found[1]]
-        times = rows[found[2]]
+        (landing,) = (each for each in LANDINGS.values() if each.stored == found[1])
+        rows = self.tables[landing.table]
+        times = rows[landing.time]
         rows = rows.filter(
             pc.and_(
                 pc.equal(rows["Symbol"], parameters["_symbol"]),
@@ -83,7 +82,7 @@ class MemoryEventhouse:
                 ),
             )
         )
-        latest = {tuple(row[name] for name in LANDINGS[found[1]].key): row for row in rows.to_pylist()}
+        latest = {tuple(row[name] for name in landing.key): row for row in rows.to_pylist()}
         return ResultTable(Schema(), pa.Table.from_pylist(list(latest.values()), schema=rows.schema))
 
     async def command(self, text: str) -> ResultTable:

@@ -18,7 +18,15 @@ from producer.retry import RetryPolicy
 from producer.secret import Secret
 from producer.settings import NetworkSettings
 from producer.source import Capability
-from producer.sources.bars import CONSOLIDATED, closed_days, five_numbers, history_of, label_of, whole_minutes
+from producer.sources.bars import (
+    CONSOLIDATED,
+    ActionsWithDays,
+    closed_days,
+    five_numbers,
+    history_of,
+    label_of,
+    whole_minutes,
+)
 from producer.sources.facts import json_object, mapping, number, read_answer, rfc3339, sequence, whole
 from producer.sources.http import Endpoint, HttpApi, Pace, is_page, refusal_by_status
 
@@ -86,7 +94,7 @@ def parse_bars(text: str, symbol: str, received_at: datetime) -> BarPage:
     return read_answer(SOURCE, text, read)
 
 
-class AlpacaHistory:
+class AlpacaHistory(ActionsWithDays):
     """A `HistorySource` of raw bars."""
 
     name = SOURCE

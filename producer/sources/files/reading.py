@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 
 from producer.errors import BadData
 from producer.landing import DAILY_BARS, TRADES
-from producer.model import ActionKind, CorporateAction
+from producer.model import ActionKind, BarKind, CorporateAction
 from producer.sources.adjustment import NO_SPLITS, SplitSteps, split_steps
 from producer.sources.files.lobster import is_lobster, lobster_trades
 from producer.sources.files.tabular import INSTANT, NEW_YORK, Columns, read_table
 
-BarKind = Literal["daily", "intraday"]
 Adjustment = Literal["raw", "split"]
 BarLabel = Literal["start", "end"]
 

@@ -14,6 +14,7 @@ from producer.clock import Clock
 from producer.errors import NoData
 from producer.model import Bar, History, Trade
 from producer.source import Capability
+from producer.sources.bars import ActionsWithDays
 from producer.sources.simulated.market import Candle, SimulatedMarket, day_start
 
 SOURCE = SIMULATED
@@ -31,7 +32,7 @@ class SimulatedSettings:
     trades_per_second: float = 5.0
 
 
-class SimulatedSource:
+class SimulatedSource(ActionsWithDays):
     """A `TradeSource` and a `HistorySource`; live trades begin at the moment of construction."""
 
     name = SOURCE

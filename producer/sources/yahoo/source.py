@@ -16,6 +16,7 @@ from producer.model import Bar, CorporateAction, History, Trade
 from producer.settings import NetworkSettings
 from producer.source import Capability
 from producer.sources.adjustment import NO_SPLITS, split_steps
+from producer.sources.bars import ActionsWithDays
 from producer.sources.http import Endpoint, HttpApi, Pace
 from producer.sources.polling import Polling, polled_trades
 from producer.sources.quotes import Quote, QuoteTrades
@@ -45,7 +46,7 @@ class _KnownActions:
     actions: tuple[CorporateAction, ...]
 
 
-class YahooSource:
+class YahooSource(ActionsWithDays):
     """A `TradeSource` by polling and a `HistorySource`."""
 
     name = SOURCE

@@ -18,11 +18,10 @@ from producer.history.reconciliation import Disagreement, Duplicate, Split, Susp
 from producer.history.store import LandingStore
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS
 from producer.market_time import MARKET, AlwaysOpen, TradingDates, load_calendar
-from producer.model import Bar, CorporateAction, History, Trade
+from producer.model import Bar, BarKind, CorporateAction, History, Trade
 from producer.retry import RetryPolicy
 from producer.source import Capability
-from producer.sources.bars import label_of
-from producer.sources.files.reading import BarKind
+from producer.sources.bars import ActionsWithDays, label_of
 from producer.sources.simulated.source import SimulatedSettings, SimulatedSource
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.pipeline.test_embedded import value
@@ -37,7 +36,7 @@ def bar(symbol: str, at: datetime, price: float = 100.0, source: str = "test", v
     return Bar(symbol, at, price, price, price, price, volume, source, NOW)
 
 
-class Provider:
+class Provider(ActionsWithDays):
     """Has a bar for every session or minute, but for those it lacks; keeps what it was asked for."""
 
     name = "test"
@@ -47,14 +46,14 @@ class Provider:
         self.dates = dates
         self.errors = list(errors)
         self.lacking: set[date] = set()
-        self.actions: tuple[CorporateAction, ...] = ()
+        self.told_actions: tuple[CorporateAction, ...] = ()
         self.asked: list[tuple[str, datetime, datetime]] = []
 
     async def daily(self, symbol: str, start: datetime, end: datetime) -> History:
         self._answer(symbol, start, end)
         sessions = self.dates.sessions(start.date(), end.date() - timedelta(days=1))
         days = [label_of(each.date) for each in sessions if each.date not in self.lacking]
-        actions = tuple(each for each in self.actions if start <= label_of(each.ex_date) < end)
+        actions = tuple(each for each in self.told_actions if start <= label_of(each.ex_date) < end)
         return History(tuple(bar(symbol, day) for day in days), actions)
 
     async def intraday(self, symbol: str, start: datetime, end: datetime) -> History:
@@ -256,7 +255,7 @@ async def test_a_symbol_that_nobody_knows_is_asked_for_once(eventhouse: Embedded
 
 async def test_minutes_bring_the_splits_of_their_days(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider()
-    provider.actions = (CorporateAction("AAPL", date(2025, 11, 24), "split", 4.0, "test", NOW),)
+    provider.told_actions = (CorporateAction("AAPL", date(2025, 11, 24), "split", 4.0, "test", NOW),)
     report = await ran(eventhouse, await planned(eventhouse, request("intraday")), provider)
     assert (report.actions_written, report.is_complete) == (1, True)
     assert [split.ratios for split in report.findings.splits] == [(("test", 4.0),)]

@@ -21,7 +21,7 @@ async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_
     assert len(stored) == 7
     assert await closes(eventhouse, adjusted=True) == [100.0] * 7
     # The days around it are there already: nothing but the split is new.
-    provider.actions = (CorporateAction("AAPL", date(2025, 11, 26), "split", 4.0, "test", NOW),)
+    provider.told_actions = (CorporateAction("AAPL", date(2025, 11, 26), "split", 4.0, "test", NOW),)
     plan = await planned(eventhouse, request())
     assert plan.missing == ()
     report = await ran(eventhouse, plan, provider)

@@ -19,6 +19,7 @@ from producer.landing import DAILY_BARS, TRADES
 from producer.model import Bar, History, Trade
 from producer.retry import RetryPolicy
 from producer.source import Capability
+from producer.sources.bars import ActionsWithDays
 from producer.sources.files.reading import FileOptions
 from producer.sources.simulated.source import SimulatedSource
 from tests.companies import PRICED, UNKNOWN
@@ -203,7 +204,7 @@ def _naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-class PartialProvider:
+class PartialProvider(ActionsWithDays):
     """Knows AAPL only; refuses every other symbol with the error it is given."""
 
     name = "partial"

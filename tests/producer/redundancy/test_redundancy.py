@@ -230,12 +230,18 @@ async def test_a_restarted_producer_counts_what_was_traded_while_it_was_away(eve
     assert trade.size == 2_500.0
 
 
-def test_an_id_tells_its_quote() -> None:
+@pytest.mark.parametrize("symbol", ["AAPL", "BRK.B", "BINANCE:BTCUSDT", "a:b:1.500000:2"])
+def test_an_id_tells_its_quote(symbol: str) -> None:
     at = datetime(2025, 10, 30, 0, 46, tzinfo=UTC)
-    quote = Quote("AAPL", at, (at - timedelta(days=1)).date(), 270.125, 1_234_567.0, "")
+    quote = Quote(symbol, at, (at - timedelta(days=1)).date(), 270.125, 1_234_567.0, "")
     assert quote_of(event_id_of("yahoo", quote)) == quote
-    assert quote_of("simulated:1761785160:4") is None
-    assert quote_of("a:b:c:d:e") is None
+
+
+@pytest.mark.parametrize(
+    "event_id", ["simulated:1761785160:4", "a:b:c:d:e", "finnhub:TSLA:1672348887195:122.1:1.0:0", "y:A:9e9.000000:1:1"]
+)
+def test_an_id_that_was_made_of_something_else_tells_no_quote(event_id: str) -> None:
+    assert quote_of(event_id) is None
 
 
 def test_a_resumed_quote_does_not_replace_a_newer_one() -> None:

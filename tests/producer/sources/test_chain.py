@@ -10,6 +10,7 @@ from producer.errors import BadData, Blocked, NoData, NotEntitled, ProducerError
 from producer.model import Bar, CorporateAction, History, Trade
 from producer.retry import RetryPolicy
 from producer.source import Capability
+from producer.sources.bars import ActionsWithDays
 from producer.sources.chain import HistoryChain, TradeChain
 from tests.producer.clock import START, ManualClock, seeded
 
@@ -17,7 +18,7 @@ DAY = datetime(2024, 3, 1, tzinfo=UTC)
 END = DAY + timedelta(days=1)
 
 
-class Provider:
+class Provider(ActionsWithDays):
     """Answers with a bar of its name, or raises the next error it is given."""
 
     def __init__(self, name: str, *capabilities: Capability, errors: Sequence[ProducerError] = ()) -> None:

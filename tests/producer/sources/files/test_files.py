@@ -12,8 +12,8 @@ import pytest
 
 from producer.errors import BadData
 from producer.landing import DAILY_BARS, TRADES
-from producer.model import CorporateAction
-from producer.sources.files.reading import BarKind, FileBars, FileOptions, read_bars, read_trades
+from producer.model import BarKind, CorporateAction
+from producer.sources.files.reading import FileBars, FileOptions, read_bars, read_trades
 from tests.producer.clock import START
 from tests.producer.shared import market_file
 
