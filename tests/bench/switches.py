@@ -1,29 +1,43 @@
 """What each part that only makes things faster brings: with it and without it, in turns, with equal answers.
 
 CPU time is that of the process, DuckDB's threads included; it is what counts, since wall time depends on what else
-the machine does.
+the machine does. Whatever the program is made of is replaced here alone, by the names in `reading` and `writing`.
 """
 
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from unittest.mock import patch
 
+import duckdb
+
+from emulator.engine.derived.upkeep import Deduplicating, Merging
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.running import query
+from emulator.engine.running import execute, query
 from emulator.engine.running.query import CompiledQueries
 from emulator.engine.session.cores import Cores
-from tests.bench.market import Question, deployed, fill, questions
+from emulator.engine.session.deadline import Deadline
+from emulator.engine.session.session import Session
+from emulator.engine.session.statement import Answer, Statement
+from emulator.engine.storage.known_groups import KnownGroups
+from emulator.engine.storage.transaction import Transaction
+from tests.bench.market import Question, deployed, fill, ingest_trade, questions
 from tests.bench.measure import Pair
 
 ROUNDS = 9
 # Of one side in a row: what a connection keeps is met again, and a round stays short.
 REQUESTS = 4
-# One-minute bars and trades: an hour after the first start, a month, and sixteen years of minutes.
-SIZES = ((0, 3_000), (48_000, 12_000), (8_000_000, 2_000_000))
+TRADES = 10
+# One-minute bars and trades that queries find: an hour after the first start, a month, and sixteen years of minutes.
+READ = ((0, 3_000), (48_000, 12_000), (8_000_000, 2_000_000))
+# Trades that a trade finds stored.
+STORED = (400, 60_000)
+VIEWS = ("TradesUnique", "Bars1m", "Bars1d", "LatestTrade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +92,81 @@ class Seconds:
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
 
+    def beside(self, other: "Seconds", name: str, reference: str) -> Pair:
+        """Return the medians as a pair."""
+        wall = statistics.median(self.wall) / statistics.median(other.wall)
+        return Pair(name, reference, statistics.median(self.cpu), statistics.median(other.cpu), f"wall {wall:.2f}")
+
 
 def _all_cores(cores: Cores) -> None:
     cores.take()
     cores.give_back()
 
 
+def _parsed_anew(statement: Statement, connection: duckdb.DuckDBPyConnection) -> duckdb.Statement:
+    (parsed,) = connection.extract_statements(statement.sql)
+    return parsed
+
+
+@contextmanager
+def _timer(seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield Deadline(0.0, end)
+    finally:
+        timer.cancel()
+        timer.join()
+
+
 def reading() -> tuple[Switch, ...]:
     """Return what makes queries faster."""
+    run_statement = Statement.run
+
+    def streamed(
+        statement: Statement, connection: duckdb.DuckDBPyConnection, values: dict[str, object], **_: bool
+    ) -> Answer:
+        return run_statement(statement, connection, values, streams=True)
+
     return (
         Switch("one core for small statements", (Replacement(Cores, "rest", _all_cores),)),
         Switch("narrowing", (Replacement(query, "narrowed", lambda plan: plan),)),
+        Switch("statements parsed once", (Replacement(Statement, "parsed", _parsed_anew),)),
+        Switch("bounded results copied", (Replacement(Statement, "run", streamed),)),
+        Switch("one thread for all deadlines", (Replacement(execute, "deadline", _timer),)),
     )
 
 
-def compare(
+def writing() -> tuple[Switch, ...]:
+    """Return what makes small ingestions faster."""
+    run_statement, merge, add = Session.execute, Merging.apply, Deduplicating.apply
+
+    def planned_anew(session: Session, sql: str, times: dict[str, datetime], _: int) -> duckdb.DuckDBPyConnection:
+        return run_statement(session, sql, times, None)
+
+    def merged_as_two(view: Merging, transaction: Transaction, rows: int | None = None) -> None:
+        merge(view, transaction, _not_one(rows))
+
+    def added_as_two(view: Deduplicating, transaction: Transaction, rows: int | None = None) -> None:
+        add(view, transaction, _not_one(rows))
+
+    return (
+        Switch("kept plans", (Replacement(Session, "execute", planned_anew),)),
+        Switch("merging by comparing pairs", (Replacement(Merging, "_compares", lambda *_: False),)),
+        Switch("Bloom filter", (Replacement(KnownGroups, "may_hold_any", lambda *_: True),)),
+        Switch(
+            "the way of a single row",
+            (Replacement(Merging, "apply", merged_as_two), Replacement(Deduplicating, "apply", added_as_two)),
+        ),
+    )
+
+
+def _not_one(rows: int | None) -> int | None:
+    # How many rows there are at most: two are as true as one.
+    return 2 if rows == 1 else rows
+
+
+def compare_reading(
     eventhouse: Eventhouse, question: Question, switches: Sequence[Switch], rounds: int = ROUNDS
 ) -> Iterator[Pair]:
     """Yield how long a request takes without each part, beside all of them; all answers must be equal."""
@@ -111,22 +185,50 @@ def compare(
                         raise RuntimeError(f"{question.name}: without '{side.name}' the answer is another one")
                 for _ in range(REQUESTS):
                     seconds.take(ask)
-    _, _, beside = sides[0]
     for side, _, seconds in sides[1:]:
-        cpu, wall = statistics.median(seconds.cpu), statistics.median(seconds.wall)
-        note = f"wall {wall / statistics.median(beside.wall):.2f}"
-        yield Pair(f"without {side.name}", question.name, cpu, statistics.median(beside.cpu), note)
+        yield seconds.beside(sides[0][2], f"without {side.name}", question.name)
+
+
+def compare_writing(stored: int, switches: Sequence[Switch], rounds: int = ROUNDS) -> Iterator[Pair]:
+    """Yield how long a trade takes without each part, beside all of them; all views must end up equal."""
+    sides = [(side, deployed(), Seconds()) for side in (Switch("everything on", ()), *switches)]
+    for _, eventhouse, _ in sides:
+        fill(eventhouse, minutes=0, trades=stored)
+    for number in range(rounds + 1):
+        for side, eventhouse, seconds in sides if number % 2 else reversed(sides):
+            eventhouse._core._cores._quiet_from = 0.0
+            with side.off():
+                for trade in range(number * TRADES, (number + 1) * TRADES):
+                    seconds.take(partial(ingest_trade, eventhouse, trade))
+                if not number:
+                    seconds.cpu, seconds.wall = [], []
+    expected = _contents(sides[0][1])
+    for side, eventhouse, seconds in sides:
+        if _contents(eventhouse) != expected:
+            raise RuntimeError(f"without '{side.name}' a view ends up with other rows")
+        eventhouse.close()
+        if side.replacements:
+            yield seconds.beside(sides[0][2], f"without {side.name}", f"one trade, {stored:,} stored")
+
+
+def _contents(eventhouse: Eventhouse) -> list[list[str]]:
+    return [sorted(map(repr, eventhouse.query(view)[0].rows())) for view in VIEWS]
 
 
 def run() -> Iterator[Pair]:
-    """Yield what each part brings to the shipped endpoints, over data of several sizes."""
+    """Yield what each part brings to a trade and to the shipped endpoints, over data of several sizes."""
+    switches = writing()
+    for stored in STORED:
+        yield from compare_writing(stored, switches)
+    for switch in switches:
+        switch.check()
     switches = reading()
-    for minutes, trades in SIZES:
+    for minutes, trades in READ:
         eventhouse = deployed()
         try:
             fill(eventhouse, minutes=minutes, trades=trades)
             for question in questions():
-                for pair in compare(eventhouse, question, switches):
+                for pair in compare_reading(eventhouse, question, switches):
                     yield replace(pair, reference=f"{pair.reference}, {minutes + trades:,} rows")
         finally:
             eventhouse.close()

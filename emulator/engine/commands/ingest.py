@@ -14,7 +14,7 @@ from emulator.engine.commands.tables import create_table, merged_schema
 from emulator.engine.core import Core
 from emulator.engine.derived.update_policy import policies_from
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.running.compile import bind_single, compile_plan
+from emulator.engine.running.stored_query import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage, clear_table
 from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.engine.writing.batch import Batch

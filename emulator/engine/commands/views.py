@@ -14,7 +14,7 @@ from emulator.engine.derived.rules import check_view
 from emulator.engine.derived.shape import Shape, Strategy, shape_of
 from emulator.engine.derived.view_storage import create
 from emulator.engine.relation_names import parts_name
-from emulator.engine.running.compile import bind_rows
+from emulator.engine.running.stored_query import bind_rows
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction, find_table, find_view
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault

@@ -22,7 +22,7 @@ from emulator.engine.derived.upkeep import (
     Upkeep,
 )
 from emulator.engine.relation_names import GROUP_KEY, batch_name
-from emulator.engine.running.compile import bind_rows
+from emulator.engine.running.stored_query import bind_rows
 from emulator.engine.storage.relations import DuckStorage, Reads
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityNotFound

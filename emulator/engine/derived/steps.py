@@ -7,7 +7,7 @@ from emulator.engine.catalog.snapshot_cache import SnapshotCache
 from emulator.engine.derived.compile_upkeep import compile_upkeep
 from emulator.engine.derived.update_policy import compile_policy, policies_from
 from emulator.engine.derived.upkeep import Upkeep
-from emulator.engine.running.compile import Compiled
+from emulator.engine.running.stored_query import StoredQuery
 from emulator.errors import KustoError
 from emulator.schema.update_policy import UpdatePolicy
 
@@ -18,7 +18,7 @@ class PolicyStep:
 
     target: Table
     policy: UpdatePolicy
-    compiled: Compiled | KustoError
+    compiled: StoredQuery | KustoError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from emulator.binder.plan import Stored
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, Table
 from emulator.engine.relation_names import batch_name
-from emulator.engine.running.compile import Compiled, compile_rows
+from emulator.engine.running.stored_query import StoredQuery, compile_rows
 from emulator.engine.storage.relations import DuckStorage
 from emulator.errors import SemanticFault
 from emulator.schema.update_policy import POLICY, UpdatePolicy, read_update_policy
@@ -22,7 +22,7 @@ def policies_from(database: Database, source: str) -> Iterator[tuple[Table, Upda
                 yield table, policy
 
 
-def compile_policy(database: Database, policy: UpdatePolicy, source: Table, target: Table) -> Compiled:
+def compile_policy(database: Database, policy: UpdatePolicy, source: Table, target: Table) -> StoredQuery:
     """Compile a policy's query over the batch of its source; its columns must fit the target by position."""
     batch = StoredTable(Stored(source.name, batch_name(source.relation), source.schema))
     compiled = compile_rows(policy.query, Entities(database, {source.name: batch}), DuckStorage())

@@ -14,7 +14,7 @@ from emulator.engine.failures import failures
 from emulator.engine.operations import Operation
 from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE, Access, open_access
 from emulator.engine.queued.store import ReportQueue
-from emulator.engine.running.compile import bind_single, compile_plan
+from emulator.engine.running.stored_query import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic

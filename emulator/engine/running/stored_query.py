@@ -17,7 +17,7 @@ from emulator.types import Schema
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class StoredQuery:
     """A query as SQL text with the columns of `schema` by position; `$now` is its only parameter, if any.
 
     `reads` are the identities of the relations it reads.
@@ -44,14 +44,14 @@ def bind_single(query: Query, entities: EntityProvider) -> Plan:
     return bound.results[0]
 
 
-def compile_rows(text: str, entities: EntityProvider, storage: Storage) -> Compiled:
+def compile_rows(text: str, entities: EntityProvider, storage: Storage) -> StoredQuery:
     """Compile a text that is one tabular expression, with columns as tables store them."""
     return compile_plan(bind_rows(text, entities), storage)
 
 
-def compile_plan(plan: Plan, storage: Storage) -> Compiled:
+def compile_plan(plan: Plan, storage: Storage) -> StoredQuery:
     """Compile a bound tabular expression, with columns as tables store them."""
     reads = Reads(storage)
     with refusing_deep_queries():
         emitted = emit_query(plan, reads)
-        return Compiled(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))
+        return StoredQuery(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))
