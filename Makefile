@@ -15,7 +15,7 @@ SEED ?= 1
 # Most commands start processes: each would compile every module anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: up test lint fix bench soak lock clean
+.PHONY: up test lint fix bench soak mutants lock clean
 
 up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
 	$(BIN)/tickhouse up $(ARGS)
@@ -38,6 +38,9 @@ bench: $(TESTING)  ## ratios against named references; takes minutes
 
 soak: $(TESTING)  ## the pipeline through an event hub, killed and stalled at random; SECONDS=60 for a short one
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.soak --seconds $(SECONDS) --rate $(RATE) --seed $(SEED) $(ARGS)
+
+mutants: $(TESTING)  ## whether the tests notice small changes of the code; ARGS="--since HEAD~1" for those of a change
+	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.mutants $(ARGS)
 
 lock: $(TESTING)  ## resolve the dependencies of pyproject.toml anew
 	$(LOCK) --output-file requirements.lock pyproject.toml

@@ -1,0 +1,98 @@
+"""`python -m tests.mutants`: try a sample of small changes of the code and list those that no test fails on.
+
+The first run records which tests run which lines, in about twice the time of the suite; `--record` does so again, which
+it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision.
+"""
+
+import argparse
+import queue
+import random
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutants.record import PACKAGES, RECORD, Record, record
+from tests.mutants.sites import sites
+from tests.mutants.trial import Mutant, Verdict, Workplace
+
+_REQUIRED = 0.95
+
+
+def main() -> None:
+    """Try a sample; exit with 1 where less than 95 of 100 changes are noticed."""
+    arguments = _arguments()
+    if arguments.record or not RECORD.exists():
+        record(arguments.jobs)
+    mutants = [mutant for path in _modules() for mutant in _mutants(path, _changed(path, arguments.since))]
+    sample = random.Random(arguments.seed).sample(mutants, min(arguments.sample, len(mutants)))  # noqa: S311 - a sample
+    _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
+    verdicts = _tried(sample, arguments.jobs)
+    killed = sum(verdict.is_killed for verdict in verdicts)
+    _say(f"{killed} of {len(verdicts)} changes were noticed")
+    sys.exit(0 if killed >= _REQUIRED * len(verdicts) else 1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--sample", type=int, default=100, help="how many changes are tried")
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("--since", help="only lines that have changed since this revision")
+    parser.add_argument("--record", action="store_true", help="record anew which tests run which lines")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    return parser.parse_args()
+
+
+def _modules() -> list[str]:
+    return sorted(str(path) for package in PACKAGES for path in Path(package).rglob("*.py"))
+
+
+def _mutants(path: str, lines: set[int] | None) -> list[Mutant]:
+    found = sites(Path(path).read_text(encoding="utf-8"))
+    return [Mutant(path, site) for site in found if lines is None or site.line in lines]
+
+
+def _changed(path: str, since: str | None) -> set[int] | None:
+    if since is None:
+        return None
+    difference = subprocess.run(
+        ["git", "diff", "--unified=0", since, "--", path], capture_output=True, check=True, text=True
+    ).stdout
+    changed: set[int] = set()
+    for line in difference.splitlines():
+        if line.startswith("@@"):
+            start, _, count = line.split("+")[1].split(" ")[0].partition(",")
+            changed.update(range(int(start), int(start) + int(count or 1)))
+    return changed
+
+
+def _tried(sample: list[Mutant], jobs: int) -> list[Verdict]:
+    found = Record()
+    places: queue.Queue[Workplace] = queue.Queue()
+    with tempfile.TemporaryDirectory(prefix="mutants") as folder, ThreadPoolExecutor(jobs) as pool:
+        for number in range(jobs):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            places.put(Workplace(place))
+
+        def tried(mutant: Mutant) -> Verdict:
+            place = places.get()
+            try:
+                verdict = place.tried(mutant, found)
+            finally:
+                places.put(place)
+            if not verdict.is_killed:
+                _say(f"lives ({verdict.tests} tests run it): {mutant}")
+            return verdict
+
+        return list(pool.map(tried, sample))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Which tests run which lines: one run of the suite under coverage, kept until it is recorded anew."""
+
+import sqlite3
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from coverage.numbits import numbits_to_nums
+
+FOLDER = Path(".cache/mutants")
+RECORD = FOLDER / "coverage.sqlite"
+PACKAGES = ("api", "cli", "emulator", "kql", "producer")
+
+
+def record(jobs: int) -> None:
+    """Run the suite once and keep which test ran which line."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    RECORD.unlink(missing_ok=True)
+    configuration = FOLDER / "coveragerc"
+    configuration.write_text(f"[run]\ndata_file = {RECORD.resolve()}\n", encoding="utf-8")
+    sources = [f"--cov={package}" for package in PACKAGES]
+    options = ["--cov-context=test", f"--cov-config={configuration}", "--cov-report=", "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(jobs), *sources, *options]
+    subprocess.run(command, check=True)
+
+
+class Record:
+    """What a run has recorded."""
+
+    def __init__(self, path: Path = RECORD) -> None:
+        with sqlite3.connect(path) as connection:
+            tests = {key: name.partition("|")[0] for key, name in connection.execute("SELECT id, context FROM context")}
+            files = dict(connection.execute("SELECT id, path FROM file"))
+            self._tests: dict[tuple[str, int], set[str]] = defaultdict(set)
+            self._breadth: dict[str, int] = defaultdict(int)
+            for file, context, bits in connection.execute("SELECT file_id, context_id, numbits FROM line_bits"):
+                test = tests[context]
+                if not test:
+                    # Ran on import.
+                    continue
+                lines = numbits_to_nums(bits)
+                self._breadth[test] += len(lines)
+                path_of_file = _relative(files[file])
+                for line in lines:
+                    self._tests[path_of_file, line].add(test)
+
+    def tests_of(self, path: str, line: int) -> list[str]:
+        """Return the tests that run a line, those first that run the least beside it."""
+        return sorted(self._tests.get((path, line), ()), key=lambda test: (self._breadth[test], test))
+
+
+def _relative(path: str) -> str:
+    parts = Path(path).parts
+    at = max(index for index, part in enumerate(parts) if part in PACKAGES and index < len(parts) - 1)
+    # The outermost folder of that name which is one of ours: `kql/client/…`, not a `client/` of somebody else.
+    outermost = next(index for index, part in enumerate(parts[: at + 1]) if part in PACKAGES)
+    return "/".join(parts[outermost:])
