@@ -1,14 +1,45 @@
 """What holds for all tests."""
 
 import os
+from typing import Protocol
 
 import pytest
 from hypothesis import settings
+
+from tests import casefiles
+from tests.casefiles import Case, Fault
 
 # The same examples on every run, so that a red build is a red build; HYPOTHESIS_PROFILE=exploring looks further.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("exploring", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+UPDATE = "--update-cases"
+
+
+class CheckCase(Protocol):
+    """Compares what was found with the answer of a case's step, or writes it into the file."""
+
+    def __call__(self, case: Case, found: str | Fault, position: int = 0) -> None: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(UPDATE, action="store_true", help="write into the case files what is found")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(UPDATE) and config.getoption("numprocesses", None):
+        raise pytest.UsageError(f"{UPDATE} writes files, one process at a time: leave out -n")
+
+
+@pytest.fixture(scope="session")
+def check_case(pytestconfig: pytest.Config) -> CheckCase:
+    is_updating = bool(pytestconfig.getoption(UPDATE))
+
+    def check(case: Case, found: str | Fault, position: int = 0) -> None:
+        casefiles.check(case, position, found, update=is_updating)
+
+    return check
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,15 +1,10 @@
-"""Operator cases, text in and text out: tables, a query, the schema and the rows it gives.
+"""The case files under tests/cases/operators: tables, and queries with the schema and the rows they give.
 
-A file starts with notes and, under `-- tables --`, the tables of all its cases: `Name(Column:type, …)` and rows with
-cells between bars. A case is `== title`, the query, `-- schema --` and `-- rows --`, or `-- rows in order --`, or
-`-- fault --` with words of the error. `null` is a null, nothing is the empty string. With the environment variable
-TICKHOUSE_UPDATE_CASES the answers are written into the files, to be read before they are kept.
+The payloads before the cases are the tables of all of them: `Name(Column:type, …)` and rows with cells between bars,
+`null` for a null, nothing for the empty string. An answer is the schema, and the rows, sorted unless `(in order)`.
 """
 
 import math
-import os
-import re
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -25,19 +20,18 @@ from emulator.binder.plan import Stored, Values
 from emulator.emit.relations import emit_query
 from emulator.engine.running.execute import execute, prepare_connection
 from emulator.engine.running.query import compile_query
-from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.sql.ast import From, TableRef
 from emulator.sql.render import identifier, render
 from emulator.syntax.literals import typed_literal
 from emulator.text import NOWHERE
 from emulator.types import ALIASES, Column, KqlType, Scalar, Schema
+from tests.casefiles import Case, Fault, cases_in, check, outcome, read
+from tests.conftest import CheckCase
 from tests.emulator.conformance_adapter import timespan_text
 
-FOLDER = Path(__file__).parents[1] / "cases" / "operators"
 NOW = datetime(2026, 1, 5, 14, 30)  # noqa: DTZ001 - the engine's datetimes are naive UTC
-FAULT = "-- fault --\n"
-UPDATE = "TICKHOUSE_UPDATE_CASES"
+IN_ORDER = "(in order)"
 
 
 class Tables(NoEntities):
@@ -68,36 +62,15 @@ class Tables(NoEntities):
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    path: Path
-    title: str
-    query: str
-    answer: str
-
-    def __str__(self) -> str:
-        return f"{self.path.stem}: {self.title}"
-
-
-def read_cases() -> list[Case]:
-    return [case for path in sorted(FOLDER.glob("*.txt")) for case in cases_of(path)]
-
-
-def cases_of(path: Path) -> list[Case]:
-    found = []
-    for block in path.read_text(encoding="utf-8").split("\n== ")[1:]:
-        title, _, rest = block.partition("\n")
-        query, mark, answer = rest.partition("\n-- ")
-        found.append(Case(path, title, query, f"{mark}{answer}".strip()))
-    return found
+def is_ordered(case: Case) -> bool:
+    return (case.step.answer or "").split("\n")[1:2] == [IN_ORDER]
 
 
 @cache
 def load_tables(path: Path) -> Tables:
     tables = Tables()
-    prepare = path.read_text(encoding="utf-8").partition("\n== ")[0].partition("-- tables --\n")[2]
-    for block in filter(None, re.split(r"\n\s*\n", prepare.strip())):
-        header, *lines = block.splitlines()
+    for step in read(path).preparation:
+        header, *lines = step.text.split("\n")
         name, _, columns = header.rstrip(")").partition("(")
         pairs = [column.strip().partition(":") for column in columns.split(",")]
         schema = Schema(tuple(Column(column, KqlType(ALIASES[type_])) for column, _, type_ in pairs))
@@ -143,33 +116,21 @@ def shown(value: object, scalar: Scalar) -> str:
             return str(value).replace("\n", "\\n")
 
 
-def answer_of(case: Case, tables: Tables) -> str:
-    try:
-        result = tables.run(case.query)
-    except KustoError as fault:
-        return f"-- fault --\n{str(fault).splitlines()[0]}"
+def answer_of(case: Case, tables: Tables) -> str | Fault:
+    return outcome(lambda: _shown(tables.run(case.step.text), ordered=is_ordered(case)))
+
+
+def _shown(result: ResultTable, *, ordered: bool) -> str:
     scalars = [column.type.scalar for column in result.schema]
     rows = [" | ".join(map(shown, row, scalars)).rstrip() for row in result.rows()]
-    is_ordered = "-- rows in order --" in case.answer
-    listed = rows if is_ordered else sorted(rows)
-    schema = f"-- schema --\n{result.schema.csl()}"
-    return "\n".join([schema, "-- rows in order --" if is_ordered else "-- rows --", *listed])
+    return "\n".join([result.schema.csl(), *([IN_ORDER, *rows] if ordered else sorted(rows))])
 
 
-def assert_answer(case: Case, found: str) -> None:
+def assert_answer(case: Case, found: str | Fault) -> None:
     """Compare the whole answer; of a fault, the words that the case names."""
-    if case.answer.startswith(FAULT) and found.startswith(FAULT):
-        assert case.answer.removeprefix(FAULT) in found.removeprefix(FAULT)
-    else:
-        assert found == case.answer
+    check(case, 0, found)
 
 
-@pytest.mark.parametrize("case", read_cases(), ids=str)
-def test_a_query_gives_its_rows(case: Case) -> None:
-    found = answer_of(case, load_tables(case.path))
-    if UPDATE in os.environ:
-        text = case.path.read_text(encoding="utf-8")
-        old = f"\n== {case.title}\n{case.query}\n{case.answer}".rstrip()
-        case.path.write_text(text.replace(old, f"\n== {case.title}\n{case.query}\n{found}"), encoding="utf-8")
-        return
-    assert_answer(case, found)
+@pytest.mark.parametrize("case", cases_in("operators"), ids=str)
+def test_a_query_gives_its_rows(case: Case, check_case: CheckCase) -> None:
+    check_case(case, answer_of(case, load_tables(case.path)))

@@ -1,32 +1,25 @@
-"""The case files under tests/cases/bind and tests/cases/errors."""
+"""The case files under tests/cases/bind and tests/cases/errors: queries, with the schemas or the fault of binding."""
 
 import pytest
 
 from emulator.binder.bind import bind_query
-from emulator.errors import KustoError
 from emulator.syntax.parser import parse_query
-from tests.emulator.binder.cases import Case, read_cases
+from tests.casefiles import Case, cases_in, outcome
+from tests.conftest import CheckCase
 from tests.emulator.binder.database import SampleDatabase
 
-CASES = read_cases("bind") + read_cases("errors")
+CASES = cases_in("bind", "errors")
 
 
 def test_there_are_cases() -> None:
     assert len(CASES) > 100
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_case(case: Case) -> None:
-    faults = [line[2:] for line in case.expected if line.startswith("! ")]
-    if not faults:
-        assert schemas(case.query) == case.expected
-        return
-    with pytest.raises(KustoError) as caught:
-        schemas(case.query)
-    for expected in faults:
-        assert expected in str(caught.value)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case(case: Case, check_case: CheckCase) -> None:
+    check_case(case, outcome(lambda: schemas(case.step.text)))
 
 
-def schemas(query: str) -> tuple[str, ...]:
+def schemas(query: str) -> str:
     bound = bind_query(parse_query(query), SampleDatabase())
-    return tuple(plan.schema.csl() for plan in bound.results)
+    return "\n".join(plan.schema.csl() for plan in bound.results)

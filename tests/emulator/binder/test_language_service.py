@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.emulator.binder.cases import Case, read_cases
+from tests.casefiles import Case, cases_in
 from tests.emulator.binder.database import FUNCTIONS, TABLES
 from tests.kql.language_service import Checked, check
 
@@ -18,12 +18,12 @@ KNOWN_DIFFERENCES = {
 
 
 def test_the_language_service_agrees_on_columns(tmp_path: Path) -> None:
-    cases = read_cases("bind")
+    cases = cases_in("bind")
     answers = answer(cases, tmp_path)
     differing = {
-        case.name: (case.expected[-1], columns(given), given.faults)
+        str(case): (last_schema(case), columns(given), given.faults)
         for case, given in zip(cases, answers, strict=True)
-        if given.faults or columns(given) != case.expected[-1]
+        if given.faults or columns(given) != last_schema(case)
     }
     assert {name: found for name, found in differing.items() if name not in KNOWN_DIFFERENCES} == {}
     assert set(KNOWN_DIFFERENCES) == set(differing)
@@ -38,8 +38,12 @@ def answer(cases: list[Case], folder: Path) -> list[Checked]:
         if name not in ("Broken", "Ping", "Pong")
     ]
     script = folder / "cases.kql"
-    script.write_text("\n\n".join([*commands, *(case.query for case in cases)]), encoding="utf-8")
+    script.write_text("\n\n".join([*commands, *(case.step.text for case in cases)]), encoding="utf-8")
     return check([script])[len(commands) :]
+
+
+def last_schema(case: Case) -> str:
+    return (case.step.answer or "").rpartition("\n")[2]
 
 
 def columns(given: Checked) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from emulator import Eventhouse
-from tests.emulator.engine.cases import EngineCase, read_cases, run_case
+from tests.casefiles import Case, cases_in
+from tests.conftest import CheckCase
+from tests.emulator.engine.cases import run_case
 
-CASES = read_cases("commands") + read_cases("ingestion")
+CASES = cases_in("commands", "ingestion")
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +19,11 @@ def eventhouse() -> Iterator[Eventhouse]:
     opened.close()
 
 
-@pytest.mark.parametrize(("number", "case"), list(enumerate(CASES)), ids=[case.name for case in CASES])
-def test_case(number: int, case: EngineCase, eventhouse: Eventhouse) -> None:
+@pytest.mark.parametrize(("number", "case"), list(enumerate(CASES)), ids=list(map(str, CASES)))
+def test_case(number: int, case: Case, eventhouse: Eventhouse, check_case: CheckCase) -> None:
     database = f"Case{number}"
     eventhouse.command(f".create database {database}")
-    run_case(eventhouse, case, database)
+    run_case(eventhouse, case, database, check_case)
     eventhouse.command(f".drop database {database}")
 
 

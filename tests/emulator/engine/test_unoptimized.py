@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import duckdb
 import pytest
 
+from tests.casefiles import Case, cases_in
 from tests.emulator import test_cases as operators
 from tests.emulator.conformance_adapter import connection as printing
 from tests.emulator.functions import test_cases as functions
@@ -21,15 +22,15 @@ def without_optimizer(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("SET SESSION enable_optimizer = true")
 
 
-@pytest.mark.parametrize("case", operators.read_cases(), ids=str)
-def test_operators_answer_alike_without_the_optimizer(case: operators.Case) -> None:
+@pytest.mark.parametrize("case", cases_in("operators"), ids=str)
+def test_operators_answer_alike_without_the_optimizer(case: Case) -> None:
     tables = operators.load_tables(case.path)
     with without_optimizer(tables.connection):
         found = operators.answer_of(case, tables)
     operators.assert_answer(case, found)
 
 
-@pytest.mark.parametrize(("kql", "answer"), functions.cases(" =>"))
+@pytest.mark.parametrize(("kql", "answer"), functions.answers())
 def test_functions_answer_alike_without_the_optimizer(kql: str, answer: str) -> None:
     with without_optimizer(printing()):
         assert printed(kql) == answer

@@ -12,7 +12,8 @@ from emulator.syntax.commands import (
     property_text,
 )
 from emulator.syntax.parse_command import is_command, parse_command
-from tests.emulator.syntax.cases import Case, cases
+from tests.casefiles import Case, cases_in
+from tests.conftest import CheckCase
 from tests.emulator.syntax.outline import outline
 
 
@@ -26,14 +27,14 @@ def fault(text: str) -> str:
     return str(caught.value)
 
 
-@cases("parse/commands.txt")
-def test_commands_parse_in_every_form(case: Case) -> None:
-    assert outlined(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/commands.txt"), ids=str)
+def test_commands_parse_in_every_form(case: Case, check_case: CheckCase) -> None:
+    check_case(case, outlined(case.step.text))
 
 
-@cases("parse/command_faults.txt")
-def test_a_command_fault_names_the_command_and_what_was_meant(case: Case) -> None:
-    assert fault(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/command_faults.txt"), ids=str)
+def test_a_command_fault_names_the_command_and_what_was_meant(case: Case, check_case: CheckCase) -> None:
+    check_case(case, fault(case.step.text))
 
 
 def test_a_function_keeps_its_texts_as_written() -> None:

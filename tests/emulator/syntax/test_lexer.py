@@ -4,7 +4,8 @@ import pytest
 
 from emulator.syntax.lexer import scan
 from emulator.syntax.tokens import TokenKind
-from tests.emulator.syntax.cases import Case, cases
+from tests.casefiles import Case, cases_in
+from tests.conftest import CheckCase
 
 
 def render(text: str) -> str:
@@ -16,19 +17,19 @@ def render(text: str) -> str:
     return "\n".join(lines)
 
 
-@cases("lex/tokens.txt")
-def test_text_becomes_tokens(case: Case) -> None:
-    assert render(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("lex/tokens.txt"), ids=str)
+def test_text_becomes_tokens(case: Case, check_case: CheckCase) -> None:
+    check_case(case, render(case.step.text))
 
 
-@cases("lex/literals.txt")
-def test_literals_have_type_and_value(case: Case) -> None:
-    assert render(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("lex/literals.txt"), ids=str)
+def test_literals_have_type_and_value(case: Case, check_case: CheckCase) -> None:
+    check_case(case, render(case.step.text))
 
 
-@cases("lex/errors.txt")
-def test_what_is_no_token_says_why_and_scanning_goes_on(case: Case) -> None:
-    assert render(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("lex/errors.txt"), ids=str)
+def test_what_is_no_token_says_why_and_scanning_goes_on(case: Case, check_case: CheckCase) -> None:
+    check_case(case, render(case.step.text))
 
 
 @pytest.mark.parametrize("text", ["T | where a == 'b' // c\n| take 1d", "", "  // only a comment", '"open', "é ? ` ~"])

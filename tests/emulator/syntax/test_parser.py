@@ -7,9 +7,10 @@ from emulator.syntax.cursor import MAX_NESTING
 from emulator.syntax.expressions import Literal, Name, Unary
 from emulator.syntax.operators import Datatable, NameSource, Pipeline, PrintSource, Unparsed
 from emulator.syntax.parser import parse_expression, parse_function_body, parse_function_declaration, parse_query
-from emulator.syntax.printer import print_query
+from emulator.syntax.printer import print_expression, print_query
 from emulator.syntax.statements import FunctionLiteral, Let
-from tests.emulator.syntax.cases import Case, cases
+from tests.casefiles import Case, cases_in
+from tests.conftest import CheckCase
 from tests.emulator.syntax.outline import without_places
 
 
@@ -23,29 +24,31 @@ def fault(text: str) -> str:
     return str(caught.value)
 
 
-@cases("parse/operators.txt")
-def test_operators_parse_in_every_form(case: Case) -> None:
-    assert canonical(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/operators.txt"), ids=str)
+def test_operators_parse_in_every_form(case: Case, check_case: CheckCase) -> None:
+    check_case(case, canonical(case.step.text))
 
 
-@cases("parse/sources.txt")
-def test_sources_and_statements_parse_in_every_form(case: Case) -> None:
-    assert canonical(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/sources.txt"), ids=str)
+def test_sources_and_statements_parse_in_every_form(case: Case, check_case: CheckCase) -> None:
+    check_case(case, canonical(case.step.text))
 
 
-@cases("parse/names.txt")
-def test_keywords_are_names_wherever_kusto_allows(case: Case) -> None:
-    assert canonical(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/names.txt"), ids=str)
+def test_keywords_are_names_wherever_kusto_allows(case: Case, check_case: CheckCase) -> None:
+    check_case(case, canonical(case.step.text))
 
 
-@cases("parse/precedence.txt")
-def test_operators_bind_as_the_parentheses_show(case: Case) -> None:
-    assert without_places(parse_expression(case.text)) == without_places(parse_expression(case.expected))
+@pytest.mark.parametrize("case", cases_in("parse/precedence.txt"), ids=str)
+def test_operators_bind_as_the_parentheses_show(case: Case, check_case: CheckCase) -> None:
+    shown, parsed = case.step.answer or "", parse_expression(case.step.text)
+    is_alike = without_places(parsed) == without_places(parse_expression(shown))
+    check_case(case, shown if is_alike else print_expression(parsed))
 
 
-@cases("parse/faults.txt")
-def test_a_fault_names_what_was_found_what_was_expected_and_a_way_out(case: Case) -> None:
-    assert fault(case.text) == case.expected
+@pytest.mark.parametrize("case", cases_in("parse/faults.txt"), ids=str)
+def test_a_fault_names_what_was_found_what_was_expected_and_a_way_out(case: Case, check_case: CheckCase) -> None:
+    check_case(case, fault(case.step.text))
 
 
 def test_spans_point_at_the_text_they_came_from() -> None:

@@ -13,13 +13,13 @@ from emulator.syntax.parse_command import parse_command
 from emulator.syntax.parser import parse_expression, parse_query
 from emulator.syntax.printer import print_expression, print_pipeline, print_query
 from emulator.syntax.script import split_script
-from tests.emulator.syntax.cases import FOLDER, read
+from tests.casefiles import cases_in
 from tests.emulator.syntax.outline import without_places
 from tests.emulator.syntax.trees import expressions, pipelines
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("TICKHOUSE_SHARED", ROOT.parent / "shared"))
-QUERY_CASES = [case.text for name in ("operators", "sources", "names") for case in read(FOLDER / f"parse/{name}.txt")]
+QUERY_CASES = [case.step.text for case in cases_in("parse/operators.txt", "parse/sources.txt", "parse/names.txt")]
 
 
 def assert_round_trip(text: str) -> None:

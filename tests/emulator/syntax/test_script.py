@@ -5,13 +5,13 @@ import pytest
 from emulator.syntax.commands import ExecuteScript
 from emulator.syntax.parse_command import parse_command
 from emulator.syntax.script import split_script
-from tests.emulator.syntax.cases import Case, cases
+from tests.casefiles import Case, cases_in
+from tests.conftest import CheckCase
 
 
-@cases("parse/scripts.txt")
-def test_a_script_splits_where_its_commands_begin_and_end(case: Case) -> None:
-    expected = [part for part in case.expected.split("\n~~\n") if part]
-    assert [part.text for part in split_script(case.text)] == expected
+@pytest.mark.parametrize("case", cases_in("parse/scripts.txt"), ids=str)
+def test_a_script_splits_where_its_commands_begin_and_end(case: Case, check_case: CheckCase) -> None:
+    check_case(case, "\n~~\n".join(part.text for part in split_script(case.step.text)))
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
