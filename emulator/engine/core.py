@@ -30,6 +30,9 @@ from emulator.engine.writing.jobs import Job, TableChanged
 from emulator.engine.writing.writer import Writer, closed_fault
 from emulator.errors import EngineFault
 from emulator.result import ResultTable
+from emulator.sql.build import lit
+from emulator.sql.render import render
+from emulator.sql.statements import SetOption
 
 DATABASE_FILE = "eventhouse.duckdb"
 
@@ -38,6 +41,7 @@ _ATTEMPTS = 4
 _INDEX_PROBES = 2048
 # How much of the log a crash leaves to be read again, a second's worth, against how often it is folded into the file.
 _LOG_SIZE = "64MB"
+_UTC = render(SetOption("TimeZone", lit("UTC")))
 
 
 class Core:
@@ -57,8 +61,8 @@ class Core:
         self._cores = Cores(connection, self._sizes.expire)
         register(connection)
         writing = self._new_cursor()
-        writing.execute(f"SET dynamic_or_filter_threshold = {_INDEX_PROBES}")
-        writing.execute(f"SET checkpoint_threshold = '{_LOG_SIZE}'")
+        writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
+        writing.execute(render(SetOption("checkpoint_threshold", lit(_LOG_SIZE))))
         self.writer = Writer(writing, self.pipelines, self._cores)
 
     @classmethod
@@ -188,6 +192,6 @@ class Core:
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
-        cursor.execute("SET TimeZone = 'UTC'")
+        cursor.execute(_UTC)
         create_macros(cursor)
         return cursor

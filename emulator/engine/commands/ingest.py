@@ -20,9 +20,13 @@ from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.engine.writing.batch import Batch
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
+from emulator.sql.ast import Rendered, Select, Star, TableRef
+from emulator.sql.render import render
+from emulator.sql.statements import CreateTableAs
 from emulator.syntax.commands import IngestFromQuery, IngestInline, IngestVerb, property_text
 from emulator.types import TICKS_PER_SECOND, Column, Schema
 
+_REPLACEMENT = "$replacement"
 _INLINE = columns("ExtentId:guid, ItemLoaded:string, Duration:timespan, HasErrors:bool, OperationId:guid")
 _FROM_QUERY = columns(
     "ExtentId:guid, OriginalSize:real, ExtentSize:real, CompressedSize:real, IndexSize:real, RowCount:long"
@@ -74,9 +78,10 @@ def ingest_from_query(core: Core, transaction: Transaction, database: str, comma
         table = _fitting(transaction, database, table, compiled.schema, command)
     if command.verb is IngestVerb.SET_OR_REPLACE:
         # The query may read the table it replaces, so its rows are taken first.
-        transaction.connection.execute(f'CREATE OR REPLACE TEMP TABLE "$replacement" AS {rows_query}', values or None)
+        taken = CreateTableAs(_REPLACEMENT, Rendered(rows_query), temporary=True, or_replace=True)
+        transaction.connection.execute(render(taken), values or None)
         _clear_with_targets(transaction, database, table, frozenset())
-        rows_query, values = 'SELECT * FROM "$replacement"', {}
+        rows_query, values = render(Select((Star(),), TableRef((_REPLACEMENT,), "r"))), {}
     count = Batch(transaction, core.pipelines, database).add(table, rows_query, values)
     once.keep(transaction)
     return answer(_FROM_QUERY, [(uuid.uuid4(), 0.0, 0.0, 0.0, 0.0, count)] if count else [])

@@ -7,8 +7,9 @@ parameters: its arguments are literals of the syntax tree.
 
 from collections.abc import Callable, Mapping
 
-from emulator.sql.ast import Sql
-from emulator.sql.render import expression, identifier
+from emulator.sql.ast import Rendered, Sql
+from emulator.sql.render import render
+from emulator.sql.statements import Deallocate, Execute, Prepare
 
 _CAPACITY = 512
 
@@ -23,14 +24,12 @@ class KeptPlans:
 
     def execution(self, sql: str, arguments: Mapping[str, Sql]) -> str:
         """Return the text that runs a statement with these arguments; plan it if it is new."""
-        given = ", ".join(f"{identifier(name)} := {expression(value)}" for name, value in arguments.items())
-        name = identifier(self._name(sql))
-        return f"EXECUTE {name}({given})" if given else f"EXECUTE {name}"
+        return render(Execute(self._name(sql), tuple(arguments.items())))
 
     def release(self) -> None:
         """Forget all plans, which may be made anew."""
         for name in self._names.values():
-            self._execute(f"DEALLOCATE {identifier(name)}")
+            self._execute(render(Deallocate(name)))
         self._names.clear()
 
     def _name(self, sql: str) -> str:
@@ -40,6 +39,6 @@ class KeptPlans:
                 self.release()
             self._number += 1
             found = f"$plan{self._number}"
-            self._execute(f"PREPARE {identifier(found)} AS {sql}")
+            self._execute(render(Prepare(found, Rendered(sql))))
             self._names[sql] = found
         return found

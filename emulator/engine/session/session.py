@@ -104,7 +104,7 @@ class Session:
         """Fold the log into the file and close the connection."""
         # Where that fails the log has everything too; the next opening reads it.
         with suppress(duckdb.Error):
-            self._connection.execute("CHECKPOINT")
+            self._connection.checkpoint()
         self._connection.close()
 
     def _execute(self, text: str) -> duckdb.DuckDBPyConnection:

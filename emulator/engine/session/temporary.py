@@ -3,12 +3,13 @@
 Nothing that a batch does may change a catalog, temporary ones included, since that would make all kept plans stale. So
 the tables stay, and their rows are removed in the transaction that added them, which leaves no trace in a table.
 """
-# ruff: noqa: S608 - every name goes through `identifier`
 
 from collections.abc import Callable
 
 from emulator.engine.session.session import Session
-from emulator.sql.render import identifier
+from emulator.sql.build import table
+from emulator.sql.render import render
+from emulator.sql.statements import Delete
 
 
 class TemporaryTables:
@@ -17,6 +18,7 @@ class TemporaryTables:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._definitions: dict[str, str] = {}
+        self._clearing: dict[str, str] = {}
         self._filled: set[str] = set()
         self._has_defined = False
 
@@ -29,10 +31,11 @@ class TemporaryTables:
             self.session.release_plans()
             self.session.connection.execute(definition if create is None else create())
             self._definitions[name] = definition
+            self._clearing[name] = render(Delete(table(name)))
             self._has_defined = True
 
     def empty(self, name: str) -> None:
-        """Remove what the transaction has put into a table, and count it as filled from now on."""
+        """Remove what the transaction has put into a table that is defined, and count it as filled from now on."""
         if name in self._filled:
             self._clear(name)
         self._filled.add(name)
@@ -60,4 +63,4 @@ class TemporaryTables:
         self._has_defined = False
 
     def _clear(self, name: str) -> None:
-        self.session.execute(f"DELETE FROM {identifier(name)}", {}, 0)
+        self.session.execute(self._clearing[name], {}, 0)

@@ -10,6 +10,9 @@ import duckdb
 from emulator.binder.plan import Join, Plan, Scan
 from emulator.engine.relation_names import parts_name
 from emulator.optimize.walk import nodes
+from emulator.sql.ast import ColumnRef, FunctionRef, Select
+from emulator.sql.build import call, columns, not_
+from emulator.sql.render import render
 
 # DuckDB gives a table to its threads by row groups of so many rows (docs: "Tuning Workloads", Parallelism).
 _ROW_GROUP = 122_880
@@ -17,7 +20,13 @@ _ROW_GROUP = 122_880
 SMALL = 4_096
 # How old the sizes of tables may be.
 _SIZES_SECONDS = 1.0
-_SIZES = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE NOT temporary"
+_SIZES = render(
+    Select(
+        columns(("table_name", "estimated_size")),
+        FunctionRef(call("duckdb_tables"), "t"),
+        not_(ColumnRef("temporary")),
+    )
+)
 # A join may make a row of every pair. Up to so many are less work than waking threads for every step: with all cores
 # for every join, the history of a year over 60,000 rows takes 1.18 x the CPU time, a rolling average 1.18 x.
 _PAIRS = 4 * _ROW_GROUP

@@ -1,5 +1,4 @@
 """What the writer knows of the groups of materialized views, so that a small batch need not search them."""
-# ruff: noqa: S608 - every name goes through `identifier`
 
 from collections.abc import Iterator
 
@@ -10,7 +9,9 @@ import pyarrow as pa
 from emulator.engine.relation_names import GROUP_KEY
 from emulator.engine.session.session import Session
 from emulator.engine.storage.known_keys import Hashes, KnownKeys
-from emulator.sql.render import identifier
+from emulator.sql.ast import Item, Select, Star
+from emulator.sql.build import call, columns, table
+from emulator.sql.render import render
 
 _ROWS = 1 << 20
 # To load so many keys takes two seconds, and to hold them 32 MB; a view with more is searched.
@@ -80,7 +81,7 @@ class KnownGroups:
         self._loaded_now.clear()
 
     def _stored(self, relation: str) -> Iterator[Hashes]:
-        query = f"SELECT {identifier(GROUP_KEY)} FROM {identifier(relation)}"
+        query = render(Select(columns((GROUP_KEY,)), table(relation)))
         reader: pa.RecordBatchReader = self._session.connection.execute(query).to_arrow_reader(_ROWS)
         for batch in reader:
             yield np.asarray(batch.column(0), np.uint64)
@@ -88,5 +89,6 @@ class KnownGroups:
 
 def count_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Return the number of rows of a relation."""
-    (row,) = connection.execute(f"SELECT count(*) FROM {identifier(relation)}").fetchall()
+    query = Select((Item(call("count", Star()), "rows"),), table(relation))
+    (row,) = connection.execute(render(query)).fetchall()
     return int(row[0])

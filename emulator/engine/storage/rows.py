@@ -1,19 +1,41 @@
 """Rows that were read from payloads, on their way into the staged batch of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from emulator.engine.session.temporary import TemporaryTables
-from emulator.sql.ast import TableRef
-from emulator.sql.render import identifier
+from emulator.sql.ast import From, Item, Parameter, Rendered, Select, SubqueryRef, TableRef
+from emulator.sql.build import call, table
+from emulator.sql.render import render
+from emulator.sql.statements import ColumnDefinition, CreateTable, Insert
 
 LINES = TableRef(("$lines",), "p")
 
-_LINES = identifier(LINES.parts[0])
-_FILL = f"INSERT INTO {_LINES} SELECT unnest($lines), unnest($numbers)"
+_LINES = LINES.parts[0]
+_DEFINITION = render(
+    CreateTable(
+        _LINES,
+        (ColumnDefinition("line", "VARCHAR"), ColumnDefinition("number", "BIGINT")),
+        temporary=True,
+        or_replace=True,
+    )
+)
+_FILL = render(
+    Insert(
+        _LINES,
+        Select(
+            (
+                Item(call("unnest", Parameter("lines", "VARCHAR[]")), "line"),
+                Item(call("unnest", Parameter("numbers", "BIGINT[]")), "number"),
+            )
+        ),
+    )
+)
+# DuckDB finds an Arrow table by the name of the variable: a registered name would make all plans stale.
+_ARROW = table("staged_rows")
 
 
 class Rows(Protocol):
@@ -21,8 +43,8 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def insert(self, tables: TemporaryTables, insertion: str) -> None:
-        """Run an insertion that lacks its source, `INSERT INTO … SELECT …`, over the rows, within a transaction."""
+    def insert(self, tables: TemporaryTables, insertion: Callable[[From], str]) -> None:
+        """Run the insertion of what is read from the rows, within a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +56,10 @@ class ArrowRows:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    def insert(self, tables: TemporaryTables, insertion: str) -> None:
+    def insert(self, tables: TemporaryTables, insertion: Callable[[From], str]) -> None:
         """Insert the rows."""
-        staged_rows = self.table  # noqa: F841 - read by DuckDB
-        # DuckDB finds the rows by the name of the variable: a registered name would make all plans stale.
-        tables.session.connection.execute(f"{insertion} FROM staged_rows")
+        staged_rows = self.table  # noqa: F841 - read by DuckDB, see `_ARROW`
+        tables.session.connection.execute(insertion(_ARROW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +76,12 @@ class LineRows:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def insert(self, tables: TemporaryTables, insertion: str) -> None:
+    def insert(self, tables: TemporaryTables, insertion: Callable[[From], str]) -> None:
         """Insert the rows that the lines make."""
-        tables.define(LINES.parts[0], f"CREATE OR REPLACE TEMP TABLE {_LINES} (line VARCHAR, number BIGINT)")
-        tables.empty(LINES.parts[0])
+        tables.define(_LINES, _DEFINITION)
+        tables.empty(_LINES)
         tables.session.plain(_FILL, {"lines": self.lines, "numbers": self.numbers})
-        tables.session.run(f"{insertion} FROM ({self.projection}) AS p", {}, len(self))
+        tables.session.run(insertion(SubqueryRef(Rendered(self.projection), "p")), {}, len(self))
 
 
 def merged(rows: Sequence[Rows]) -> list[Rows]:

@@ -1,30 +1,55 @@
 """Batches: the rows that relations are about to get, in temporary tables which update policies and views read."""
-# ruff: noqa: S608 - every name goes through `identifier`, every value through a parameter
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from emulator.emit.names import physical_names
 from emulator.emit.scalar_types import duckdb_type
+from emulator.engine.lru import LruCache
 from emulator.engine.relation_names import INGESTION_TIME, batch_name
 from emulator.engine.session.session import Session
 from emulator.engine.session.temporary import TemporaryTables
-from emulator.engine.storage.relations import columns_of
+from emulator.engine.storage.relations import layout_of
 from emulator.engine.storage.rows import Rows
-from emulator.sql.render import identifier
+from emulator.sql.ast import ColumnRef, From, Item, Parameter, Rendered, Select, SubqueryRef
+from emulator.sql.build import cast, columns, table
+from emulator.sql.render import render
+from emulator.sql.statements import ColumnDefinition, CreateTable, Insert
 from emulator.types import Schema
 
+# A table is filled from payloads of a few mappings, by a few policies, and now and then by a query that never comes
+# again.
+_KEPT_FILLS = 16
 
-@dataclass(frozen=True, slots=True)
+
 class _Batch:
-    """The statements that define the batch of a relation, fill it (`fill` lacks its source), and append it."""
+    """The statements that define the batch of a relation and append it, and those that fill it, by what they read."""
 
-    schema: Schema
-    names: str
-    definition: str
-    fill: str
-    append: str
+    def __init__(self, relation: str, schema: Schema) -> None:
+        self.schema = schema
+        self._names = physical_names(schema)
+        self._types = tuple(duckdb_type(column.type) for column in schema)
+        self._batch = batch_name(relation)
+        layout = tuple(ColumnDefinition(*column) for column in zip(self._names, self._types, strict=True))
+        self.definition = render(CreateTable(self._batch, layout, temporary=True, or_replace=True))
+        items = (*columns(self._names), Item(Parameter("time", "TIMESTAMP"), INGESTION_TIME))
+        rows = Select(items, table(self._batch))
+        self.append = render(Insert(relation, rows, (*self._names, INGESTION_TIME)))
+        self._fills: LruCache[From, str] = LruCache(_KEPT_FILLS)
+
+    def fill(self, source: From) -> str:
+        """Return the statement that fills the batch from columns with its names."""
+        found = self._fills.get(source)
+        if found is None:
+            typed = zip(self._names, self._types, strict=True)
+            items = tuple(Item(cast(ColumnRef(name), type_), name) for name, type_ in typed)
+            found = render(Insert(self._batch, Select(items, source)))
+            self._fills.put(source, found)
+        return found
+
+    def fill_by_position(self, query: str) -> str:
+        """Return the statement that fills the batch from the columns of a query, whatever their names."""
+        return self.fill(SubqueryRef(Rendered(query), "q", columns=self._names))
 
 
 class Staging:
@@ -43,7 +68,7 @@ class Staging:
         `rows` is what the query reads at most, None for any number.
         """
         batch = self._prepared(relation, schema)
-        count = self._session.run(f"{batch.fill} FROM ({query}) AS q({batch.names})", times, rows)
+        count = self._session.run(batch.fill_by_position(query), times, rows)
         if not count:
             self.tables.stayed_empty(batch_name(relation))
         return count
@@ -63,8 +88,8 @@ class Staging:
         """Make a temporary table with the columns of a query, unless it is there."""
 
         def create() -> str:
-            columns = columns_of(self._session.connection, query)
-            return f"CREATE OR REPLACE TEMP TABLE {identifier(name)} ({columns})"
+            layout = layout_of(self._session.connection, Rendered(query))
+            return render(CreateTable(name, layout, temporary=True, or_replace=True))
 
         self.tables.define(name, query, create)
 
@@ -83,23 +108,6 @@ class Staging:
         found = self._batches.get(relation)
         # A command may alter the table amid a transaction.
         if found is None or found.schema != schema:
-            found = _batch(relation, schema)
+            found = _Batch(relation, schema)
             self._batches[relation] = found
         return found
-
-
-def _batch(relation: str, schema: Schema) -> _Batch:
-    batch = identifier(batch_name(relation))
-    columns = [
-        (identifier(name), duckdb_type(column.type))
-        for name, column in zip(physical_names(schema), schema, strict=True)
-    ]
-    names = ", ".join(name for name, _ in columns)
-    return _Batch(
-        schema,
-        names,
-        definition=f"CREATE OR REPLACE TEMP TABLE {batch} ({', '.join(map(' '.join, columns))})",
-        fill=f"INSERT INTO {batch} SELECT {', '.join(f'CAST({name} AS {type_})' for name, type_ in columns)}",
-        append=f"INSERT INTO {identifier(relation)} ({names}, {identifier(INGESTION_TIME)})"
-        f" SELECT {names}, CAST($time AS TIMESTAMP) FROM {batch}",
-    )
