@@ -1,8 +1,11 @@
 """The rules of the house that linters cannot see."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,94 @@ def test_a_module_is_one_idea_of_readable_size_and_says_what_it_is_for(path: Pat
     assert path.stem not in FORBIDDEN_NAMES
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), "a module says in its docstring what it is for"
+
+
+# Words that stand together in SQL alone, wherever in a text: KQL has other ones, and messages are not in capitals.
+SQL = re.compile(
+    r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|USING|VALUES|RETURNING|WHERE|JOIN|UNION|HAVING|QUALIFY|SET"
+    r"|CREATE|ALTER|DROP|DESCRIBE|PREPARE|EXECUTE|DEALLOCATE|BEGIN|COMMIT|ROLLBACK|CHECKPOINT|ATTACH|COPY|PRAGMA"
+    r"|(?<!DISTINCT )FROM|CASE WHEN|(ORDER|GROUP|PARTITION) BY)\b|CAST\("
+)
+RUNNING = {"execute", "executemany", "extract_statements", "sql"}
+WRITES_SQL = "emulator/sql/"
+# The bodies of macros are formulas, which are read and tried in DuckDB as they stand.
+MAY_HOLD_SQL = ["emulator/functions/macros.py"]
+
+
+def sql_texts(tree: ast.Module) -> Iterator[str]:
+    """Yield the texts of a module that are SQL or that it runs as such, docstrings apart."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    blocks = [node.body for node in ast.walk(tree) if isinstance(node, documented)]
+    docstrings = {body[0].value for body in blocks if body and isinstance(body[0], ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if SQL.search(text) and node not in docstrings:
+                yield text
+            case ast.Call(func=ast.Attribute(attr=name), args=[text, *_]) if name in RUNNING:
+                if isinstance(text, ast.Constant | ast.JoinedStr | ast.BinOp):
+                    yield ast.unparse(text)
+
+
+def imported_from(tree: ast.Module, module: str) -> set[str]:
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == module)
+    return {alias.name for node in found for alias in node.names}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if not str(path.relative_to(ROOT)).startswith(WRITES_SQL)],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_only_the_sql_package_writes_sql(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = list(sql_texts(tree))
+    if str(path.relative_to(ROOT)) in MAY_HOLD_SQL:
+        assert found, "it needs no exception any more"
+    else:
+        assert found == []
+    # Names and expressions as text would be put together to statements again.
+    assert imported_from(tree, "emulator.sql.render") <= {"render"}
+    assert imported_from(tree, "emulator.sql.render_query") == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "connection.execute('select 1')",
+        "connection.sql(f'{head} {tail}', params=values)",
+        "cursor.execute(head + tail)",
+        "text = 'SELECT 1'",
+        "text = f'{head} FROM {name}'",
+        "text = f'DELETE FROM {name}'",
+        "text = f'CAST({name} AS BIGINT)'",
+        "text = 'COMMIT'",
+        "def f():\n    'A docstring.'\n    return f'WITH x AS (SELECT {name})'",
+    ],
+)
+def test_sql_as_text_is_seen(code: str) -> None:
+    assert len(list(sql_texts(ast.parse(code)))) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "'Write SELECT and FROM.'",
+        "def f():\n    'Run `SELECT 1`.'",
+        "connection.execute(render(Begin()))",
+        "op('IS NOT DISTINCT FROM', left, right)",
+        "methods = ['GET', 'DELETE']",
+        "text = '.set-or-append T <| range n from 1 to 3 step 1'",
+    ],
+)
+def test_what_is_not_sql_is_let_through(code: str) -> None:
+    assert list(sql_texts(ast.parse(code))) == []
+
+
+def test_the_linter_makes_one_exception_for_statements_as_text() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    ignored = project["tool"]["ruff"]["lint"]["per-file-ignores"]
+    assert [pattern for pattern, rules in ignored.items() if "S608" in rules] == ["emulator/sql/render.py"]
+    assert [str(path) for path in modules() if re.search(r"noqa.*S608", path.read_text(encoding="utf-8"))] == []
 
 
 def loaded_after(code: str) -> set[str]:

@@ -19,20 +19,15 @@ from emulator.sql.statements import (
     Delete,
     Describe,
     Drop,
-    DropColumn,
     Execute,
     Insert,
     Merge,
     Prepare,
-    RenameColumn,
-    RenameTable,
     SetOption,
     Statement,
     Update,
     Values,
 )
-
-__all__ = ["expression", "identifier", "render"]
 
 
 def render(statement: Statement) -> str:  # noqa: C901 - one branch per statement of the closed union
@@ -60,9 +55,8 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
             return f"{_create('TABLE', name, temporary, or_replace)} AS {query_text(query)}"
         case CreateView(name, query, temporary, or_replace):
             return f"{_create('VIEW', name, temporary, or_replace)} AS {query_text(query)}"
-        case CreateIndex(name, table, names, unique):
-            kind = "UNIQUE INDEX" if unique else "INDEX"
-            return f"CREATE {kind} {identifier(name)} ON {identifier(table)} ({identifiers(names)})"
+        case CreateIndex(name, table, names):
+            return f"CREATE INDEX {identifier(name)} ON {identifier(table)} ({identifiers(names)})"
         case CreateMacro(name, parameters, body, temporary, or_replace):
             return f"{_create('MACRO', name, temporary, or_replace)}({identifiers(parameters)}) AS {body}"
         case Drop(kind, name, if_exists):
@@ -70,12 +64,6 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
         case AddColumn(table, column, if_not_exists):
             condition = "IF NOT EXISTS " if if_not_exists else ""
             return f"ALTER TABLE {identifier(table)} ADD COLUMN {condition}{_definition(column)}"
-        case DropColumn(table, name):
-            return f"ALTER TABLE {identifier(table)} DROP COLUMN {identifier(name)}"
-        case RenameColumn(table, name, new):
-            return f"ALTER TABLE {identifier(table)} RENAME COLUMN {identifier(name)} TO {identifier(new)}"
-        case RenameTable(table, new):
-            return f"ALTER TABLE {identifier(table)} RENAME TO {identifier(new)}"
         case Describe(query):
             return f"DESCRIBE {query_text(query)}"
         case Begin(read_only):
@@ -94,8 +82,7 @@ def _insert(insert: Insert) -> str:
     columns = f" ({identifiers(insert.columns)})" if insert.columns else ""
     source = insert.source
     rows = f"VALUES {_rows(source.rows)}" if isinstance(source, Values) else query_text(source)
-    conflict = " ON CONFLICT DO NOTHING" if insert.or_ignore else ""
-    return f"INSERT INTO {identifier(insert.table)}{columns} {rows}{conflict}{_returning(insert.returning)}"
+    return f"INSERT INTO {identifier(insert.table)}{columns} {rows}{_returning(insert.returning)}"
 
 
 def _rows(rows: Iterable[tuple[Sql, ...]]) -> str:

@@ -4,7 +4,7 @@ As in `ast`, names are names and values are literals or parameters; types are Du
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from emulator.sql.ast import From, Query, Sql, TableRef
 
@@ -18,15 +18,11 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """`INSERT INTO table (columns) source`; without `columns` all of the table's, by position.
-
-    `or_ignore` leaves out rows that a unique index refuses: `ON CONFLICT DO NOTHING`.
-    """
+    """`INSERT INTO table (columns) source`; without `columns` all of the table's, by position."""
 
     table: str
     source: Query | Values
     columns: tuple[str, ...] = ()
-    or_ignore: bool = False
     returning: tuple[Sql, ...] = ()
 
 
@@ -116,7 +112,6 @@ class CreateIndex:
     name: str
     table: str
     columns: tuple[str, ...]
-    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +127,9 @@ class CreateMacro:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """`DROP kind name`; the kinds are `TABLE`, `VIEW` and `INDEX`."""
+    """`DROP kind name`."""
 
-    kind: str
+    kind: Literal["TABLE", "VIEW"]
     name: str
     if_exists: bool = False
 
@@ -146,31 +141,6 @@ class AddColumn:
     table: str
     column: ColumnDefinition
     if_not_exists: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DropColumn:
-    """`ALTER TABLE table DROP COLUMN name`."""
-
-    table: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenameColumn:
-    """`ALTER TABLE table RENAME COLUMN name TO new`."""
-
-    table: str
-    name: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenameTable:
-    """`ALTER TABLE table RENAME TO new`."""
-
-    table: str
-    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +202,6 @@ Statement: TypeAlias = (
     | CreateMacro
     | Drop
     | AddColumn
-    | DropColumn
-    | RenameColumn
-    | RenameTable
     | Describe
     | Begin
     | SetOption

@@ -22,7 +22,8 @@ from emulator.engine.running.execute import execute, prepare_connection
 from emulator.engine.running.query import compile_query
 from emulator.result import ResultTable
 from emulator.sql.ast import From, TableRef
-from emulator.sql.render import identifier, render
+from emulator.sql.render import render
+from emulator.sql.render_query import identifier
 from emulator.syntax.literals import typed_literal
 from emulator.text import NOWHERE
 from emulator.types import ALIASES, Column, KqlType, Scalar, Schema

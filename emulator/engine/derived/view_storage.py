@@ -26,7 +26,7 @@ def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View
     shape = bind_shape(database, view)
     added = contribution(shape, rows_since(database, view, view.since))
     rows = SubqueryRef(added.query, "x")
-    # Never `CREATE TABLE … AS`, see `storage.columns_of`.
+    # Never `CREATE TABLE … AS`, see `storage.layout_of`.
     layout = storage.layout_of(connection, Select(columns(added.columns), rows))
     connection.execute(render(CreateTable(view.parts, (*layout, ColumnDefinition(INGESTION_TIME, "TIMESTAMP")))))
     connection.execute(PartsTable(view.parts, added).append(rows), {TIME: time})

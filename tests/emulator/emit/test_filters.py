@@ -8,7 +8,8 @@ import pytest
 from emulator.emit.filters import as_filter, conjuncts
 from emulator.sql.ast import ColumnRef, Item, Literal, Operation, Select, Sql, ValuesRef
 from emulator.sql.build import FALSE, NULL, TRUE, and_, case, coalesce, is_null, not_, op, or_
-from emulator.sql.render import expression, render
+from emulator.sql.render import render
+from emulator.sql.render_query import expression
 
 X, Y = ColumnRef("x", "t"), ColumnRef("y", "t")
 EQUAL = op("=", X, Y)

@@ -26,7 +26,8 @@ from emulator.sql.ast import (
     With,
 )
 from emulator.sql.build import lit
-from emulator.sql.render import identifier, render
+from emulator.sql.render import render
+from emulator.sql.render_query import identifier
 
 
 def run(query: Query) -> list[tuple[object, ...]]:
