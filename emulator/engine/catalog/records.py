@@ -105,6 +105,10 @@ class Database:
         """Return the database without a view."""
         return replace(self, views={key: each for key, each in self.views.items() if key != name})
 
+    def policy_of(self, owner: Table | View, kind: str) -> str:
+        """Return the JSON of a policy as it applies to a table or view: its own, else the database's, else `null`."""
+        return owner.policies.get(kind) or self.policies.get(kind) or "null"
+
     def views_on(self, source: str) -> tuple[View, ...]:
         """Return the views directly over a table or a view."""
         return tuple(view for view in self.views.values() if view.source == source)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emulator.binder.faults import unsupported
-from emulator.engine.catalog.records import Database, Table, View
+from emulator.engine.catalog.records import Database
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.derived.update_policy import compile_policy
 from emulator.engine.storage.transaction import Transaction, find_table, find_view
@@ -101,11 +101,6 @@ def show_policy(database: Database, command: ShowPolicy) -> ResultTable:
     names = tuple(_NAMES) if command.policy == "*" else (_known(command.policy),)
     entities = _entities(database, command.entity)
     return answer(_SHOWN, [_row(database, entity, name) for entity in entities for name in names])
-
-
-def effective(database: Database, owner: Table | View, policy: str) -> str:
-    """Return the JSON of a policy as it applies to a table or view: its own, else the database's, else `null`."""
-    return owner.policies.get(policy) or database.policies.get(policy) or "null"
 
 
 def _known(name: str) -> str:

@@ -14,7 +14,6 @@ from itertools import groupby
 from uuid import uuid4
 
 from emulator.backoff import Backoff
-from emulator.engine.commands.policies import effective
 from emulator.engine.core import Core
 from emulator.engine.failures import Failure, record_failure
 from emulator.engine.ingestion.payload import Payload
@@ -87,7 +86,7 @@ class Worker:
     def _limits_of(self, database: str, table: str) -> BatchingLimits:
         with suppress(KustoError):
             snapshot = self._core.database(database)
-            return self._limits.under(effective(snapshot, find_table(snapshot, table), "ingestionbatching"))
+            return self._limits.under(snapshot.policy_of(find_table(snapshot, table), "ingestionbatching"))
         return self._limits
 
     def _ingest(self, run: Sequence[Pending]) -> None:

@@ -8,7 +8,6 @@ from emulator.binder.faults import unsupported
 from emulator.engine.catalog.records import Database, Table, View
 from emulator.engine.commands import functions, tables, views
 from emulator.engine.commands.answer import answer, columns, to_json
-from emulator.engine.commands.policies import effective
 from emulator.engine.commands.shown.texts import dotnet_type, signature_of
 from emulator.engine.core import Core
 from emulator.engine.storage import relations as storage
@@ -162,7 +161,7 @@ def _views(database: Database, names: list[str]) -> list[View]:
 
 def _table_details(core: Core, database: Database, table: Table) -> tuple[object, ...]:
     rows, oldest, newest = _figures(core, table.relation)
-    policies = (effective(database, table, policy) for _, policy in _POLICY_COLUMNS)
+    policies = (database.policy_of(table, policy) for _, policy in _POLICY_COLUMNS)
     identifier = uuid.uuid5(uuid.NAMESPACE_OID, f"{database.name}/{table.relation}")
     figures = (int(rows > 0), 0.0, 0.0, rows)
     texts = (table.name, database.name, table.folder, table.docstring)
@@ -182,7 +181,7 @@ def _table_details(core: Core, database: Database, table: Table) -> tuple[object
 def _view_details(core: Core, database: Database, view: View) -> tuple[object, ...]:
     rows, oldest, newest = _figures(core, view.parts)
     figures = (int(rows > 0), 0.0, 0.0, rows)
-    policies = (effective(database, view, policy) for _, policy in _POLICY_COLUMNS[:4])
+    policies = (database.policy_of(view, policy) for _, policy in _POLICY_COLUMNS[:4])
     return (view.name, database.name, view.folder, view.docstring, *figures, *figures, "", *policies, oldest, newest)
 
 
