@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -16,18 +16,20 @@ from emulator.engine.derived.steps import Pipelines
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
 from emulator.engine.operations import Operations
+from emulator.engine.running.connections import ReadConnections
 from emulator.engine.running.execute import create_macros, execute
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.query import CompiledQueries
-from emulator.engine.running.reader import Reader
+from emulator.engine.running.results import expect_copies
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.workload import Sizes
+from emulator.engine.session.deadline import Watch
+from emulator.engine.session.workload import TableSizes
 from emulator.engine.storage.relations import DuckStorage
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, TableChanged
-from emulator.engine.writing.writer import Writer, closed_fault
+from emulator.engine.writing.writer import Writer
 from emulator.errors import EngineFault
 from emulator.result import ResultTable
 from emulator.sql.build import lit
@@ -50,15 +52,17 @@ class Core:
     def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
         self._connection = connection
         self._lock = lock
-        self._idle: list[Reader] = []
-        self._pool = threading.Lock()
-        self._closed = threading.Event()
+        self._readers = ReadConnections(self._new_cursor)
+        self._watch = Watch()
+        self._closing = threading.Lock()
+        self._is_closed = False
         self.compiled = CompiledQueries()
         self.operations = Operations()
         self.pipelines = Pipelines()
         self._payloads = PayloadReader(self.cursor)
-        self._sizes = Sizes(connection)
-        self._cores = Cores(connection, self._sizes.expire)
+        self._sizes = TableSizes(connection)
+        self._cores = Cores(connection, self._sizes)
+        expect_copies()
         register(connection)
         writing = self._new_cursor()
         writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
@@ -94,11 +98,9 @@ class Core:
         """Return a database by name, or raise EntityNotFound."""
         return find_database(self.catalog, name)
 
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Lend a connection for reading."""
-        with self._reader() as reader:
-            yield reader.cursor
+        return self._readers.lend()
 
     def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
         """Run a query on the latest committed state."""
@@ -109,8 +111,8 @@ class Core:
             key = (snapshot.name, catalog.version)
             compiled = self.compiled.of(text, Entities(snapshot), DuckStorage(), key)
             try:
-                with self._reader() as reader:
-                    return execute(compiled, reader.cursor, properties, fit=reader.fit)
+                with self.cursor() as cursor:
+                    return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch)
             except EngineFault:
                 # A relation may have been dropped between compiling and running: then the catalog has moved on,
                 # or is about to, since a commit shows its tables a moment before its catalog.
@@ -157,38 +159,18 @@ class Core:
 
     def close(self) -> None:
         """Finish the transaction in progress and close the file; further calls are errors."""
-        with self._pool:
-            if self._closed.is_set():
+        with self._closing:
+            if self._is_closed:
                 return
-            self._closed.set()
-            idle, self._idle = self._idle, []
-        for reader in idle:
-            reader.cursor.close()
+            self._is_closed = True
+        self._readers.close()
+        self._watch.close()
         self.writer.close()
         self._cores.close()
         self._sizes.close()
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
-
-    @contextmanager
-    def _reader(self) -> Iterator[Reader]:
-        with self._pool:
-            if self._closed.is_set():
-                raise closed_fault()
-            idle = self._idle.pop() if self._idle else None
-        lent = Reader(self._new_cursor(), self._cores, self._sizes) if idle is None else idle
-        try:
-            yield lent
-        except BaseException:
-            # It may hold a result that was not read to its end.
-            lent.cursor.close()
-            raise
-        with self._pool:
-            if self._closed.is_set():
-                lent.cursor.close()
-            else:
-                self._idle.append(lent)
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()

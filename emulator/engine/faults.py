@@ -43,3 +43,8 @@ def timeout_fault(timeout: timedelta) -> LimitFault:
         "E_QUERY_TIMEOUT",
         hint="narrow the query, or raise the option 'servertimeout' (at most 1h)",
     )
+
+
+def closed_fault() -> KustoError:
+    """Return the fault of a request to an Eventhouse that was closed."""
+    return KustoError("The Eventhouse is closed.", "TH_Closed")

@@ -18,12 +18,12 @@ import duckdb
 
 from emulator.engine.derived.upkeep import Deduplicating, Merging
 from emulator.engine.eventhouse import Eventhouse
-from emulator.engine.running import execute, query
+from emulator.engine.running import query
 from emulator.engine.running.query import CompiledQueries
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.deadline import Deadline
+from emulator.engine.session.deadline import Deadline, Watch
 from emulator.engine.session.session import Session
-from emulator.engine.session.statement import Answer, Statement
+from emulator.engine.session.statement import ResultSet, Statement
 from emulator.engine.storage.known_groups import KnownGroups
 from emulator.engine.storage.transaction import Transaction
 from tests.bench.market import Question, deployed, fill, ingest_trade, questions
@@ -109,7 +109,7 @@ def _parsed_anew(statement: Statement, connection: duckdb.DuckDBPyConnection) ->
 
 
 @contextmanager
-def _timer(seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
+def _timer(_: Watch, seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
     timer = threading.Timer(seconds, end)
     timer.start()
     try:
@@ -125,7 +125,7 @@ def reading() -> tuple[Switch, ...]:
 
     def streamed(
         statement: Statement, connection: duckdb.DuckDBPyConnection, values: dict[str, object], **_: bool
-    ) -> Answer:
+    ) -> ResultSet:
         return run_statement(statement, connection, values, streams=True)
 
     return (
@@ -133,7 +133,7 @@ def reading() -> tuple[Switch, ...]:
         Switch("narrowing", (Replacement(query, "narrowed", lambda plan: plan),)),
         Switch("statements parsed once", (Replacement(Statement, "parsed", _parsed_anew),)),
         Switch("bounded results copied", (Replacement(Statement, "run", streamed),)),
-        Switch("one thread for all deadlines", (Replacement(execute, "deadline", _timer),)),
+        Switch("one thread for all deadlines", (Replacement(Watch, "deadline", _timer),)),
     )
 
 

@@ -1,7 +1,7 @@
 """A compiled query run on a DuckDB cursor: values in, typed results out, within the limits of the request."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -13,9 +13,9 @@ from emulator.engine.running.limits import Limits
 from emulator.engine.running.parameters import bind_parameters
 from emulator.engine.running.query import LIMIT, NOW, CompiledQuery
 from emulator.engine.running.results import fetch, truncation_fault
-from emulator.engine.session.deadline import deadline
+from emulator.engine.session.deadline import Watch
 from emulator.engine.session.statement import Statement
-from emulator.engine.session.workload import Load
+from emulator.engine.session.workload import Workload
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
@@ -23,7 +23,7 @@ from emulator.result import ResultTable
 from emulator.sql.render import render
 from emulator.sql.statements import Begin
 
-Fit: TypeAlias = Callable[[Load], AbstractContextManager[None]]
+Fit: TypeAlias = Callable[[Workload], AbstractContextManager[None]]
 """Sets a connection for what a statement has to do, as long as the statement runs."""
 
 
@@ -43,7 +43,7 @@ _BEGIN = render(Begin(read_only=True))
 _MACROS = tuple(Statement(render(macro.creation)) for macro in MACROS)
 
 
-def _as_it_is(_: Load) -> AbstractContextManager[None]:
+def _as_it_is(_: Workload) -> AbstractContextManager[None]:
     return nullcontext()
 
 
@@ -53,8 +53,11 @@ def execute(
     properties: RequestProperties = NO_PROPERTIES,
     now: datetime | None = None,
     fit: Fit = _as_it_is,
+    watch: Watch | None = None,
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
+
+    `watch` ends what takes too long, by default one for this request alone.
 
     Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
     parameters that are missing or ill-typed.
@@ -67,9 +70,13 @@ def execute(
     values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
     values[LIMIT] = None if limits.records is None else limits.records + 1
     tables: tuple[ResultTable, ...] = ()
-    with _interrupted_after(cursor, limits.timeout), _snapshot(cursor) if len(query.results) > 1 else nullcontext():
+    with (
+        closing(Watch()) if watch is None else nullcontext(watch) as watching,
+        _interrupted_after(watching, cursor, limits.timeout),
+        _snapshot(cursor) if len(query.results) > 1 else nullcontext(),
+    ):
         for result in query.results:
-            with fit(result.load):
+            with fit(result.workload):
                 # Rows that no limit bounds are to stream.
                 answer = result.statement.run(cursor, result.arguments(values), streams=limits.records is None)
                 arrow, exceeded = fetch(answer, result.schema, limits)
@@ -93,8 +100,8 @@ def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupted_after(cursor: duckdb.DuckDBPyConnection, timeout: timedelta) -> Iterator[None]:
-    with deadline(timeout.total_seconds(), cursor.interrupt) as watched:
+def _interrupted_after(watch: Watch, cursor: duckdb.DuckDBPyConnection, timeout: timedelta) -> Iterator[None]:
+    with watch.deadline(timeout.total_seconds(), cursor.interrupt) as watched:
         try:
             yield
         except STORAGE_ERRORS as error:

@@ -11,7 +11,7 @@ from emulator.emit.relations import emit_query
 from emulator.engine.lru import LruCache
 from emulator.engine.running.language import Language, bind_text
 from emulator.engine.session.statement import Statement
-from emulator.engine.session.workload import Load
+from emulator.engine.session.workload import Workload
 from emulator.engine.storage.relations import Reads
 from emulator.errors import KustoError
 from emulator.optimize.narrow import narrowed
@@ -37,7 +37,7 @@ class CompiledResult:
     statement: Statement
     schema: Schema
     parameters: Mapping[str, str]
-    load: Load
+    workload: Workload
     visualization: Mapping[str, object]
 
     def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
@@ -104,7 +104,9 @@ def _compile_result(name: str, plan: Plan, visualization: dict[str, object], sto
     if emitted.uses_now:
         parameters[NOW_PARAMETER] = NOW
     statement = Statement(render(_limited(emitted.query)))
-    return CompiledResult(name, statement, emitted.schema, parameters, Load.of(plan, reads.identities), visualization)
+    return CompiledResult(
+        name, statement, emitted.schema, parameters, Workload.of(plan, reads.identities), visualization
+    )
 
 
 def _limited(query: Query) -> Query:

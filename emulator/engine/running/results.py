@@ -5,14 +5,11 @@ import warnings
 import pyarrow as pa
 
 from emulator.engine.running.limits import Limits
-from emulator.engine.session.statement import Answer
+from emulator.engine.session.statement import ResultSet
 from emulator.result import ResultTable, TruncationFault
 from emulator.types import Scalar, Schema
 
 _BATCH_ROWS = 65_536
-
-# Copying a bounded result costs less than planning its statement twice, as DuckDB does for a relation.
-warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy of the rows")
 
 ARROW_TYPES: dict[Scalar, pa.DataType] = {
     Scalar.BOOL: pa.bool_(),
@@ -28,12 +25,17 @@ ARROW_TYPES: dict[Scalar, pa.DataType] = {
 }
 
 
-def fetch(answer: Answer, schema: Schema, limits: Limits) -> tuple[pa.Table, str]:
+def expect_copies() -> None:
+    """Let this process take results as copies: that costs less than planning a statement twice, as for a relation."""
+    warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy of the rows")
+
+
+def fetch(rows: ResultSet, schema: Schema, limits: Limits) -> tuple[pa.Table, str]:
     """Return the rows of a SELECT, and in words the limit that cut them short, if any.
 
     The columns are those of `schema` by position.
     """
-    reader: pa.RecordBatchReader = answer.to_arrow_reader(_BATCH_ROWS)
+    reader: pa.RecordBatchReader = rows.to_arrow_reader(_BATCH_ROWS)
     batches = []
     records = size = 0
     exceeded = ""

@@ -23,8 +23,11 @@ def _nothing() -> None:
     """End nothing."""
 
 
-class _Watch:
-    """The deadlines ahead; a request that is over is forgotten at its deadline at the latest."""
+class Watch:
+    """The deadlines ahead of one Eventhouse, watched from the first one to `close`; safe to share between threads.
+
+    A request that is over is forgotten at its deadline at the latest.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -32,10 +35,27 @@ class _Watch:
         self._numbers = count()
         self._thread: threading.Thread | None = None
         self._wakes_at = math.inf
+        self._is_closed = False
 
-    def add(self, deadline: Deadline) -> None:
+    @contextmanager
+    def deadline(self, seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
+        """Call `end` from another thread unless the block is left in time."""
+        watched = Deadline(time.monotonic() + seconds, end)
+        self._add(watched)
+        try:
+            yield watched
+        finally:
+            self._finish(watched)
+
+    def close(self) -> None:
+        """Stop watching; what is still ahead is not ended."""
         with self._changed:
-            if self._thread is None or not self._thread.is_alive():
+            self._is_closed = True
+            self._changed.notify()
+
+    def _add(self, deadline: Deadline) -> None:
+        with self._changed:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
             heapq.heappush(self._ahead, (deadline.at, next(self._numbers), deadline))
@@ -43,7 +63,7 @@ class _Watch:
             if deadline.at < self._wakes_at:
                 self._changed.notify()
 
-    def finish(self, deadline: Deadline) -> None:
+    def _finish(self, deadline: Deadline) -> None:
         # Under the lock, so that what ran in time is never ended afterwards.
         with self._changed:
             deadline.is_over = True
@@ -54,7 +74,7 @@ class _Watch:
 
     def _run(self) -> None:
         with self._changed:
-            while True:
+            while not self._is_closed:
                 if not self._ahead:
                     self._wait(None)
                     continue
@@ -73,17 +93,3 @@ class _Watch:
         self._changed.wait(seconds)
         # What comes before the next wait is seen without waking.
         self._wakes_at = -math.inf
-
-
-_WATCH = _Watch()
-
-
-@contextmanager
-def deadline(seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
-    """Call `end` from another thread unless the block is left in time."""
-    watched = Deadline(time.monotonic() + seconds, end)
-    _WATCH.add(watched)
-    try:
-        yield watched
-    finally:
-        _WATCH.finish(watched)

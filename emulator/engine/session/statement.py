@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import duckdb
 
-Answer: TypeAlias = duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation
+ResultSet: TypeAlias = duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Statement:
 
     def run(
         self, connection: duckdb.DuckDBPyConnection, arguments: Mapping[str, object] | None, *, streams: bool = False
-    ) -> Answer:
+    ) -> ResultSet:
         """Run the statement; without `streams` its rows are there as a whole, which takes less time for some."""
         if streams:
             return connection.sql(self.sql, params=arguments)

@@ -33,15 +33,15 @@ _PAIRS = 4 * _ROW_GROUP
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Workload:
     """What a statement has to do with the relations that it reads; `joined` are those on both sides of each join."""
 
     reads: frozenset[str]
     joined: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()
 
     @classmethod
-    def of(cls, plan: Plan, reads: Iterable[str]) -> "Load":
-        """Return the load of a plan that reads some relations."""
+    def of(cls, plan: Plan, reads: Iterable[str]) -> "Workload":
+        """Return the workload of a plan that reads some relations."""
         joins = (node for node in nodes(plan) if isinstance(node, Join))
         return cls(frozenset(reads), tuple((_scanned(join.left), _scanned(join.right)) for join in joins))
 
@@ -50,7 +50,7 @@ def _scanned(plan: Plan) -> frozenset[str]:
     return frozenset(node.stored.identity for node in nodes(plan) if isinstance(node, Scan))
 
 
-class Sizes:
+class TableSizes:
     """The numbers of rows of an instance's tables, about a second old at most; safe to share between threads."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -59,10 +59,10 @@ class Sizes:
         self._rows: Mapping[str, int] = {}
         self._until = 0.0
 
-    def are_small(self, load: Load) -> bool:
+    def are_small(self, workload: Workload) -> bool:
         """Tell whether a statement is too small for DuckDB to share it among its threads with gain."""
-        return all(self._rows_of(each) < _ROW_GROUP for each in load.reads) and all(
-            sum(map(self._rows_of, left)) * sum(map(self._rows_of, right)) < _PAIRS for left, right in load.joined
+        return all(self._rows_of(each) < _ROW_GROUP for each in workload.reads) and all(
+            sum(map(self._rows_of, left)) * sum(map(self._rows_of, right)) < _PAIRS for left, right in workload.joined
         )
 
     def expire(self) -> None:

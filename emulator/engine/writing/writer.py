@@ -15,7 +15,7 @@ from emulator.engine.catalog.records import Catalog
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
-from emulator.engine.faults import kusto_fault
+from emulator.engine.faults import closed_fault, kusto_fault
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.session import Session
 from emulator.engine.storage.known_groups import KnownGroups
@@ -146,11 +146,6 @@ class Writer:
             self._session.release_plans()
         self._session.give_back_cores()
         return result
-
-
-def closed_fault() -> KustoError:
-    """Return the fault of a request to an Eventhouse that was closed."""
-    return KustoError("The Eventhouse is closed.", "TH_Closed")
 
 
 def _set_up(connection: duckdb.DuckDBPyConnection) -> tuple[Catalog, datetime]:

@@ -12,11 +12,10 @@ from emulator.engine.catalog.records import Database
 from emulator.engine.commands.dispatch import run_command
 from emulator.engine.core import Core
 from emulator.engine.ingestion.payload import Payload
-from emulator.engine.running.reader import Reader
 from emulator.engine.session import cores as cores_module
-from emulator.engine.session import workload as loads_module
+from emulator.engine.session import workload as workload_module
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.workload import Load, Sizes
+from emulator.engine.session.workload import TableSizes, Workload
 from emulator.syntax.parser import parse_query
 
 MANY = 200_000
@@ -26,7 +25,7 @@ ALL = 3
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(loads_module, "_SIZES_SECONDS", 0.0)
+    monkeypatch.setattr(workload_module, "_SIZES_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -51,13 +50,12 @@ def threads(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.cursor().execute("SELECT current_setting('threads')").fetchall()[0][0])
 
 
-def load(*reads: str, joined: tuple[str, str] | None = None) -> Load:
-    return Load(frozenset(reads), () if joined is None else ((frozenset({joined[0]}), frozenset({joined[1]})),))
+def load(*reads: str, joined: tuple[str, str] | None = None) -> Workload:
+    return Workload(frozenset(reads), () if joined is None else ((frozenset({joined[0]}), frozenset({joined[1]})),))
 
 
-def reader(connection: duckdb.DuckDBPyConnection) -> Reader:
-    sizes = Sizes(connection)
-    return Reader(connection.cursor(), Cores(connection, sizes.expire), sizes)
+def cores_of(connection: duckdb.DuckDBPyConnection) -> Cores:
+    return Cores(connection, TableSizes(connection))
 
 
 @pytest.mark.parametrize(
@@ -72,24 +70,22 @@ def reader(connection: duckdb.DuckDBPyConnection) -> Reader:
     ],
 )
 def test_a_statement_gets_the_cores_that_it_can_use(
-    connection: duckdb.DuckDBPyConnection, wanted: Load, expected: int
+    connection: duckdb.DuckDBPyConnection, wanted: Workload, expected: int
 ) -> None:
-    opened = reader(connection)
+    cores = cores_of(connection)
     for _ in range(2):
-        with opened.fit(wanted):
+        with cores.fit(wanted):
             assert threads(connection) == expected
-    with opened.fit(load("few")):
+    with cores.fit(load("few")):
         assert threads(connection) == 1
 
 
 def test_a_small_statement_takes_no_core_from_a_large_one(connection: duckdb.DuckDBPyConnection) -> None:
-    sizes = Sizes(connection)
-    cores = Cores(connection, sizes.expire)
-    one, other = (Reader(connection.cursor(), cores, sizes) for _ in range(2))
-    with one.fit(load("many")):
-        with other.fit(load("many")):
+    cores = cores_of(connection)
+    with cores.fit(load("many")):
+        with cores.fit(load("many")):
             pass
-        with other.fit(load("few")):
+        with cores.fit(load("few")):
             assert threads(connection) == ALL
     cores.rest()
     assert threads(connection) == 1
@@ -97,34 +93,33 @@ def test_a_small_statement_takes_no_core_from_a_large_one(connection: duckdb.Duc
 
 def test_all_cores_stay_for_a_while(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores_module, "_QUIET_SECONDS", 3600.0)
-    opened = reader(connection)
-    with opened.fit(load("many")):
+    cores = cores_of(connection)
+    with cores.fit(load("many")):
         pass
-    with opened.fit(load("few")):
+    with cores.fit(load("few")):
         assert threads(connection) == ALL
 
 
 def test_one_core_is_left_as_it_is() -> None:
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        opened = reader(connection)
+        cores = cores_of(connection)
         for each in (load("unknown"), load()):
-            with opened.fit(each):
+            with cores.fit(each):
                 assert threads(connection) == 1
 
 
 def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    sizes = Sizes(connection)
-    cores = Cores(connection, sizes.expire)
+    cores = cores_of(connection)
     sums = {"few": "SELECT sum(a) FROM few", "many": 'SELECT sum(a) FROM "many$parts"'}
 
     def total(name: str) -> set[int]:
-        opened = Reader(connection.cursor(), cores, sizes)
+        cursor = connection.cursor()
         found = set()
         for _ in range(100):
-            with opened.fit(load(name)):
-                found |= {opened.cursor.execute(sums[name]).fetchall()[0][0]}
+            with cores.fit(load(name)):
+                found |= {cursor.execute(sums[name]).fetchall()[0][0]}
         return found
 
     with ThreadPoolExecutor(4) as pool:
@@ -148,7 +143,7 @@ def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
 def test_a_load_knows_the_joins_of_its_query(core: Core, query: str, expected: int) -> None:
     (plan,) = bind_query(parse_query(query), Entities(core.database("D"))).results
     table = frozenset({core.database("D").tables["T"].relation})
-    joined = Load.of(plan, ()).joined
+    joined = Workload.of(plan, ()).joined
     assert len(joined) == expected
     assert {side for sides in joined for side in sides} <= {table, frozenset()}
 
@@ -183,7 +178,7 @@ def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -
 def test_an_eventhouse_knows_at_once_that_a_table_is_no_longer_small(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loads_module, "_SIZES_SECONDS", 3600.0)
+    monkeypatch.setattr(workload_module, "_SIZES_SECONDS", 3600.0)
     core.ingest("D", "T", Payload(b'{"X": 1}', "json", None))
     core.query("T | count", "D")
     assert threads(core._connection) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.context import ParameterValue
 from emulator.engine.running.execute import execute
-from emulator.engine.session.workload import Load
+from emulator.engine.session.workload import Workload
 from emulator.errors import LimitFault, SemanticFault
 from tests.emulator.prices import NOON, Prices
 
@@ -96,7 +96,7 @@ def test_results_of_one_request_see_the_same_rows() -> None:
     query = prices.compiled("Days | count; Days | count")
 
     @contextmanager
-    def meanwhile(_: Load) -> Iterator[None]:
+    def meanwhile(_: Workload) -> Iterator[None]:
         """Another connection commits a row after each statement."""
         yield
         writer.execute('INSERT INTO "Days" SELECT * FROM "Days" LIMIT 1')

@@ -13,6 +13,7 @@ from emulator.engine.session import kept_plans as plans
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.session import Session
 from emulator.engine.session.temporary import TemporaryTables
+from emulator.engine.session.workload import TableSizes
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
 
@@ -101,7 +102,7 @@ def test_a_new_column_reaches_the_batches_that_follow(eventhouse: Eventhouse) ->
 
 def opened() -> Session:
     connection = duckdb.connect()
-    return Session(connection, Cores(connection))
+    return Session(connection, Cores(connection, TableSizes(connection)))
 
 
 def kept(session: Session) -> int:

@@ -1,0 +1,47 @@
+"""The connections that read one DuckDB instance."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from emulator.engine.faults import closed_fault
+
+
+class ReadConnections:
+    """Connections as `new` makes them, each lent to one request at a time and used again after it."""
+
+    def __init__(self, new: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._new = new
+        self._lock = threading.Lock()
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._closed = threading.Event()
+
+    @contextmanager
+    def lend(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection, or raise KustoError after `close`."""
+        with self._lock:
+            if self._closed.is_set():
+                raise closed_fault()
+            idle = self._idle.pop() if self._idle else None
+        lent = self._new() if idle is None else idle
+        try:
+            yield lent
+        except BaseException:
+            # It may hold a result that was not read to its end.
+            lent.close()
+            raise
+        with self._lock:
+            if self._closed.is_set():
+                lent.close()
+            else:
+                self._idle.append(lent)
+
+    def close(self) -> None:
+        """Close the connections that nobody has; the others are closed when they come back."""
+        with self._lock:
+            self._closed.set()
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
