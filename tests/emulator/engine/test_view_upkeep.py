@@ -270,10 +270,14 @@ def test_any_value_is_one_that_is_there_however_late(eventhouse: Eventhouse) -> 
 def test_the_only_column_of_whole_rows_is_that_of_the_first_one(eventhouse: Eventhouse) -> None:
     eventhouse.command(".create table Pairs (Id: long, Name: string)")
     eventhouse.command(".create materialized-view FirstPairs on table Pairs { Pairs | summarize take_any(*) by Id }")
+    both = "Pairs | summarize take_any(Name), count(), take_any(*) by Id"
+    eventhouse.command(f".create materialized-view BothPairs on table Pairs {{ {both} }}")
     for name in ("", "late"):
         eventhouse.command(f".set-or-append Pairs <| print 1, '{name}'")
     for query in ("FirstPairs", "Pairs | summarize take_any(*) by Id"):
         assert list(eventhouse.query(query)[0].rows()) == [(1, "")]
+    for query in ("BothPairs", both):
+        assert list(eventhouse.query(query)[0].rows()) == [(1, "late", 2, "")]
 
 
 @pytest.mark.parametrize(
