@@ -1,11 +1,15 @@
 """Chains by name and by the keys that are known."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from producer.errors import BadData, NotEntitled, Offline
 from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings, history_chain, live_chain
 from producer.secret import Secret
 from producer.settings import NetworkSettings, ProviderKeys, ProviderUrls
+from producer.source import HistorySource, TradeSource
 from tests.companies import KNOWN
 from tests.producer.clock import ManualClock
 
@@ -69,6 +73,36 @@ def test_addresses_come_from_variables() -> None:
         {"TICKHOUSE_ALPACA_STREAM_URL": "wss://stream.data.sandbox.alpaca.markets/v2/iex", "TICKHOUSE_YAHOO_URL": ""}
     )
     assert urls == ProviderUrls(alpaca_stream_url="wss://stream.data.sandbox.alpaca.markets/v2/iex")
+
+
+@pytest.mark.parametrize(
+    ("variable", "providers"),
+    [
+        ("YAHOO_URL", {"yahoo"}),
+        ("YAHOO_STREAM_URL", {"yahoo-stream"}),
+        ("ALPACA_URL", {"alpaca"}),
+        ("ALPACA_STREAM_URL", {"alpaca live"}),
+        ("FINNHUB_URL", {"finnhub-quotes"}),
+        ("FINNHUB_STREAM_URL", {"finnhub live"}),
+        ("TIINGO_URL", {"tiingo"}),
+        ("ALPHA_VANTAGE_URL", {"alphavantage"}),
+        ("TWELVE_DATA_URL", {"twelvedata"}),
+    ],
+)
+async def test_an_address_moves_its_provider_and_no_other(variable: str, providers: set[str]) -> None:
+    # Offline, only what is on this machine is opened.
+    scheme = "ws" if "STREAM" in variable else "http"
+    urls = ProviderUrls.from_variables({f"TICKHOUSE_{variable}": f"{scheme}://127.0.0.1:1"})
+    surroundings = Surroundings(KNOWN, ALL, ManualClock(), NetworkSettings(offline=True), urls)
+    live = {f"{name} live" if name in ("alpaca", "finnhub") else name: make for name, make in LIVE_PROVIDERS.items()}
+    makers: dict[str, Callable[[Surroundings], HistorySource | TradeSource]] = {**HISTORY_PROVIDERS, **live}
+    opened = set()
+    for name, make in makers.items():
+        with suppress(Offline):
+            source = make(surroundings)
+            opened.add(name)
+            await source.close()
+    assert opened == providers
 
 
 @pytest.mark.parametrize(
