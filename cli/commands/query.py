@@ -20,7 +20,7 @@ from cli.terminal import messages, print_whole
 from cli.terminal import results as results_console
 from emulator.errors import KustoError
 from emulator.result import ResultTable
-from emulator.syntax.parse_command import is_command
+from emulator.syntax.requests import is_command
 from emulator.text_forms import timespan_text
 from emulator.types import Scalar
 

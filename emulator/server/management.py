@@ -43,7 +43,7 @@ class ManagementEndpoint:
                 code="BadRequest_NotACommand",
                 hint="send queries to /v2/rest/query",
             )
-        shows = wire.text.lstrip().lower().startswith(".show")
+        shows = wire.is_show_command
         if wire.read_only and not shows:
             raise ForbiddenFault(
                 "The request is marked read-only, and this command is not a .show command", code="Forbidden"

@@ -14,6 +14,7 @@ from emulator.context import ParameterValue, RequestProperties
 from emulator.errors import KustoError
 from emulator.options import flag
 from emulator.options import timeout as read_timeout
+from emulator.syntax.requests import is_command, is_show_command
 
 # Clients put this name where their caller gave no database.
 DEFAULT_DATABASE_NAME = "NetDefaultDB"
@@ -33,8 +34,13 @@ class WireRequest:
 
     @property
     def is_command(self) -> bool:
-        """Whether the text is a management command: its first character after white space is a dot."""
-        return self.text.lstrip().startswith(".")
+        """Whether the text is a management command."""
+        return is_command(self.text)
+
+    @property
+    def is_show_command(self) -> bool:
+        """Whether the text is a management command that changes nothing."""
+        return is_show_command(self.text)
 
 
 def read_body(body: bytes, headers: Mapping[str, str], default_timeout: timedelta) -> WireRequest:

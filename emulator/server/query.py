@@ -40,7 +40,7 @@ class QueryEndpoints:
 
     async def _v1(self, exchange: Exchange) -> Response:
         wire = await _read(exchange)
-        if wire.is_command and not wire.text.lstrip().lower().startswith(".show"):
+        if wire.is_command and not wire.is_show_command:
             raise ForbiddenFault(
                 "Only .show commands are answered by the query endpoint",
                 code="Forbidden",

@@ -154,11 +154,6 @@ def parse_command(text: str) -> Command:
     return piped
 
 
-def is_command(text: str) -> bool:
-    """Whether a request text is a management command: its first token is a dot."""
-    return next(scan_from(text, 0)).text == "."
-
-
 def _tokens(text: str) -> list[Token]:
     """Scan a command, but not the data or the script that follows `<|` of `.ingest` and `.execute`."""
     tokens: list[Token] = []

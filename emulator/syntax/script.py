@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from emulator.syntax.lexer import scan_from
 from emulator.syntax.parse_command import VERBS
+from emulator.syntax.requests import is_command
 from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span
 
@@ -25,7 +26,7 @@ class ScriptPart:
     @property
     def is_command(self) -> bool:
         """Whether it is a management command rather than a query."""
-        return self.text.startswith(".")
+        return is_command(self.text)
 
 
 def split_script(text: str) -> tuple[ScriptPart, ...]:

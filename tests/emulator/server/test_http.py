@@ -12,6 +12,7 @@ from emulator.server.app import create_app
 from emulator.server.exchange import ExchangePolicy
 
 QUERY = "/v2/rest/query"
+READ_ONLY = {"Options": {"request_readonly": True}}
 TOKEN = "secret"  # noqa: S105 - a token of this test only
 
 
@@ -68,6 +69,15 @@ async def test_v1_queries_answer_show_commands_and_nothing_stronger(http: httpx.
     assert json.loads(answer.content)["Tables"][0]["TableName"] == "Table_0"
     answer = await http.get("/v1/rest/query", params={"csl": ".drop table Readings"})
     assert answer.status_code == 403
+
+
+async def test_a_comment_in_front_of_a_command_leaves_it_a_command(http: httpx.AsyncClient) -> None:
+    drop = {"csl": "// to be sure\n.drop table Readings"}
+    assert [(await http.post(path, json=drop)).status_code for path in ("/v1/rest/query", QUERY)] == [403, 400]
+    shown = await http.post("/v1/rest/mgmt", json={"csl": "// all\n.show tables | count", "properties": READ_ONLY})
+    assert shown.json()["Tables"][0]["Rows"] == [[2]]
+    refused = await http.post("/v1/rest/mgmt", json={**drop, "properties": READ_ONLY})
+    assert refused.status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from emulator.syntax.commands import (
     PipedCommand,
     property_text,
 )
-from emulator.syntax.parse_command import is_command, parse_command
+from emulator.syntax.parse_command import parse_command
+from emulator.syntax.requests import is_command, is_show_command
 from tests.casefiles import Case, cases_in
 from tests.conftest import CheckCase
 from tests.emulator.syntax.outline import outline
@@ -97,3 +98,19 @@ def test_the_table_of_a_command_pipes_into_operators() -> None:
 )
 def test_a_command_begins_with_a_dot(text: str, expected: bool) -> None:
     assert is_command(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (".show tables", True),
+        ("// first\n.show tables", True),
+        (".SHOW tables", True),
+        (".drop table T", False),
+        (". show", True),
+        ("show", False),
+        ("", False),
+    ],
+)
+def test_a_show_command_is_known_before_it_is_parsed(text: str, expected: bool) -> None:
+    assert is_show_command(text) is expected
