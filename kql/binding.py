@@ -8,14 +8,15 @@ from emulator.binder.bind import bind_function, bind_query
 from emulator.binder.entities import StoredFunction, StoredTable
 from emulator.binder.plan import Stored
 from emulator.errors import KustoError
-from emulator.syntax.commands import DefineFunction, DefineMaterializedView, DefineTables, Properties
+from emulator.schema.subjects import Kind
+from emulator.syntax.commands import DefineFunction, DefineMaterializedView
 from emulator.syntax.expressions import Literal
 from emulator.syntax.parser import parse_function_declaration, parse_query
 from emulator.syntax.statements import ScalarParameter
-from emulator.types import Column, KqlType, Scalar, Schema
+from emulator.types import KqlType, Scalar, Schema
 from kql.contracts import FunctionContract, FunctionParameter, ParameterDefault
 from kql.errors import DefinitionError
-from kql.loader import Header, Kind, MarketDatabase, Script, Statement
+from kql.loader import Header, MarketDatabase, Script, Statement
 
 
 class DatabaseBinder:
@@ -32,15 +33,11 @@ class DatabaseBinder:
         for script in database.scripts:
             for statement in script.entities:
                 self._scripts[statement.name] = (script, statement)
-                match statement.command:
-                    case DefineTables(tables=(table,)):
-                        columns = (Column(column.name.text, KqlType(column.type)) for column in table.columns)
-                        self._tables[statement.name] = _stored(statement.name, Schema(tuple(columns)), "table")
-                    case DefineFunction() as command:
-                        literal = parse_function_declaration(command.parameters_text, command.body_text)
-                        self._functions[statement.name] = StoredFunction(
-                            statement.name, literal, command.body_text, _docstring(command.properties)
-                        )
+        for name, table in database.definitions.tables.items():
+            self._tables[name] = _stored(name, table.schema, "table")
+        for name, function in database.definitions.functions.items():
+            literal = parse_function_declaration(function.parameters, function.body)
+            self._functions[name] = StoredFunction(name, literal, function.body, function.docstring, function.folder)
 
     def table(self, name: str) -> StoredTable | None:
         """Return the table or materialized view of that exact name."""
@@ -139,10 +136,6 @@ def check_database(database: MarketDatabase) -> None:
 
 def _stored(name: str, schema: Schema, kind: str) -> StoredTable:
     return StoredTable(Stored(name, name, schema), kind)
-
-
-def _docstring(properties: Properties) -> str:
-    return next((each.text for each in properties if each.name.lower() == "docstring"), "")
 
 
 def _parameter(parameter: ScalarParameter, text: str, docstring: str) -> FunctionParameter:

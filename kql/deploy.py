@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from emulator.errors import KustoError
+from emulator.schema.subjects import Kind
 from emulator.text import line_and_column
 from kql.binding import check_database
 from kql.client import Eventhouse
 from kql.errors import DefinitionError
-from kql.loader import Kind, MarketDatabase, Statement, load_database
+from kql.loader import MarketDatabase, Statement, load_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,6 @@ def refused(statement: Statement, error: KustoError) -> DefinitionError:
     """Return the error of a command at the place in its file."""
     offset = error.span.start if error.source == statement.text else 0
     line, _ = line_and_column(statement.text, offset)
-    what = f"{statement.kind.value} {statement.name}".strip()
     return DefinitionError(
-        f"{what}: {error.code}: {error.message}", statement.file, statement.line + line - 1, error.hint
+        f"{statement.subject}: {error.code}: {error.message}", statement.file, statement.line + line - 1, error.hint
     )

@@ -8,24 +8,20 @@ header that begin with `@` say what KQL has no place for:
     // @inherit PriceHistory_v1        (descriptions that stand in the header of another function)
 """
 
-import json
 import re
 from dataclasses import dataclass, field
-from enum import Enum
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from emulator.errors import KustoError
-from emulator.syntax.commands import (
-    AlterPolicy,
-    Command,
-    DefineFunction,
-    DefineMaterializedView,
-    DefineTables,
-    PolicyJson,
-)
+from emulator.schema.definitions import Definitions
+from emulator.schema.subjects import Kind, SeveralSubjects, Subject, subject_of
+from emulator.schema.update_policy import read_update_policy
+from emulator.syntax.commands import AlterPolicy, Command, PolicyJson
 from emulator.syntax.lexer import scan
 from emulator.syntax.parse_command import parse_command
+from emulator.syntax.requests import is_command
 from emulator.syntax.script import split_script
 from emulator.syntax.tokens import TokenKind
 from emulator.text import line_and_column
@@ -34,30 +30,31 @@ from kql.errors import DefinitionError
 DATABASE_FOLDER = Path(__file__).parent / "database"
 _DIRECTIVE = re.compile(r"@(\w+)\s*(\w*)\s*(.*)")
 _WORD = re.compile(r"\w+")
-
-
-class Kind(Enum):
-    """What a management command makes; the value is its name in messages."""
-
-    TABLE = "table"
-    FUNCTION = "function"
-    VIEW = "materialized view"
-    OTHER = "command"
+_ENTITIES = frozenset({Kind.TABLE, Kind.FUNCTION, Kind.VIEW})
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One management command: `text` is sent as it stands, `line` is where it starts in `file`.
 
-    `name` is the table, function or view that it makes, empty for other commands.
+    `subject` is what it makes or changes: an entity, or a mapping, a policy or a text of one.
     """
 
-    kind: Kind
-    name: str
+    subject: Subject
     text: str
     file: Path
     line: int
     command: Command
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of what the command is about."""
+        return self.subject.kind
+
+    @property
+    def name(self) -> str:
+        """The name of what the command is about."""
+        return self.subject.name
 
     def error(self, message: str, offset: int = 0, hint: str = "") -> DefinitionError:
         """Return an error at a character of the text."""
@@ -86,10 +83,10 @@ class Script:
     @property
     def entities(self) -> tuple[Statement, ...]:
         """The commands that make a table, a function or a view."""
-        return tuple(statement for statement in self.statements if statement.kind is not Kind.OTHER)
+        return tuple(statement for statement in self.statements if statement.kind in _ENTITIES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MarketDatabase:
     """Every script in dependency order: each one needs only what earlier ones make."""
 
@@ -99,6 +96,19 @@ class MarketDatabase:
     def statements(self) -> tuple[Statement, ...]:
         """All commands in the order in which they run."""
         return tuple(statement for script in self.scripts for statement in script.statements)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The database that the commands make where there was nothing; a `DefinitionError` names the line at fault."""
+        made = Definitions()
+        for statement in self.statements:
+            try:
+                made = made.after(statement.command)
+            except KustoError as error:
+                raise statement.error(
+                    f"{statement.subject}: {error.code}: {error.message}", error.span.start, error.hint
+                ) from error
+        return made
 
     def find(self, kind: Kind, name: str) -> tuple[Script, Statement] | None:
         """Return the script and the command that make an entity."""
@@ -168,22 +178,19 @@ def _header(text: str, file: Path) -> Header:
 
 
 def _statement(text: str, file: Path, line: int) -> Statement:
-    if not text.startswith("."):
+    if not is_command(text):
         raise DefinitionError("a query, not a management command", file, line, "wrap it in a function")
     try:
         command = parse_command(text)
     except KustoError as error:
         number, _ = line_and_column(text, error.span.start)
         raise DefinitionError(f"{error.code}: {error.message}", file, line + number - 1, error.hint) from error
-    match command:
-        case DefineFunction(name=name):
-            return Statement(Kind.FUNCTION, name.text, text, file, line, command)
-        case DefineMaterializedView(name=name):
-            return Statement(Kind.VIEW, name.text, text, file, line, command)
-        case DefineTables(tables=(table,)):
-            return Statement(Kind.TABLE, table.name.text, text, file, line, command)
-        case _:
-            return Statement(Kind.OTHER, "", text, file, line, command)
+    try:
+        return Statement(subject_of(command, text), text, file, line, command)
+    except SeveralSubjects:
+        raise DefinitionError(
+            "a command about several entities at once", file, line, "write one command for each of them"
+        ) from None
 
 
 def _words(statement: Statement) -> set[str]:
@@ -192,11 +199,11 @@ def _words(statement: Statement) -> set[str]:
     match statement.command:
         case AlterPolicy(policy="update", value=PolicyJson(text=policy)):
             try:
-                entries = json.loads(policy)
-            except ValueError as error:
-                raise statement.error(f"the update policy is not valid JSON: {error}") from error
-            for entry in entries:
-                words.update(_WORD.findall(f"{entry.get('Source', '')} {entry.get('Query', '')}"))
+                elements = read_update_policy(policy)
+            except KustoError as error:
+                raise statement.error(f"{statement.subject}: {error.code}: {error.message}", hint=error.hint) from error
+            for element in elements:
+                words.update(_WORD.findall(f"{element.source} {element.query}"))
     return words
 
 

@@ -1,8 +1,9 @@
 """The market database where a command needs it: deployed when it is missing."""
 
+from emulator.schema.subjects import Kind
 from kql.client import Eventhouse
 from kql.deploy import deploy
-from kql.loader import Kind, load_database
+from kql.loader import load_database
 
 _SHOWN = {
     Kind.TABLE: ".show tables | project TableName",

@@ -14,7 +14,8 @@ from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.engine.writing.marks import Stretch
 from emulator.result import ResultTable
-from emulator.syntax.parse_command import is_command
+from emulator.schema.definitions import Definitions
+from emulator.syntax.requests import is_command
 
 
 class Eventhouse:
@@ -91,6 +92,10 @@ class Eventhouse:
     def entities(self, database: str | None = None) -> EntityProvider:
         """Return what the binder needs to know of a database, as of now."""
         return Entities(self._core.database(database or self._default))
+
+    def definitions(self, database: str | None = None) -> Definitions:
+        """Return what a database is by its definitions, as of now."""
+        return self._core.database(database or self._default).definitions()
 
     def databases(self) -> tuple[str, ...]:
         """Return the names of all databases."""

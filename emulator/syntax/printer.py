@@ -39,6 +39,16 @@ def print_pipeline(pipeline: Pipeline, source: str = "") -> str:
     return StatementPrinter(source).pipeline(pipeline, _ONE_PER_LINE)
 
 
+def print_parameters(parameters: tuple[Parameter, ...], source: str = "") -> str:
+    """Print the parameters of a function in their parentheses."""
+    return StatementPrinter(source).parameters(parameters)
+
+
+def print_body(body: FunctionBody, source: str = "") -> str:
+    """Print the body of a function in its braces; for `source` see `print_expression`."""
+    return StatementPrinter(source).body(body)
+
+
 class StatementPrinter(OperatorPrinter):
     """Prints statements and functions."""
 
@@ -50,7 +60,7 @@ class StatementPrinter(OperatorPrinter):
             case SetOption(option, value):
                 return f"set {quoted_name(option)} = {string(value)}"
             case DeclareQueryParameters(parameters):
-                return f"declare query_parameters({self._parameters(parameters)})"
+                return f"declare query_parameters{self.parameters(parameters)}"
             case UnsupportedStatement(_, span):
                 return self._source[span.start : span.end]
             case Pipeline():
@@ -61,12 +71,16 @@ class StatementPrinter(OperatorPrinter):
     def function(self, function: FunctionLiteral) -> str:
         """Print a function without its name."""
         view = "view " if function.is_view else ""
-        return f"{view}({self._parameters(function.parameters)}) {self.body(function.body)}"
+        return f"{view}{self.parameters(function.parameters)} {self.body(function.body)}"
 
     def body(self, body: FunctionBody) -> str:
         """Print the body of a function in braces."""
         statements = [*(self.statement(let) for let in body.lets), self._value(body.result)]
         return "{\n" + ";\n".join(statements) + "\n}"
+
+    def parameters(self, parameters: tuple[Parameter, ...]) -> str:
+        """Print declared parameters in parentheses."""
+        return f"({', '.join(self._parameter(parameter) for parameter in parameters)})"
 
     def _value(self, value: Expression | Pipeline | FunctionLiteral) -> str:
         match value:
@@ -76,9 +90,6 @@ class StatementPrinter(OperatorPrinter):
                 return self.pipeline(value, _ONE_PER_LINE)
             case _:
                 return self.expression(value)
-
-    def _parameters(self, parameters: tuple[Parameter, ...]) -> str:
-        return ", ".join(self._parameter(parameter) for parameter in parameters)
 
     def _parameter(self, parameter: Parameter) -> str:
         match parameter:

@@ -6,7 +6,8 @@ import pytest
 
 from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.market import require_market
-from kql.loader import Kind, load_database
+from emulator.schema.subjects import Kind
+from kql.loader import load_database
 
 STATEMENTS = load_database().statements
 LANDING = next(number for number, statement in enumerate(STATEMENTS) if statement.name == "TradesRaw")

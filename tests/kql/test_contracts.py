@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from emulator.schema.subjects import Kind
 from emulator.types import DATETIME, INT, REAL, STRING, TIMESPAN
 from kql.binding import DatabaseBinder, check_database
 from kql.errors import DefinitionError
-from kql.loader import DATABASE_FOLDER, Kind, load_database
+from kql.loader import DATABASE_FOLDER, load_database
 from tests.kql.language_service import check
 
 RELEASED = sorted(path.stem for path in (DATABASE_FOLDER / "functions").glob("*.kql"))

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from cli.composition.embedded import EmbeddedEventhouse
+from emulator.schema.subjects import Kind
 from kql.client import Eventhouse
 from kql.deploy import deploy
 from kql.errors import DefinitionError
-from kql.loader import DATABASE_FOLDER, Kind, Statement, load_database
+from kql.loader import DATABASE_FOLDER, Statement, load_database
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from emulator.schema.subjects import Kind
 from emulator.syntax.commands import DefineFunction
 from kql.errors import DefinitionError
-from kql.loader import DATABASE_FOLDER, Kind, load_database, load_script
+from kql.loader import DATABASE_FOLDER, load_database, load_script
 
 
 def write(folder: Path, **files: str) -> Path:

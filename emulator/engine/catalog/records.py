@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from emulator.binder.entities import StoredFunction
 from emulator.engine.lru import LruCache
 from emulator.schema import entities
+from emulator.schema.definitions import Definitions
 from emulator.schema.entities import Function, IngestionMapping, Policies
 from emulator.types import Schema
 
@@ -108,6 +109,16 @@ class Database:
     def policy_of(self, owner: Table | View, kind: str) -> str:
         """Return the JSON of a policy as it applies to a table or view: its own, else the database's, else `null`."""
         return owner.policies.get(kind) or self.policies.get(kind) or "null"
+
+    def definitions(self) -> Definitions:
+        """Return what the database is by its definitions, without what only this engine knows."""
+        return Definitions(
+            {name: table.definition() for name, table in self.tables.items()},
+            self.functions,
+            {name: view.definition() for name, view in self.views.items()},
+            self.policies,
+            self.mappings,
+        )
 
     def views_on(self, source: str) -> tuple[View, ...]:
         """Return the views directly over a table or a view."""

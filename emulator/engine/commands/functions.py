@@ -1,14 +1,13 @@
 """Commands on stored functions."""
 
-from dataclasses import replace
-
 from emulator.binder.bind import bind_function
 from emulator.engine.catalog.entities import Entities, stored_function
 from emulator.engine.catalog.records import Database
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.storage.transaction import Transaction
-from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
+from emulator.errors import EntityAlreadyExists, EntityNotFound
 from emulator.result import ResultTable
+from emulator.schema.changes import defined_function, with_text
 from emulator.schema.entities import Function
 from emulator.syntax.commands import DefineFunction, DefineVerb, property_text
 
@@ -28,15 +27,7 @@ def define_function(transaction: Transaction, database: str, command: DefineFunc
         )
     if command.verb is DefineVerb.ALTER:
         find_function(snapshot, name)
-    folder, docstring = property_text(command.properties, "folder"), property_text(command.properties, "docstring")
-    before = existing if existing is not None else Function(name, "", "")
-    function = Function(
-        name,
-        command.parameters_text,
-        command.body_text,
-        before.folder if folder is None else folder,
-        before.docstring if docstring is None else docstring,
-    )
+    function = defined_function(command, existing)
     changed = snapshot.with_function(function)
     if (property_text(command.properties, "skipvalidation") or "").lower() != "true":
         bind_function(stored_function(function), Entities(changed))
@@ -59,14 +50,7 @@ def drop_functions(transaction: Transaction, database: str, names: tuple[str, ..
 def set_function_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
     """Set a function's docstring or folder."""
     snapshot = transaction.database(database)
-    function = find_function(snapshot, name)
-    match field.lower():
-        case "docstring":
-            function = replace(function, docstring=text)
-        case "folder":
-            function = replace(function, folder=text)
-        case _:
-            raise KustoError(f"A function has no '{field}'.", "BadRequest_UnknownProperty")
+    function = with_text(find_function(snapshot, name), field, text)
     transaction.put(snapshot.with_function(function))
     return answer(SHOWN, [shown(function)])
 

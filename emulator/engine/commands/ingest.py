@@ -10,7 +10,7 @@ from emulator.engine.catalog.records import Table
 from emulator.engine.commands import tables
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.commands.ingest_by import ingest_by
-from emulator.engine.commands.tables import create_table, merged_schema
+from emulator.engine.commands.tables import create_table
 from emulator.engine.core import Core
 from emulator.engine.derived.update_policy import policies_from
 from emulator.engine.ingestion.payload import Payload
@@ -20,6 +20,7 @@ from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.engine.writing.batch import Batch
 from emulator.errors import EntityAlreadyExists, EntityNotFound, SemanticFault
 from emulator.result import ResultTable
+from emulator.schema.changes import merged_schema
 from emulator.sql.ast import Rendered, Select, Star, TableRef
 from emulator.sql.render import render
 from emulator.sql.statements import CreateTableAs

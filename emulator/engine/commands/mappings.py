@@ -7,6 +7,7 @@ from emulator.engine.commands.answer import answer, columns
 from emulator.engine.storage.transaction import Transaction, find_table
 from emulator.errors import EntityAlreadyExists, EntityNotFound, KustoError
 from emulator.result import ResultTable
+from emulator.schema.changes import with_mapping
 from emulator.schema.entities import IngestionMapping
 from emulator.schema.mapping import MAPPING_KINDS, parse_mapping
 from emulator.syntax.commands import DefineMapping, DefineVerb, DropMapping, Entity, EntityKind, ShowMappings
@@ -43,7 +44,7 @@ def define_mapping(transaction: Transaction, database: str, command: DefineMappi
         raise _missing(command.name)
     mapping = IngestionMapping(command.name, command.kind, command.mapping_text.strip())
     if mapping != existing:
-        _store(transaction, snapshot, table, (*(each for each in known if each is not existing), mapping))
+        _store(transaction, snapshot, table, with_mapping(known, mapping))
     return answer(_SHOWN, [_row(snapshot, table, mapping)])
 
 

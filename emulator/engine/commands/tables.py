@@ -9,10 +9,10 @@ from emulator.engine.commands.dependents import disable_views, follow_source
 from emulator.engine.commands.shown.texts import table_document
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction, find_table
-from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
+from emulator.errors import EntityAlreadyExists, KustoError
 from emulator.result import ResultTable
+from emulator.schema.changes import declared_schema, redefined_schema, with_column_docstrings, with_text, with_texts
 from emulator.syntax.commands import DefineTables, DefineVerb, Properties, TableDefinition, property_text
-from emulator.syntax.operators import ColumnDeclaration
 from emulator.types import Column, KqlType, Scalar, Schema
 
 _DEFINED = columns("TableName:string, Schema:string, DatabaseName:string, Folder:string, DocString:string")
@@ -41,25 +41,8 @@ def _define(
         _require_free(snapshot, name)
         create_table(transaction, database, name, schema, properties)
         return
-    match verb:
-        case DefineVerb.CREATE:
-            # create-table-command.md: an existing table stays as it is, and the command succeeds.
-            return
-        case DefineVerb.CREATE_MERGE | DefineVerb.ALTER_MERGE:
-            merged = merged_schema(existing, schema)
-        case DefineVerb.ALTER | DefineVerb.CREATE_OR_ALTER:
-            merged = altered_schema(existing, schema)
-    alter_schema(transaction, database, existing, merged)
-    table = transaction.database(database).tables[name]
-    folder, docstring = property_text(properties, "folder"), property_text(properties, "docstring")
-    if verb in (DefineVerb.ALTER, DefineVerb.CREATE_OR_ALTER):
-        table = replace(table, folder=folder or "", docstring=docstring or "")
-    else:
-        table = replace(
-            table,
-            folder=table.folder if folder is None else folder,
-            docstring=table.docstring if docstring is None else docstring,
-        )
+    alter_schema(transaction, database, existing, redefined_schema(existing, verb, schema))
+    table = with_texts(transaction.database(database).tables[name], verb, properties)
     if table != existing:
         transaction.put(transaction.database(database).with_table(table))
 
@@ -106,31 +89,6 @@ def alter_schema(
     changed = replace(table, relation=relation, schema=schema)
     transaction.put(transaction.database(database).with_table(changed))
     follow_source(transaction, database, table.name)
-
-
-def declared_schema(declarations: tuple[ColumnDeclaration, ...]) -> Schema:
-    """Return the columns of a definition; names must differ."""
-    seen: set[str] = set()
-    for declaration in declarations:
-        if declaration.name.text in seen:
-            raise SemanticFault(
-                f"Column '{declaration.name.text}' is declared twice.", "BadRequest_DuplicateColumn", declaration.span
-            )
-        seen.add(declaration.name.text)
-    return Schema(tuple(Column(each.name.text, KqlType(each.type)) for each in declarations))
-
-
-def merged_schema(table: Table, declared: Schema) -> Schema:
-    """Append columns that the table lacks; the types of the others must agree."""
-    _require_same_types(table, declared)
-    added = tuple(column for column in declared if table.schema.find(column.name) is None)
-    return Schema((*table.schema.columns, *added))
-
-
-def altered_schema(table: Table, declared: Schema) -> Schema:
-    """Take the declared columns in their order; columns that stay keep their docstrings and types."""
-    _require_same_types(table, declared)
-    return Schema(tuple(table.schema.find(column.name) or column for column in declared))
 
 
 def rename_tables(transaction: Transaction, database: str, renames: list[tuple[str, str]]) -> ResultTable:
@@ -205,13 +163,7 @@ def set_column_docstrings(
     existing = find_table(snapshot, table)
     for name in docstrings:
         require_column(existing, name)
-    schema = Schema(
-        tuple(
-            replace(column, docstring=docstrings.get(column.name, column.docstring if merge else ""))
-            for column in existing.schema
-        )
-    )
-    changed = replace(existing, schema=schema)
+    changed = with_column_docstrings(existing, docstrings, merge=merge)
     transaction.put(snapshot.with_table(changed))
     return answer(_DEFINED, [_defined_row(snapshot, changed)])
 
@@ -219,8 +171,7 @@ def set_column_docstrings(
 def set_table_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
     """Set a table's docstring or folder."""
     snapshot = transaction.database(database)
-    table = find_table(snapshot, name)
-    table = replace(table, docstring=text) if field == "docstring" else replace(table, folder=text)
+    table = with_text(find_table(snapshot, name), field, text)
     transaction.put(snapshot.with_table(table))
     return answer(_LISTED, [listed_row(snapshot, table)])
 
@@ -275,15 +226,3 @@ def _require_free(database: Database, name: str) -> None:
         raise EntityAlreadyExists(
             f"Entity '{name}' of kind 'MaterializedView' already exists.", "BadRequest_EntityNameAlreadyExists"
         )
-
-
-def _require_same_types(table: Table, declared: Schema) -> None:
-    for column in declared:
-        existing = table.schema.find(column.name)
-        if existing is not None and existing.type != column.type:
-            raise KustoError(
-                f"Table '{table.name}': column '{column.name}' is of type '{existing.type}' and cannot become "
-                f"'{column.type}'.",
-                "BadRequest_ColumnTypeMismatch",
-                hint="`.alter column` changes a type, and loses the column's values",
-            )

@@ -1,6 +1,5 @@
 """Commands on materialized views."""
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,18 +18,18 @@ from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import Transaction, find_table, find_view
 from emulator.errors import EntityAlreadyExists, KustoError, SemanticFault
 from emulator.result import ResultTable
+from emulator.schema.canonical import canonical_query
+from emulator.schema.changes import with_text, with_view_properties
 from emulator.syntax.commands import (
     DefineMaterializedView,
     DefineVerb,
     EntityKind,
     Properties,
-    Property,
     SetViewProperty,
     property_text,
 )
-from emulator.syntax.expressions import DynamicLiteral, Literal
 from emulator.text import NOWHERE
-from emulator.types import Scalar, Schema
+from emulator.types import Schema
 
 SHOWN = columns(
     "Name:string, SourceTable:string, Query:string, MaterializedTo:datetime, LastRun:datetime, LastRunResult:string,"
@@ -93,7 +92,7 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
         schema=Schema(),
         since=_effective(properties) if backfill else transaction.time,
     )
-    view = _with_properties(view, properties)
+    view = with_view_properties(view, properties)
     shape = _checked(snapshot, view)
     view = replace(view, schema=shape.schema)
     transaction.put(snapshot.with_view(view))
@@ -110,8 +109,10 @@ def _alter(transaction: Transaction, view: View, command: DefineMaterializedView
             "BadRequest_MaterializedViewAlter",
         )
     snapshot = transaction.database(database)
-    changed = _with_properties(replace(view, query=command.query_text), command.properties)
-    if changed.query == view.query and changed.dimension_tables == view.dimension_tables:
+    changed = with_view_properties(replace(view, query=command.query_text), command.properties)
+    # Another layout of the same query is stored as it is written, and nothing is aggregated again.
+    is_same = canonical_query(changed.query) == canonical_query(view.query)
+    if is_same and changed.dimension_tables == view.dimension_tables:
         if changed != view:
             transaction.put(snapshot.with_view(changed))
         return changed
@@ -174,7 +175,7 @@ def rename_view(transaction: Transaction, database: str, old: str, new: str) -> 
 def set_view_property(transaction: Transaction, database: str, command: SetViewProperty) -> ResultTable:
     """Set lookback, autoUpdateSchema or the dimension tables of a view."""
     snapshot = transaction.database(database)
-    view = _with_properties(find_view(snapshot, command.name.text), (command.property,))
+    view = with_view_properties(find_view(snapshot, command.name.text), (command.property,))
     transaction.put(snapshot.with_view(view))
     return answer(SHOWN, [shown(view, transaction.time)])
 
@@ -182,8 +183,7 @@ def set_view_property(transaction: Transaction, database: str, command: SetViewP
 def set_view_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
     """Set a view's docstring or folder."""
     snapshot = transaction.database(database)
-    view = find_view(snapshot, name)
-    view = replace(view, docstring=text) if field == "docstring" else replace(view, folder=text)
+    view = with_text(find_view(snapshot, name), field, text)
     transaction.put(snapshot.with_view(view))
     return answer(SHOWN, [shown(view, transaction.time)])
 
@@ -237,43 +237,6 @@ def shown(view: View, time: datetime) -> tuple[object, ...]:
         view.lookback,
         view.lookback_column,
     )
-
-
-def _with_properties(view: View, properties: Properties) -> View:
-    for each in properties:
-        match each.name.lower():
-            case "folder":
-                view = replace(view, folder=each.text)
-            case "docstring":
-                view = replace(view, docstring=each.text)
-            case "lookback":
-                view = replace(view, lookback=_ticks(each))
-            case "lookback_column":
-                view = replace(view, lookback_column=each.text)
-            case "autoupdateschema":
-                view = replace(view, auto_update_schema=each.text.lower() == "true")
-            case "dimensiontables":
-                view = replace(view, dimension_tables=_names(each))
-            case _:
-                pass
-    return view
-
-
-def _ticks(property_: Property) -> int:
-    match property_.value:
-        case Literal(Scalar.TIMESPAN, int() as ticks):
-            return ticks
-        case _:
-            raise KustoError(
-                f"'{property_.name}' is a timespan.", "BadRequest_InvalidProperty", property_.span, hint="such as 6h"
-            )
-
-
-def _names(property_: Property) -> tuple[str, ...]:
-    if isinstance(property_.value, DynamicLiteral):
-        names: list[object] = json.loads(property_.value.text)
-        return tuple(map(str, names))
-    return tuple(name.strip() for name in property_.text.split(",") if name.strip())
 
 
 def _effective(properties: Properties) -> datetime | None:

@@ -1,11 +1,10 @@
 """Which messages are ingested together, and when: batches by table, sealed by age, number or size."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from emulator.engine.queued.message import Pending
-from emulator.syntax.literals import typed_literal
+from emulator.schema.policies import IngestionBatchingPolicy, read_policy
 from emulator.types import TICKS_PER_SECOND
 
 
@@ -24,16 +23,14 @@ class BatchingLimits:
 
     def under(self, policy: str) -> "BatchingLimits":
         """Return the limits as an ingestion batching policy narrows them; JSON `null` is none."""
-        document = json.loads(policy)
-        if not isinstance(document, dict):
+        read = read_policy("ingestionbatching", policy)
+        if not isinstance(read, IngestionBatchingPolicy):
             return self
-        span, items = document.get("MaximumBatchingTimeSpan"), document.get("MaximumNumberOfItems")
-        megabytes = document.get("MaximumRawDataSizeMB")
         return BatchingLimits(
-            min(self.age, self.age if span is None else _seconds(str(span), self.age)),
+            self.age if read.time is None else min(self.age, read.time / TICKS_PER_SECOND),
             self.flush_age,
-            min(self.items, items) if isinstance(items, int) and items > 0 else self.items,
-            min(self.size, megabytes << 20) if isinstance(megabytes, int) and megabytes > 0 else self.size,
+            self.items if read.items is None else min(self.items, read.items),
+            self.size if read.megabytes is None else min(self.size, read.megabytes << 20),
         )
 
 
@@ -87,11 +84,3 @@ class Batches:
         if count < len(waiting):
             self._waiting[key] = waiting[count:]
         return waiting[:count]
-
-
-def _seconds(text: str, otherwise: float) -> float:
-    try:
-        _, ticks = typed_literal("timespan", text)
-    except ValueError:
-        return otherwise
-    return int(ticks) / TICKS_PER_SECOND if isinstance(ticks, int) else otherwise

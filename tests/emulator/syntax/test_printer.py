@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from emulator.errors import KustoError
+from emulator.syntax.commands import DefineFunction, DefineMaterializedView
 from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Pipeline
 from emulator.syntax.parse_command import parse_command
-from emulator.syntax.parser import parse_expression, parse_query
-from emulator.syntax.printer import print_expression, print_pipeline, print_query
+from emulator.syntax.parser import parse_expression, parse_function_declaration, parse_query
+from emulator.syntax.printer import print_body, print_expression, print_parameters, print_pipeline, print_query
+from emulator.syntax.requests import is_command
 from emulator.syntax.script import split_script
-from tests.casefiles import cases_in
+from emulator.syntax.statements import Query
+from tests.casefiles import TEXT, cases_in
 from tests.emulator.syntax.outline import without_places
 from tests.emulator.syntax.trees import expressions, pipelines
 
@@ -44,6 +48,35 @@ def test_every_measured_query_parses_and_survives_printing() -> None:
     assert len(lines) == 791
 
 
+def assert_text_survives(text: str) -> None:
+    """Print the queries and bodies of a text, and what is read again of them; a text that does not parse has none."""
+    try:
+        command = parse_command(text) if is_command(text) else parse_query(text)
+    except KustoError:
+        return
+    match command:
+        case DefineFunction(parameters_text=parameters, body_text=body):
+            literal = parse_function_declaration(parameters, body)
+            printed = print_parameters(literal.parameters, parameters), print_body(literal.body, body)
+            assert without_places(parse_function_declaration(*printed)) == without_places(literal), printed
+            again = parse_function_declaration(*printed)
+            assert (print_parameters(again.parameters, printed[0]), print_body(again.body, printed[1])) == printed
+        case DefineMaterializedView(query_text=query):
+            assert_round_trip(query)
+        case Query():
+            assert_round_trip(text)
+        case _:
+            pass
+
+
+def test_the_texts_of_all_cases_survive_printing() -> None:
+    cases = cases_in("commands", "operators", "functions", "bind", "errors")
+    texts = [step.text for case in cases for step in case.steps if step.kind == TEXT]
+    assert len(texts) > 500
+    for text in texts:
+        assert_text_survives(text)
+
+
 @settings(max_examples=200, deadline=None)
 @given(expressions())
 def test_generated_expressions_survive_printing(expression: Expression) -> None:
@@ -58,8 +91,9 @@ def test_generated_pipelines_survive_printing(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "kql" / "database").rglob("*.kql")), ids=lambda path: path.stem)
-def test_the_market_database_is_all_commands_that_parse(path: Path) -> None:
+def test_the_market_database_is_all_commands_that_survive_printing(path: Path) -> None:
     parts = split_script(path.read_text(encoding="utf-8"))
     assert parts
     for part in parts:
         parse_command(part.text)
+        assert_text_survives(part.text)

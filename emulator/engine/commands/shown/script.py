@@ -6,6 +6,7 @@ from emulator.engine.catalog.records import Database, Table, View
 from emulator.schema.entities import IngestionMapping
 from emulator.schema.user_json import read_user_json
 from emulator.syntax.print_expressions import quoted_name, string
+from emulator.text_forms import timespan_text
 from emulator.types import Schema
 
 
@@ -56,6 +57,14 @@ def _mapping(table: Table, mapping: IngestionMapping) -> str:
 
 def _view(view: View) -> str:
     kind = "materialized-view" if view.on_view else "table"
-    texts = f"folder = {string(view.folder)}, docString = {string(view.docstring)}"
-    head = f".create-or-alter materialized-view with ({texts}) {_name(view.name)} on {kind} {_name(view.source)}"
-    return f"{head} {{ {view.query} }}"
+    properties = [f"folder = {string(view.folder)}", f"docString = {string(view.docstring)}"]
+    if view.lookback is not None:
+        properties.append(f"lookback = time({timespan_text(view.lookback)})")
+    if view.lookback_column is not None:
+        properties.append(f"lookback_column = {string(view.lookback_column)}")
+    if view.auto_update_schema:
+        properties.append("autoUpdateSchema = true")
+    if view.dimension_tables:
+        properties.append(f"dimensionTables = dynamic({json.dumps(view.dimension_tables)})")
+    head = f".create-or-alter materialized-view with ({', '.join(properties)}) {_name(view.name)}"
+    return f"{head} on {kind} {_name(view.source)} {{ {view.query} }}"
