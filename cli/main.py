@@ -33,6 +33,7 @@ for command in (
     serving.emulator,
     serving.eventhubs,
     database.deploy,
+    database.lock,
     prices.load,
     prices.backfill,
     prices.replay,

@@ -1,4 +1,4 @@
-"""The flags of the commands on a database: `deploy`, `query`."""
+"""The flags of the commands on a database: `deploy`, `lock`, `query`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,21 +7,39 @@ import typer
 
 from cli.flags.options import OutputFormat, ReadData, TargetData, TargetDatabase, Url, target_of
 
+Files = Annotated[
+    Path | None,
+    typer.Option("--files", help="Folder of .kql files.", metavar="FOLDER", show_default="the market database"),
+]
+
 
 def deploy(
     context: typer.Context,
     data: TargetData = None,
     eventhouse: Url = None,
     database: TargetDatabase = None,
-    files: Annotated[
-        Path | None,
-        typer.Option("--files", help="Folder of .kql files.", metavar="FOLDER", show_default="the market database"),
-    ] = None,
+    files: Files = None,
 ) -> None:
     """Create or alter the market database: tables, mappings, policies, views and functions, in dependency order."""
     from cli.commands.deploy import run_deploy
 
     run_deploy(target_of(context, data, eventhouse, database), files=files)
+
+
+def lock(
+    files: Files = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a released function does not keep its contract.")
+    ] = False,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option("--replace", help="Lock a function anew that was never released; repeatable.", metavar="FUNCTION"),
+    ] = None,
+) -> None:
+    """Record in kql.lock what released functions (`_v1`, `_v2`, …) promise: parameters, result columns, their types."""
+    from cli.commands.lock import run_lock
+
+    run_lock(files=files, check=check, replace=tuple(replace or ()))
 
 
 def query(
