@@ -20,12 +20,6 @@ from kql.client import Eventhouse
 from kql.reference import Company, load_companies
 from kql.registry import Endpoint, Registry
 
-_DESCRIPTION = """Rolling analytics of stock prices, computed by versioned KQL functions.
-
-Times are UTC. A bar carries the time of its start, a daily bar its trading date at 00:00Z. Ranges include `from` and
-exclude `to`. Errors are problem documents (RFC 9457).
-"""
-
 
 def create_app(
     registry: Registry,
@@ -44,7 +38,11 @@ def create_app(
     companies = companies or load_companies()
     # The documentation page must work on a machine without internet, so its script comes from a package, not a CDN.
     app = FastAPIOffline(
-        title="Tickhouse", version=_version(), description=_DESCRIPTION, redoc_url=None, static_url="/docs-assets"
+        title=registry.texts.title or "API",
+        version=_version(),
+        description=f"{registry.texts.summary}\n\n{registry.texts.description}\n",
+        redoc_url=None,
+        static_url="/docs-assets",
     )
     for endpoint in registry.endpoints:
         add_route(app, endpoint, eventhouse, limits, companies)

@@ -7,15 +7,15 @@ from kql.registry import Endpoint, Registry
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Tickhouse</title>
+<title>{title}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; color: #1a1d21 }}
 code {{ font-family: ui-monospace, monospace; font-size: .9em }}
 td {{ padding: .35rem 1rem .35rem 0; vertical-align: top; border-top: 1px solid #e3e6ea }}
 a {{ color: #0b5cad; text-decoration: none }} a:hover {{ text-decoration: underline }}
 </style></head><body>
-<h1>Tickhouse</h1>
-<p>Rolling analytics of stock prices, computed by KQL.
+<h1>{title}</h1>
+<p>{summary}
 <a href="/docs">Documentation</a> · <a href="/openapi.json">OpenAPI</a></p>
 <table>{rows}</table>
 </body></html>
@@ -29,7 +29,8 @@ def landing_page(registry: Registry) -> bytes:
         f"<td>{escape(endpoint.contract.docstring)}</td></tr>"
         for endpoint in registry.endpoints
     )
-    return _PAGE.format(rows=rows).encode()
+    texts = registry.texts
+    return _PAGE.format(title=escape(texts.title), summary=escape(texts.summary), rows=rows).encode()
 
 
 def example_url(endpoint: Endpoint) -> str:

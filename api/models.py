@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -9,22 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from emulator.types import Column, KqlType, Scalar
 from kql.names import snake_case
-from kql.registry import Endpoint, Example
+from kql.registry import Endpoint, Example, SourceColumn
 
 
-class Meta(BaseModel):
-    """What an answer says of itself."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    function: str = Field(description="The KQL function that computed the answer.", examples=["PriceHistory_v1"])
-    row_count: int = Field(description="Number of records.")
-    as_of: datetime = Field(description="The moment of the view: that asked for, or the time of the computation.")
-    source: str | None = Field(
-        description="Where the prices came from, several joined by `+`; `simulated` marks simulated prices.",
-        examples=["yahoo"],
+@lru_cache(maxsize=16)
+def meta_model(source: SourceColumn | None) -> type[BaseModel]:
+    """Return the model of what an answer says of itself."""
+    where = "Always null." if source is None else source.description
+    example = None if source is None or source.example is None else [source.example]
+    moment = "The moment of the view: that asked for, or the time of the computation."
+    return create_model(
+        "Meta",
+        __config__=ConfigDict(extra="forbid"),
+        __doc__="What an answer says of itself.",
+        function=(str, Field(description="The KQL function that computed the answer.")),
+        row_count=(int, Field(description="Number of records.")),
+        as_of=(datetime, Field(description=moment)),
+        source=(str | None, Field(description=where, examples=example)),
+        parameters=(dict[str, JsonValue], Field(description="The parameters in effect, defaults included.")),
     )
-    parameters: dict[str, JsonValue] = Field(description="The parameters in effect, defaults included.")
 
 
 def answer_model(endpoint: Endpoint) -> type[BaseModel]:
@@ -36,7 +40,7 @@ def answer_model(endpoint: Endpoint) -> type[BaseModel]:
         __config__=ConfigDict(extra="forbid"),
         __doc__=endpoint.contract.docstring,
         data=(list[record], Field(description="The records, in order.")),  # type: ignore[valid-type]  # made at run time
-        meta=(Meta, Field(description="What is known of the answer.")),
+        meta=(meta_model(endpoint.source), Field(description="What is known of the answer.")),
     )
 
 

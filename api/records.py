@@ -9,10 +9,8 @@ import pyarrow.compute as pc
 from emulator.result import ResultTable
 from emulator.types import KqlType, Scalar
 from kql.names import snake_case
+from kql.registry import SourceColumn
 
-SOURCE_COLUMN = "Source"
-# A bar made of several sources names them all: `simulated+yahoo`.
-SEPARATOR = "+"
 _MICROSECONDS = 1_000_000
 _TICKS_PER_SECOND = 10_000_000
 
@@ -27,13 +25,13 @@ def records_json(table: ResultTable) -> bytes:
     return orjson.dumps([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
 
 
-def sources(table: ResultTable) -> str | None:
-    """Return where the rows came from, by their `Source` column."""
-    if table.schema.find(SOURCE_COLUMN) is None:
+def sources(table: ResultTable, source: SourceColumn | None) -> str | None:
+    """Return where the rows came from, by the column that says it; a row may name several sources."""
+    if source is None or table.schema.find(source.column) is None:
         return None
-    index = table.schema.names.index(SOURCE_COLUMN)
-    found = pc.unique(table.arrow.column(index)).to_pylist()
-    return SEPARATOR.join(sorted({part for source in found if source for part in source.split(SEPARATOR)})) or None
+    found = pc.unique(table.arrow.column(table.schema.names.index(source.column))).to_pylist()
+    parts = {part for text in found if text for part in text.split(source.separator)}
+    return source.separator.join(sorted(parts)) or None
 
 
 def _values(column: pa.Array, type_: KqlType) -> Sequence[object]:

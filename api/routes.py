@@ -70,11 +70,12 @@ class EndpointAnswers:
         else:
             data = records_json(table)
         parameters = {name: public(value) for name, value in values.items() if value is not None}
+        moment = self._endpoint.moment
         meta = {
             "function": self._endpoint.contract.name,
             "row_count": len(table),
-            "as_of": parameters.get("as_of") or public(computed_at.replace(microsecond=0)),
-            "source": sources(table),
+            "as_of": (moment and parameters.get(moment.name)) or public(computed_at.replace(microsecond=0)),
+            "source": sources(table, self._endpoint.source),
             "parameters": parameters,
         }
         body = b'{"data":' + data + b',"meta":' + orjson.dumps(meta) + b"}"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from emulator.types import KqlType
+from emulator.types import KqlType, Scalar
 from kql.binding import DatabaseBinder
 from kql.contracts import FunctionContract, FunctionParameter
 from kql.errors import DefinitionError
@@ -38,7 +38,27 @@ class ParameterRule:
     example: Example | None = None
     symbol: bool = False
     list: bool = False
+    moment: bool = False
     before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTexts:
+    """How the API as a whole presents itself; `description` is Markdown, `summary` one sentence of it."""
+
+    title: str = ""
+    summary: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """The result column that says where a record comes from: texts that `separator` parts."""
+
+    column: str
+    separator: str
+    description: str
+    example: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,7 @@ class EndpointParameter:
 
     `name` is its public name, `argument` its name in KQL. `is_symbol` asks for a known company (else not found),
     `is_list` for values separated by commas, `before` names the public parameter whose value must be later.
+    `is_moment` marks the moment of the view, which an answer repeats.
     """
 
     name: str
@@ -62,12 +83,16 @@ class EndpointParameter:
     example: Example | None = None
     is_symbol: bool = False
     is_list: bool = False
+    is_moment: bool = False
     before: str | None = None
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A route and the function that answers it; `max_age` is in seconds, `deprecated` says what to use instead."""
+    """A route and the function that answers it; `max_age` is in seconds, `deprecated` says what to use instead.
+
+    `source` is the column of sources, which the function's result may have or not.
+    """
 
     route: str
     contract: FunctionContract
@@ -76,6 +101,7 @@ class Endpoint:
     max_age: int = 0
     deprecated: str = ""
     examples: Mapping[str, Example] = field(default_factory=dict)
+    source: SourceColumn | None = None
 
     @cached_property
     def query_text(self) -> str:
@@ -86,12 +112,18 @@ class Endpoint:
         """Return the parameter of that public name."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
+    @cached_property
+    def moment(self) -> EndpointParameter | None:
+        """The parameter that is the moment of the view."""
+        return next((parameter for parameter in self.parameters if parameter.is_moment), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every endpoint, in the order of the documentation."""
+    """Every endpoint, in the order of the documentation, and how the API as a whole presents itself."""
 
     endpoints: tuple[Endpoint, ...]
+    texts: ApiTexts = ApiTexts()
 
     def find(self, route: str) -> Endpoint | None:
         """Return the endpoint of that exact route."""
@@ -130,26 +162,45 @@ class _Reader:
             raise DefinitionError(
                 f"not valid TOML: {error}", self._file, int(line[1]) if line else None, "strings stand in double quotes"
             ) from error
-        self._check_keys(document, {"parameter", "example", "endpoint"}, "the registry", ())
+        self._check_keys(document, {"api", "source", "parameter", "example", "endpoint"}, "the registry", ())
         rules = {
             name: self._rule(entry, name, ("parameter", name))
             for name, entry in self._table(document, "parameter", ()).items()
         }
         examples = self._table(document, "example", ())
+        source = self._source(document, examples)
         entries = document.get("endpoint")
         if not isinstance(entries, list):
             raise DefinitionError("no [[endpoint]] found", self._file)
         endpoints: list[Endpoint] = []
         for number, entry in enumerate(entries):
             place = ("endpoint", number)
-            endpoint = self._endpoint(entry, rules, examples, place)
+            endpoint = replace(self._endpoint(entry, rules, examples, place), source=source)
             for other in endpoints:
                 if _PLACEHOLDER.sub("{}", endpoint.route) == _PLACEHOLDER.sub("{}", other.route):
                     same = "" if endpoint.route == other.route else f", once as '{other.route}'"
                     raise self._error(f"route '{endpoint.route}' stands twice{same}", (*place, "route"))
             endpoints.append(endpoint)
         self._check_used(endpoints, rules, examples)
-        return Registry(tuple(endpoints))
+        return Registry(tuple(endpoints), self._texts_of_api(document))
+
+    def _texts_of_api(self, document: dict[str, object]) -> ApiTexts:
+        entry = self._table(document, "api", ())
+        self._check_keys(entry, set(ApiTexts.__dataclass_fields__), "[api]", ("api",))
+        return ApiTexts(**{key: self._text_of(value, key, ("api",)).strip() for key, value in entry.items()})
+
+    def _source(self, document: dict[str, object], examples: dict[str, object]) -> SourceColumn | None:
+        if "source" not in document:
+            return None
+        place, entry = ("source",), self._table(document, "source", ())
+        keys = ("column", "separator", "description")
+        self._check_keys(entry, set(keys), "[source]", place)
+        for key in keys:
+            if not entry.get(key):
+                raise self._error(f"[source] needs a {key}", place)
+        column, separator, description = (self._text_of(entry[key], key, place) for key in keys)
+        example = examples.get(column)
+        return SourceColumn(column, separator, description, example if isinstance(example, str) else None)
 
     def _endpoint(
         self, entry: object, shared: dict[str, ParameterRule], examples: dict[str, object], place: Place
@@ -259,12 +310,15 @@ class _Reader:
             example=rule.example,
             is_symbol=rule.symbol,
             is_list=rule.list,
+            is_moment=rule.moment,
             before=names.get(rule.before) if rule.before else None,
         )
 
     def _check_limits(self, parameter: FunctionParameter, rule: ParameterRule, place: Place) -> None:
         """Refuse limits that no value meets, that the default or the example breaks, or of what is no number."""
         low, high = rule.minimum, rule.maximum
+        if rule.moment and parameter.type.scalar is not Scalar.DATETIME:
+            raise self._error(f"'{parameter.name}' is a {parameter.type} and no moment", (*place, "moment"))
         if (low is not None or high is not None) and not parameter.type.scalar.is_numeric:
             key = "minimum" if low is not None else "maximum"
             raise self._error(f"'{parameter.name}' is a {parameter.type} and has no {key}", (*place, key))
@@ -299,6 +353,13 @@ class _Reader:
                     raise self._error(
                         f"no function of an endpoint has a {what} '{name}'", (key, name), _meant(name, known)
                     )
+        for source in {endpoint.source for endpoint in endpoints} - {None}:
+            if source is not None and source.column not in columns:
+                raise self._error(
+                    f"no function of an endpoint has a result column '{source.column}'",
+                    ("source", "column"),
+                    _meant(source.column, columns),
+                )
         for name, rule in rules.items():
             if rule.before is not None and rule.before not in arguments:
                 raise self._error(
@@ -329,7 +390,7 @@ class _Reader:
                     fields[key] = self._texts(value, key, place)
                 case "minimum" | "maximum" if isinstance(value, bool) or not isinstance(value, int | float):
                     raise self._error(f"'{key}' is a number, found {value!r}", (*place, key))
-                case "symbol" | "list" if not isinstance(value, bool):
+                case "symbol" | "list" | "moment" if not isinstance(value, bool):
                     raise self._error(f"'{key}' is true or false, found {value!r}", (*place, key))
                 case "name" | "before":
                     self._text_of(value, key, place)

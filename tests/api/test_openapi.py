@@ -1,11 +1,18 @@
 """The advertised document is true: real answers fit it, nothing is missing from it."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from api.app import create_app
 from api.index_page import example_url
 from api.models import answer_model
+from cli.composition.embedded import EmbeddedEventhouse
+from emulator.engine.eventhouse import Eventhouse
+from kql.deploy import deploy
+from kql.loader import load_database
 from kql.names import snake_case
 from kql.registry import Endpoint, Registry, load_registry
 
@@ -80,3 +87,59 @@ async def test_limits_and_defaults_are_advertised(document: dict[str, object]) -
     assert isinstance(interval, dict)
     assert (window["minimum"], window["maximum"], window["default"]) == (1, 1000, 20)
     assert (interval["default"], "1m" in interval["enum"]) == ("1d", True)
+
+
+async def test_the_api_presents_itself_as_the_registry_says(
+    document: dict[str, object], http: httpx.AsyncClient
+) -> None:
+    texts = REGISTRY.texts
+    information = document["info"]
+    assert isinstance(information, dict)
+    assert (information["title"], information["description"]) == (
+        texts.title,
+        f"{texts.summary}\n\n{texts.description}\n",
+    )
+    page = (await http.get("/")).text
+    assert (
+        page.count(f"<title>{texts.title}</title>") == page.count(f"<h1>{texts.title}</h1>\n<p>{texts.summary}\n") == 1
+    )
+    components = TypeAdapter(dict[str, dict[str, dict[str, object]]]).validate_python(document["components"])
+    described = components["schemas"]["Meta"]["properties"]["source"]  # type: ignore[index]  # JSON
+    assert described == {
+        "anyOf": [{"type": "string"}, {"type": "null"}],
+        "description": "Where the prices came from, several joined by `+`; `simulated` marks simulated prices.",
+        "examples": ["yahoo"],
+        "title": "Source",
+    }
+
+
+async def test_the_moment_and_the_sources_follow_their_roles_and_no_name(tmp_path: Path) -> None:
+    (tmp_path / "Seen_v1.kql").write_text(
+        ".create-or-alter function Seen_v1(seenAt: datetime) {\n"
+        "    datatable(Origin: string) ['b', 'a/c'] | extend At = seenAt\n}\n",
+        encoding="utf-8",
+    )
+    registry_file = tmp_path / "registry.toml"
+    registry_file.write_text(
+        '[source]\ncolumn = "Origin"\nseparator = "/"\ndescription = "Where."\n\n'
+        '[parameter.seenAt]\nname = "seen"\nmoment = true\n\n'
+        '[[endpoint]]\nroute = "/seen"\nfunction = "Seen_v1"\n',
+        encoding="utf-8",
+    )
+    database = load_database(tmp_path)
+    engine = Eventhouse.open(None, database="Own")
+    try:
+        eventhouse = EmbeddedEventhouse(engine, "Own")
+        await deploy(eventhouse, database)
+        transport = httpx.ASGITransport(create_app(load_registry(registry_file, database), eventhouse))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            answer = await http.get("/seen", params={"seen": "2026-01-05T10:00:00Z"})
+    finally:
+        engine.close()
+    assert answer.json()["meta"] == {
+        "function": "Seen_v1",
+        "row_count": 2,
+        "as_of": "2026-01-05T10:00:00Z",
+        "source": "a/b/c",
+        "parameters": {"seen": "2026-01-05T10:00:00Z"},
+    }

@@ -8,6 +8,7 @@ import pytest
 from api.records import records_json, sources
 from emulator.result import ResultTable
 from emulator.types import DATETIME, DECIMAL, DYNAMIC, LONG, REAL, STRING, TIMESPAN, Column, KqlType, Schema
+from kql.registry import SourceColumn
 
 
 def table(**columns: tuple[KqlType, list[object], pa.DataType]) -> ResultTable:
@@ -47,9 +48,9 @@ def test_no_rows_are_an_empty_list() -> None:
 
 
 def test_sources_are_those_of_the_rows() -> None:
-    assert (
-        sources(table(Source=(STRING, ["yahoo", "replay+yahoo", "simulated", ""], pa.string())))
-        == "replay+simulated+yahoo"
-    )
-    assert sources(table(Source=(STRING, [], pa.string()))) is None
-    assert sources(table(Price=(REAL, [1.0], pa.float64()))) is None
+    origin = SourceColumn("Origin", "/", "Where it came from.")
+    rows = table(Origin=(STRING, ["yahoo", "replay/yahoo", "simulated", ""], pa.string()))
+    assert sources(rows, origin) == "replay/simulated/yahoo"
+    assert sources(rows, None) is None
+    assert sources(table(Origin=(STRING, [], pa.string())), origin) is None
+    assert sources(table(Price=(REAL, [1.0], pa.float64())), origin) is None

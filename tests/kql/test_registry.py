@@ -5,7 +5,7 @@ import pytest
 from emulator.syntax.parser import parse_query
 from kql.errors import DefinitionError
 from kql.loader import DATABASE_FOLDER, MarketDatabase, load_database
-from kql.registry import REGISTRY_FILE, Registry, load_registry
+from kql.registry import REGISTRY_FILE, Registry, SourceColumn, load_registry
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +223,48 @@ def test_an_example_of_no_column_is_told_at_its_line(tmp_path: Path) -> None:
     assert caught.value.message == "no function of an endpoint has a result column 'Symbl'"
     assert caught.value.hint == "is 'Symbol' meant?"
     assert caught.value.line == text[: text.index('\nSymbol = "AAPL"\n') + 1].count("\n") + 1
+
+
+def test_roles_are_declared_where_they_belong(registry: Registry) -> None:
+    endpoint = registry.find("/v1/market/summary")
+    companies = registry.find("/v1/companies")
+    assert endpoint is not None
+    assert companies is not None
+    assert endpoint.moment == endpoint.parameter("as_of")
+    assert companies.moment is None
+    source = SourceColumn(
+        "Source",
+        "+",
+        "Where the prices came from, several joined by `+`; `simulated` marks simulated prices.",
+        "yahoo",
+    )
+    assert {each.source for each in registry.endpoints} == {source}
+    assert (registry.texts.title, registry.texts.summary) == (
+        "Tickhouse",
+        "Rolling analytics of stock prices, computed by versioned KQL functions.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "hint"),
+    [
+        ('separator = "+"\n', "", "[source] needs a separator", ""),
+        ('separator = "+"', "separator = 1", "'separator' is a text, found 1", ""),
+        ('separator = "+"', 'seperator = "+"', "'seperator' is unknown in [source]", "is 'separator' meant?"),
+        ('title = "Tickhouse"', 'titel = "Tickhouse"', "'titel' is unknown in [api]", "is 'title' meant?"),
+        (
+            'column = "Source"',
+            'column = "Sorce"',
+            "no function of an endpoint has a result column 'Sorce'",
+            "is 'Source' meant?",
+        ),
+        ("[parameter.symbol]\n", "[parameter.symbol]\nmoment = true\n", "'symbol' is a string and no moment", ""),
+        ("moment = true", 'moment = "yes"', "'moment' is true or false, found 'yes'", ""),
+    ],
+)
+def test_a_mistake_in_a_role_is_told(tmp_path: Path, old: str, new: str, message: str, hint: str) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text(REGISTRY_FILE.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
