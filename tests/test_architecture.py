@@ -138,6 +138,7 @@ def modules_after(code: str) -> set[str]:
     ("code", "forbidden"),
     [
         ("import emulator.binder.bind, emulator.syntax.parser, emulator.functions.catalogue", HEAVY),
+        ("import emulator.schema.definitions, emulator.schema.mapping, emulator.schema.subjects", HEAVY),
         ("import kql.registry, kql.loader", ("duckdb", "fastapi", "azure")),
         ("import producer.pipeline.pipeline", ("duckdb", "fastapi", "azure")),
     ],

@@ -2,7 +2,8 @@
 
 import ast
 
-from kql.loader import Kind, load_database
+from emulator.schema.subjects import Kind
+from kql.loader import load_database
 from tests.kql.shared import ROOT
 
 PHYSICAL = {each.name for each in load_database().statements if each.kind in (Kind.TABLE, Kind.VIEW)}
