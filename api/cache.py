@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.limits import ApiLimits
+from emulator.content_codings import accepted_codings
 from emulator.loopback import is_loopback
 from kql.registry import Registry
 
@@ -154,7 +155,7 @@ class AnswerCache:
         await send({"type": "http.response.body", "body": body})
 
     def _compresses(self, size: int, scope: Scope, headers: Headers) -> bool:
-        if size <= self._limits.compress_above or not _accepts_gzip(headers):
+        if size <= self._limits.compress_above or "gzip" not in accepted_codings(headers.get("accept-encoding", "")):
             return False
         # Between processes of one machine compression only costs.
         client = scope.get("client")
@@ -164,14 +165,6 @@ class AnswerCache:
 def _pattern(route: str) -> Pattern[str]:
     pattern, _, _ = compile_path(route)
     return pattern
-
-
-def _accepts_gzip(headers: Headers) -> bool:
-    for item in headers.get("accept-encoding", "").split(","):
-        coding, _, weight = item.partition(";")
-        if coding.strip().lower() == "gzip":
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def _matches(if_none_match: str | None, tag: bytes) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
+from emulator.backoff import Backoff
 from producer.clock import Clock
 from producer.errors import ProducerError
 
@@ -32,7 +33,7 @@ class RetryPolicy:
 
         Full jitter spreads callers that failed together; what the server asks for is always waited for.
         """
-        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempt - 1, 32))
+        ceiling = Backoff(self.base_seconds, self.cap_seconds).pause(attempt)
         return max(random.uniform(0.0, ceiling), error.retry_after or 0.0)
 
     def is_final(self, attempt: int, error: ProducerError) -> bool:

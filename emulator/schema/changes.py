@@ -1,12 +1,12 @@
 """What a definition command changes in one entity; the engine and whoever reads `.kql` files share these rules."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from emulator.errors import KustoError, SemanticFault
 from emulator.schema.entities import Entity, Function, IngestionMapping, MaterializedView, Policies, Table
+from emulator.schema.user_json import read_user_json
 from emulator.syntax.commands import (
     DefineFunction,
     DefineMaterializedView,
@@ -177,6 +177,20 @@ def _ticks(property_: Property) -> int:
 
 def _names(property_: Property) -> tuple[str, ...]:
     if isinstance(property_.value, DynamicLiteral):
-        names: list[object] = json.loads(property_.value.text)
-        return tuple(map(str, names))
+        try:
+            names = read_user_json(property_.value.text)
+        except ValueError as error:
+            raise _bad_names(property_) from error
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise _bad_names(property_)
+        return tuple(names)
     return tuple(name.strip() for name in property_.text.split(",") if name.strip())
+
+
+def _bad_names(property_: Property) -> KustoError:
+    return KustoError(
+        f"The property '{property_.name}' takes the names of tables, found {property_.text}",
+        "BadRequest_InvalidProperty",
+        property_.span,
+        hint='write dynamic(["Table1", "Table2"])',
+    )

@@ -15,6 +15,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.content_codings import accepted_codings
 from emulator.errors import KustoError
 from emulator.loopback import is_loopback
 from emulator.server.errors import (
@@ -129,7 +130,7 @@ class Exchange:
         client = self.request.client
         if client is not None and not self.compress_loopback and is_loopback(client.host):
             return None
-        accepted = accepted_encodings(self.request.headers.get("accept-encoding", ""))
+        accepted = accepted_codings(self.request.headers.get("accept-encoding", ""))
         return next((encoding for encoding in ("gzip", "deflate") if encoding in accepted), None)
 
 
@@ -183,13 +184,3 @@ def inflate(data: bytes) -> bytes:
         parts.append(part)
         data = stream.unused_data
     return b"".join(parts)
-
-
-def accepted_encodings(header: str) -> frozenset[str]:
-    """Return the content codings of an `Accept-Encoding` header, without those of weight zero."""
-    accepted = set()
-    for item in header.split(","):
-        coding, _, weight = item.partition(";")
-        if weight.replace(" ", "").removeprefix("q=").rstrip("0").rstrip(".") != "" or not weight:
-            accepted.add(coding.strip().lower())
-    return frozenset(accepted)
