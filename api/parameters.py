@@ -149,6 +149,6 @@ def _whole(limit: float | None, otherwise: int | None) -> float | None:
 
 
 def _description(parameter: EndpointParameter) -> str:
-    listed = " Several are separated by commas." if parameter.is_list else ""
-    before = f" Must be before `{parameter.before}`." if parameter.before else ""
-    return f"{parameter.docstring}{listed}{before}"
+    listed = "Several are separated by commas." if parameter.is_list else ""
+    before = f"Must be before `{parameter.before}`." if parameter.before else ""
+    return " ".join(sentence for sentence in (parameter.docstring, listed, before) if sentence)

@@ -208,7 +208,7 @@ class _Reader:
         if not isinstance(entry, dict):
             raise self._error(f"an endpoint is a table, found {entry!r}", place, "write [[endpoint]] above its keys")
         route = entry.get("route")
-        known = {"route", "function", "tags", "max_age", "deprecated", "parameter"}
+        known = {"route", "function", "tags", "max_age", "deprecated", "parameter", "example"}
         self._check_keys(entry, known, f"the endpoint {route}" if route else "an endpoint", place)
         route, function = self._route(entry, place), entry.get("function")
         if not isinstance(function, str):
@@ -227,6 +227,13 @@ class _Reader:
                     f"{function} has no parameter '{name}'",
                     (*place, "parameter", name),
                     f"it has {', '.join(parameter.name for parameter in contract.parameters) or 'none'}",
+                )
+        own_examples = self._table(entry, "example", place)
+        columns = {column.name for column in contract.result}
+        for name in own_examples:
+            if name not in columns:
+                raise self._error(
+                    f"{function} has no result column '{name}'", (*place, "example", name), _meant(name, columns)
                 )
         rules = {
             parameter.name: _merged(shared.get(parameter.name), own.get(parameter.name))
@@ -260,9 +267,7 @@ class _Reader:
             tags=self._texts(entry.get("tags", []), "tags", place),
             max_age=self._number(entry.get("max_age", 0), "max_age", place),
             deprecated=self._text_of(entry.get("deprecated", ""), "deprecated", place),
-            examples={
-                column.name: _example(examples[column.name]) for column in contract.result if column.name in examples
-            },
+            examples={name: _example(value) for name, value in (examples | own_examples).items() if name in columns},
         )
 
     def _route(self, entry: dict[str, object], place: Place) -> str:

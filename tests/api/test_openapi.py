@@ -1,5 +1,6 @@
 """The advertised document is true: real answers fit it, nothing is missing from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,15 @@ async def test_a_wrong_answer_would_not_fit(http: httpx.AsyncClient) -> None:
     for wrong in (content.replace(b'"close":', b'"closing":'), content.replace(b'"row_count":', b'"rows":')):
         with pytest.raises(ValidationError):
             answer_model(endpoint).model_validate_json(wrong, strict=True)
+
+
+def test_a_parameter_without_a_description_says_what_holds_of_it(eventhouse: EmbeddedEventhouse) -> None:
+    endpoint = REGISTRY.find("/v1/prices/{symbol}/history")
+    assert endpoint is not None
+    bare = replace(endpoint, parameters=tuple(replace(each, docstring="") for each in endpoint.parameters))
+    operation = create_app(Registry((bare,)), eventhouse).openapi()["paths"][endpoint.route]["get"]
+    said = {each["name"]: each.get("description", "") for each in operation["parameters"]}
+    assert said == dict.fromkeys(said, "") | {"from": "Must be before `to`."}
 
 
 async def test_every_endpoint_is_documented_in_full(document: dict[str, object], registry: Registry) -> None:

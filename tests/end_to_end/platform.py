@@ -46,8 +46,12 @@ def rows_in(data: Path, query: str) -> list[dict[str, object]]:
 def offline_environment() -> dict[str, str]:
     """Return this process's environment without Tickhouse settings, in offline mode, without what only tests need."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TICKHOUSE_")}
-    path = os.pathsep.join(map(str, (ROOT / "tests" / "as_installed", ROOT)))
-    return {**kept, "TICKHOUSE_OFFLINE": "1", "PYTHONPATH": path, "COLUMNS": "160"}
+    return {**kept, "TICKHOUSE_OFFLINE": "1", "PYTHONPATH": python_path(ROOT), "COLUMNS": "160"}
+
+
+def python_path(root: Path) -> str:
+    """Return where Python finds a working tree, without the packages that only tests need."""
+    return os.pathsep.join(map(str, (root / "tests" / "as_installed", root)))
 
 
 def free_port() -> int:
@@ -76,17 +80,25 @@ class Platform:
         assert answer.status_code == httpx.codes.OK, answer.text
         return [list(row) for row in answer.json()["Tables"][0]["Rows"]]
 
+    def wait_for(self, query: str) -> None:
+        """Wait until a query has rows."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.rows(f"{query} | take 1"):
+            assert time.monotonic() < deadline, f"no rows after {START_SECONDS} s: {query}"
+            time.sleep(0.1)
+
 
 @contextmanager
-def running(data: Path, *arguments: str) -> Iterator[Platform]:
-    """Run `tickhouse up` on free ports until the block ends, then end it as Ctrl-C does."""
+def running(data: Path, *arguments: str, root: Path = ROOT) -> Iterator[Platform]:
+    """Run the `tickhouse up` of a working tree on free ports until the block ends, then end it as Ctrl-C does."""
     port, wire_port = free_port(), free_port()
     command = [sys.executable, "-m", "cli", "up", "--data", str(data), "--port", str(port)]
     command += ["--eventhouse-port", str(wire_port), *arguments]
     log = data.parent / f"{data.name}.log"
+    environment = offline_environment() | {"PYTHONPATH": python_path(root)}
     with log.open("a", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, text=True, env=offline_environment()
+            command, cwd=root, stdout=output, stderr=subprocess.STDOUT, text=True, env=environment
         )
     platform = Platform(process, data, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{wire_port}")
     try:

@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from emulator.schema.subjects import Kind
+from emulator.syntax.commands import DefineFunction
 from emulator.types import DATETIME, INT, REAL, STRING, TIMESPAN
 from kql.binding import DatabaseBinder, check_database
 from kql.errors import DefinitionError
@@ -53,11 +55,19 @@ def test_a_released_function_describes_itself_its_parameters_and_columns(binder:
     assert undescribed == []
 
 
-def test_a_released_function_carries_its_version_and_takes_the_moment(binder: DatabaseBinder) -> None:
+def test_a_released_function_carries_its_version_in_name_and_folder() -> None:
     for name in RELEASED:
-        assert name.endswith("_v1")
-        if name != "Companies_v1":
-            assert binder.contract(name).parameter("asOf") is not None
+        assert re.fullmatch(r"[A-Z][A-Za-z]+_v[1-9][0-9]*", name)
+        made = load_database().find(Kind.FUNCTION, name)
+        assert made is not None
+        assert isinstance(made[1].command, DefineFunction)
+        properties = {each.name: each.text for each in made[1].command.properties}
+        assert properties["folder"] == name.rpartition("_")[2]
+
+
+def test_a_released_function_of_what_changes_takes_the_moment(binder: DatabaseBinder) -> None:
+    timeless = [name for name in RELEASED if binder.contract(name).parameter("asOf") is None]
+    assert [name for name in timeless if "Timestamp" in binder.contract(name).result.names] == []
 
 
 def test_result_columns_are_those_that_the_language_service_infers(binder: DatabaseBinder) -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -13,23 +14,15 @@ def registry() -> Registry:
     return load_registry()
 
 
-def test_the_routes_of_version_1(registry: Registry) -> None:
-    offered = {
-        endpoint.route: {parameter.name for parameter in endpoint.parameters if parameter.location == "query"}
-        for endpoint in registry.endpoints
-    }
-    when, span = {"as_of"}, {"from", "to", "as_of"}
-    assert offered == {
-        "/v1/companies": set(),
-        "/v1/market/summary": when,
-        "/v1/prices/latest": {"symbols"} | when,
-        "/v1/prices/{symbol}/latest": when,
-        "/v1/prices/{symbol}/history": {"interval", "adjusted"} | span,
-        "/v1/analytics/{symbol}/rolling-average": {"kind", "window", "interval", "adjusted"} | span,
-        "/v1/analytics/{symbol}/daily-range": {"adjusted"} | span,
-        "/v1/analytics/{symbol}/volume": {"window"} | span,
-        "/v1/analytics/{symbol}/volatility": {"estimator", "window"} | span,
-    }
+def test_a_route_begins_with_the_version_of_its_function_and_names_it_in_words(registry: Registry) -> None:
+    for endpoint in registry.endpoints:
+        version = endpoint.contract.name.rpartition("_")[2]
+        assert re.fullmatch(rf"/{version}(/[a-z][a-z-]*|/\{{[a-z_]+\}})+", endpoint.route), endpoint.route
+
+
+def test_a_parameter_has_one_public_name_whichever_function_takes_it(registry: Registry) -> None:
+    taken = {(each.argument, each.name) for endpoint in registry.endpoints for each in endpoint.parameters}
+    assert sorted(argument for argument, _ in taken) == sorted({argument for argument, _ in taken})
 
 
 def test_every_released_function_has_a_route(registry: Registry) -> None:
@@ -81,15 +74,11 @@ def extended(folder: Path, entry: str, kql: str = "") -> tuple[Path, MarketDatab
     return file, load_database(DATABASE_FOLDER, folder)
 
 
-def test_a_file_and_an_entry_make_an_endpoint(tmp_path: Path) -> None:
-    entry = '\n[[endpoint]]\nroute = "/v1/analytics/{symbol}/spread"\nfunction = "Spread_v1"\n'
-    endpoint = load_registry(*extended(tmp_path, entry)).find("/v1/analytics/{symbol}/spread")
+def test_an_endpoint_has_examples_of_its_own(tmp_path: Path) -> None:
+    entry = '\n[[endpoint]]\nroute = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.example]\nRange = 7.5\n'
+    endpoint = load_registry(*extended(tmp_path, entry)).find("/v1/x/{symbol}")
     assert endpoint is not None
-    assert [(each.name, each.location, each.default) for each in endpoint.parameters] == [
-        ("symbol", "path", None),
-        ("days", "query", 5),
-    ]
-    assert endpoint.contract.result.names == ("Symbol", "Timestamp", "Range")
+    assert endpoint.examples == {"Symbol": "AAPL", "Timestamp": "2023-12-29T00:00:00Z", "Range": 7.5}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +90,11 @@ def test_a_file_and_an_entry_make_an_endpoint(tmp_path: Path) -> None:
         ('route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\nmax_age = "3"', "'max_age' is a number of seconds", ""),
         ('route = "/v1/market/summary"\nfunction = "Spread_v1"', "stands twice", ""),
         ('route = "v1/x"\nfunction = "Spread_v1"', "an endpoint needs a route and a function", ""),
+        (
+            'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.example]\nRnage = 2.0',
+            "Spread_v1 has no result column 'Rnage'",
+            "is 'Range' meant?",
+        ),
         (
             'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.parameter.window]\nminimum = 2',
             "Spread_v1 has no parameter 'window'",
@@ -147,7 +141,7 @@ DAYS = "[endpoint.parameter.days]\n"
             'route = "/v1/x/{symbol}"\nfn = "Spread_v1"',
             2,
             "'fn' is unknown in the endpoint /v1/x/{symbol}",
-            "known are deprecated, function, max_age, parameter, route, tags",
+            "known are deprecated, example, function, max_age, parameter, route, tags",
         ),
         ('route = "/v1/x"', 0, "an endpoint needs a route and a function", "a function by its name"),
         (
