@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from emulator.schema.subjects import Kind
-from emulator.syntax.printer import print_expression
+from emulator.syntax.printing.printer import print_expression
 from emulator.syntax.statements import Parameter, ScalarParameter
 from kql.binding import DatabaseBinder
 from kql.errors import DefinitionError

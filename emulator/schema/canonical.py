@@ -12,7 +12,7 @@ from emulator.schema.entities import Function, IngestionMapping, MaterializedVie
 from emulator.schema.policies import read_policy, write_policy
 from emulator.schema.user_json import read_user_json
 from emulator.syntax.parser import parse_expression, parse_function_declaration, parse_query
-from emulator.syntax.printer import print_body, print_expression, print_parameters, print_query
+from emulator.syntax.printing.printer import print_body, print_expression, print_parameters, print_query
 
 
 def canonical_expression(text: str) -> str:

@@ -17,7 +17,7 @@ from emulator.sql.render import render
 from emulator.sql.statements import Insert
 from emulator.syntax.operators import Pipeline, Summarize
 from emulator.syntax.parser import parse_query
-from emulator.syntax.printer import print_expression
+from emulator.syntax.printing.printer import print_expression
 
 
 def altered(transaction: Transaction, database: str, view: View, changed: View, shape: Shape) -> View:

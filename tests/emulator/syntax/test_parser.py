@@ -7,7 +7,7 @@ from emulator.syntax.cursor import MAX_NESTING
 from emulator.syntax.expressions import Literal, Name, Unary
 from emulator.syntax.operators import Datatable, NameSource, Pipeline, PrintSource, Unparsed
 from emulator.syntax.parser import parse_expression, parse_function_body, parse_function_declaration, parse_query
-from emulator.syntax.printer import print_expression, print_query
+from emulator.syntax.printing.printer import print_expression, print_query
 from emulator.syntax.statements import FunctionLiteral, Let
 from tests.casefiles import Case, cases_in
 from tests.conftest import CheckCase

@@ -13,7 +13,7 @@ from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Pipeline
 from emulator.syntax.parse_command import parse_command
 from emulator.syntax.parser import parse_expression, parse_function_declaration, parse_query
-from emulator.syntax.printer import print_body, print_expression, print_parameters, print_pipeline, print_query
+from emulator.syntax.printing.printer import print_body, print_expression, print_parameters, print_pipeline, print_query
 from emulator.syntax.requests import is_command
 from emulator.syntax.script import split_script
 from emulator.syntax.statements import Query

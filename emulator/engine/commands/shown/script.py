@@ -5,7 +5,7 @@ import json
 from emulator.engine.catalog.records import Database, Table, View
 from emulator.schema.entities import IngestionMapping
 from emulator.schema.user_json import read_user_json
-from emulator.syntax.print_expressions import quoted_name, string
+from emulator.syntax.printing.expressions import quoted_name, string
 from emulator.text_forms import timespan_text
 from emulator.types import Schema
 

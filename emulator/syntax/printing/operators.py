@@ -65,7 +65,7 @@ from emulator.syntax.operators import (
     Unparsed,
     Where,
 )
-from emulator.syntax.print_expressions import ExpressionPrinter, name, quoted_name, string
+from emulator.syntax.printing.expressions import ExpressionPrinter, name, quoted_name, string
 
 _BARE_VALUE = re.compile(r"[^\W\d]\w*|\d+")
 

@@ -4,8 +4,8 @@ from typing import assert_never
 
 from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Pipeline
-from emulator.syntax.print_expressions import name, quoted_name, string
-from emulator.syntax.print_operators import OperatorPrinter
+from emulator.syntax.printing.expressions import name, quoted_name, string
+from emulator.syntax.printing.operators import OperatorPrinter
 from emulator.syntax.statements import (
     DeclareQueryParameters,
     FunctionBody,
