@@ -13,6 +13,8 @@ FOLDERS = {
     "README.md": ("",),
     "api/README.md": ("api", ""),
     "cli/README.md": ("cli", ""),
+    "emulator/README.md": ("emulator", ""),
+    "emulator/functions/README.md": ("emulator/functions", "emulator", ""),
     "kql/README.md": ("kql", ""),
     "producer/README.md": ("producer", ""),
 }
