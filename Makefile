@@ -15,10 +15,16 @@ SEED ?= 1
 # Most commands start processes: each would compile every module anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: up test lint fix bench soak mutants lock clean
+.PHONY: up check quick test lint fix bench soak mutants lock clean
 
 up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
 	$(BIN)/tickhouse up $(ARGS)
+
+check: $(TESTING)  ## lint and the quick tests, side by side; names tests that are slow and not marked so
+	$(MAKE) --jobs=2 --output-sync=target lint quick
+
+quick: $(TESTING)
+	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 2 --dist loadfile --show-slow -m "not slow" $(ARGS)
 
 test: $(TESTING)  ## the whole test suite
 	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+from collections.abc import Generator
 from typing import Protocol
 
 import pytest
@@ -15,6 +16,9 @@ settings.register_profile("exploring", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 UPDATE = "--update-cases"
+# Of CPU, fixtures apart and ended child processes included: a busy machine changes them little.
+SLOW, CPU = 2.0, "cpu_seconds"
+_STARTED = pytest.StashKey[float]()
 
 
 class CheckCase(Protocol):
@@ -25,11 +29,39 @@ class CheckCase(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(UPDATE, action="store_true", help="write into the case files what is found")
+    parser.addoption("--show-slow", action="store_true", help="list tests that are slow and not marked so")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption(UPDATE) and config.getoption("numprocesses", None):
         raise pytest.UsageError(f"{UPDATE} writes files, one process at a time: leave out -n")
+
+
+def _cpu_seconds() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "setup":
+        item.stash[_STARTED] = _cpu_seconds()
+    elif call.when == "call" and item.get_closest_marker("slow") is None:
+        report.user_properties.append((CPU, _cpu_seconds() - item.stash[_STARTED]))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--show-slow"):
+        return
+    reports = [each for each in terminalreporter.getreports("passed") if isinstance(each, pytest.TestReport)]
+    spent = [(value, each.nodeid) for each in reports for name, value in each.user_properties if name == CPU]
+    for seconds, test in sorted(spent, reverse=True):
+        if isinstance(seconds, float) and seconds > SLOW:
+            terminalreporter.write_line(f"slow, but not marked so: {seconds:.1f} s of CPU: {test}")
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def test_a_backfill_fetches_what_is_missing_and_no_more(tmp_path: Path) -> None:
     assert days_by_symbol(tmp_path / "data") == dict.fromkeys(KNOWN, 5)
 
 
+@pytest.mark.slow
 def test_real_prices_do_not_join_simulated_ones_and_providers_are_not_asked_offline(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     assert tickhouse("backfill", "--from", "2024-11-04", "--to", "2024-11-04", *NOVEMBER, *data).returncode == 0

@@ -154,6 +154,7 @@ def connect(address: str, *arguments: str, cwd: Path) -> "subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False, timeout=60)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_connected_is_refused(tmp_path: Path) -> None:
     nowhere = connect("", cwd=tmp_path)
     assert nowhere.returncode == 1

@@ -41,6 +41,7 @@ def hub(port: int, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
         process.wait(10)
 
 
+@pytest.mark.slow
 async def test_a_hub_keeps_its_events_over_ctrl_c_and_kill(tmp_path: Path) -> None:
     port = free_port()
     folder = ("--data", str(tmp_path), "--hub", "quotes", "--partitions", "2")
@@ -57,6 +58,7 @@ async def test_a_hub_keeps_its_events_over_ctrl_c_and_kill(tmp_path: Path) -> No
         assert bodies(await receive(connection, 3, partition_id="1")) == [b"one", b"two", b"three"]
 
 
+@pytest.mark.slow
 def test_a_taken_port_and_other_partitions_are_refused_with_what_helps(tmp_path: Path) -> None:
     port = free_port()
     with hub(port, "--data", str(tmp_path)):

@@ -90,6 +90,7 @@ def test_several_results_are_all_printed_as_tables(data: Path) -> None:
     assert [line for line in lines if line.endswith(("row", "rows"))] == ["1 row", "2 rows", "1 row"]
 
 
+@pytest.mark.slow
 def test_kql_comes_from_a_file_or_standard_input(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "q.kql"
     file.write_text("\ufeffprint a = 1 // é\n", encoding="utf-8")
@@ -121,6 +122,7 @@ def test_the_name_of_a_file_as_kql_hints_at_the_flag(data: Path) -> None:
     assert result.stderr.splitlines()[-1] == "hint: KQL in a file is run by `tickhouse query --file q.kql`"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_query_that_takes_long(data: Path) -> None:
     text = "range i from 1 to 100000000000 step 1 | summarize count() by i % 7 | count"
     command = [sys.executable, "-m", "cli", "query", text, "--data", str(data)]

@@ -109,6 +109,7 @@ def test_a_flag_wins_over_the_other_way_in_environment_and_file(tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_commands_without_a_name_work_on_what_up_runs_until_it_is_killed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

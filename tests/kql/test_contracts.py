@@ -70,6 +70,7 @@ def test_a_released_function_of_what_changes_takes_the_moment(binder: DatabaseBi
     assert [name for name in timeless if "Timestamp" in binder.contract(name).result.names] == []
 
 
+@pytest.mark.slow
 def test_result_columns_are_those_that_the_language_service_infers(binder: DatabaseBinder) -> None:
     database = load_database()
     inferred = {

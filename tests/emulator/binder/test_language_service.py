@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.casefiles import Case, cases_in
 from tests.emulator.binder.database import FUNCTIONS, TABLES
 from tests.kql.language_service import Checked, check
@@ -17,6 +19,7 @@ KNOWN_DIFFERENCES = {
 }
 
 
+@pytest.mark.slow
 def test_the_language_service_agrees_on_columns(tmp_path: Path) -> None:
     cases = cases_in("bind")
     answers = answer(cases, tmp_path)
