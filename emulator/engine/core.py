@@ -12,6 +12,7 @@ import duckdb
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database
+from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
@@ -53,6 +54,7 @@ class Core:
         self._connection = connection
         self._lock = lock
         self._readers = ReadConnections(self._new_cursor)
+        self._shown = ShownViews(self.cursor)
         self._watch = Watch()
         self._closing = threading.Lock()
         self._is_closed = False
@@ -109,7 +111,8 @@ class Core:
             catalog = self.catalog
             snapshot = find_database(catalog, database)
             key = (snapshot.name, catalog.version)
-            compiled = self.compiled.of(text, Entities(snapshot), DuckStorage(), key)
+            storage = DuckStorage(shown=self._shown.of(snapshot))
+            compiled = self.compiled.of(text, Entities(snapshot), storage, key)
             try:
                 with self.cursor() as cursor:
                     return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch)

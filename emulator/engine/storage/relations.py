@@ -4,8 +4,8 @@ Relations have names of their own (`t12`), so that renaming an entity moves no d
 `physical_names(schema)` and the hidden ingestion time.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
@@ -38,18 +38,30 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class DuckStorage:
-    """Where the emitter finds stored relations: under their identity, or cut off at an ingestion time."""
+    """Where the emitter finds stored relations: under their identity, or cut off at an ingestion time.
+
+    `shown` knows the queries of materialized views. DuckDB binds a view of its own with all columns, whichever are
+    read: the shipped endpoints take 4 to 16 % more CPU so (2026-11-29).
+    """
 
     after: Mapping[str, datetime] = field(default_factory=dict)
+    shown: Callable[[str], Select | None] = lambda _: None
 
     def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> From:
         """Return the rows of a stored relation under an alias."""
         since = self.after.get(stored.identity)
         if since is None:
-            return TableRef((stored.identity,), alias)
+            view = self.shown(stored.identity)
+            if view is None:
+                return TableRef((stored.identity,), alias)
+            return SubqueryRef(replace(view, items=tuple(item for item in _items(view) if item.alias in names)), alias)
         items = tuple(Item(ColumnRef(name), name) for name in names)
         later = op(">", ColumnRef(INGESTION_TIME), lit(since.isoformat(sep=" "), "TIMESTAMP"))
         return SubqueryRef(Select(items, TableRef((stored.identity,), "s"), later), alias)
+
+
+def _items(select: Select) -> Iterator[Item]:
+    return (each for each in select.items if isinstance(each, Item))
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, relation: str, schema: Schema) -> None:
