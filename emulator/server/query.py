@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from emulator.errors import KustoError, UnsupportedFault
 from emulator.options import QUERY_TIMEOUT
-from emulator.result import ResultTable, TruncationFault
+from emulator.result import TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy, Workers
@@ -63,13 +63,9 @@ class QueryEndpoints:
 
     def _answer(self, wire: WireRequest, exchange: Exchange) -> Answer:
         started = time.perf_counter()
-        tables: tuple[ResultTable, ...]
         truncation: TruncationFault | None = None
         try:
-            if wire.is_command:
-                tables = (self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties),)
-            else:
-                tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties)
+            tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties)
         except TruncationFault as fault:
             tables, truncation = fault.tables, fault
         except KustoError as fault:

@@ -1,0 +1,49 @@
+"""Documents as tests read them: their tables, and the names in them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# A bar that stands for itself has a backslash before it.
+_CELL = re.compile(r"(?<!\\)\|")
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def document(path: str) -> str:
+    """Return the text of a document."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def documents() -> list[str]:
+    """Return the paths of all documents."""
+    folders = ("", "api", "cli", "emulator", "kql", "producer", "tests")
+    found = {path for folder in folders for path in (ROOT / folder).glob("**/*.md" if folder else "*.md")}
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def section(text: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next one of its level or above."""
+    level, _, _ = heading.partition(" ")
+    parts = text.split(f"\n{heading}\n")
+    assert len(parts) == 2, f"'{heading}' stands {len(parts) - 1} times"
+    return re.split(rf"^#{{1,{len(level)}}} ", parts[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def tables(text: str) -> Iterator[list[list[str]]]:
+    """Yield the tables of a text: rows of cells, without head and rule."""
+    for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in _CELL.split(line)[1:-1]] for line in block.splitlines()]
+        yield rows[2:]
+
+
+def table_with_head(text: str, *head: str) -> list[list[str]]:
+    """Return the rows of the one table with this head."""
+    parts = text.split(f"| {' | '.join(head)} |\n")
+    assert len(parts) == 2, f"{len(parts) - 1} tables have the head {head}"
+    return next(tables(f"| {' | '.join(head)} |\n{parts[1]}"))
+
+
+def code_in(text: str) -> list[str]:
+    """Return what stands between backticks."""
+    return _CODE.findall(text)
