@@ -1,5 +1,6 @@
 """The FastAPI application over one Eventhouse, generated from the registry; no globals."""
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI, Request, Response
@@ -28,11 +29,13 @@ def create_app(
     api_key: str | None = None,
     limits: ApiLimits | None = None,
     companies: tuple[Company, ...] | None = None,
+    notice: Callable[[], str] = lambda: "",
 ) -> FastAPI:
     """Return the application; the caller keeps and closes the Eventhouse.
 
     With an API key every request must carry it, except for health checks. `companies` are the known symbols, by
-    default those of the market database.
+    default those of the market database. `notice` is asked with every request: while it says why data are missing,
+    answers repeat it, and one without records is a 503 to be asked again.
     """
     limits = limits or ApiLimits()
     companies = companies or load_companies()
@@ -45,7 +48,7 @@ def create_app(
         static_url="/docs-assets",
     )
     for endpoint in registry.endpoints:
-        add_route(app, endpoint, eventhouse, limits, companies)
+        add_route(app, endpoint, eventhouse, limits, companies, notice)
     add_health(app, registry, eventhouse)
     _add_landing(app, registry)
     _add_problem_handlers(app, {endpoint.route: endpoint for endpoint in registry.endpoints})

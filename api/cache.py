@@ -117,7 +117,7 @@ class AnswerCache:
 
         await self._app(dict(scope), receive, send)
         answer.body = b"".join(parts)
-        if answer.status == 200 and max_age > 0:
+        if answer.status == 200 and max_age > 0 and not _has_own_age(answer):
             self._keep(key, answer)
         return answer
 
@@ -138,7 +138,8 @@ class AnswerCache:
     async def _reply(self, answer: Answer, max_age: int, scope: Scope, headers: Headers, send: Send) -> None:
         body, added = answer.body, RawHeaders()
         if answer.status == 200:
-            added.append((b"cache-control", b"max-age=%d" % max_age if max_age else b"no-cache"))
+            if not _has_own_age(answer):
+                added.append((b"cache-control", b"max-age=%d" % max_age if max_age else b"no-cache"))
             added.append((b"vary", b"Accept-Encoding"))
             if age := int(self._clock() - answer.computed):
                 added.append((b"age", b"%d" % age))
@@ -160,6 +161,10 @@ class AnswerCache:
         # Between processes of one machine compression only costs.
         client = scope.get("client")
         return self._limits.compress_loopback or client is None or not is_loopback(client[0])
+
+
+def _has_own_age(answer: Answer) -> bool:
+    return any(name == b"cache-control" for name, _ in answer.headers)
 
 
 def _pattern(route: str) -> Pattern[str]:

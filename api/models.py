@@ -18,6 +18,7 @@ def meta_model(source: SourceColumn | None) -> type[BaseModel]:
     """Return the model of what an answer says of itself."""
     where = "Always null." if source is None else source.description
     example = None if source is None or source.example is None else [source.example]
+    missing = "Why records may be missing; absent unless data are still being loaded."
     moment = "The moment of the view: that asked for, or the time of the computation."
     return create_model(
         "Meta",
@@ -28,6 +29,7 @@ def meta_model(source: SourceColumn | None) -> type[BaseModel]:
         as_of=(datetime, Field(description=moment)),
         source=(str | None, Field(description=where, examples=example)),
         parameters=(dict[str, JsonValue], Field(description="The parameters in effect, defaults included.")),
+        notice=(str | None, Field(default=None, description=missing)),
     )
 
 

@@ -95,6 +95,11 @@ def status_problem(status: int, path: str) -> ApiError:
     return ApiError(status, phrase.lower().replace(" ", "-"), phrase, f"{phrase}: {path}", hint=hint)
 
 
+def incomplete(notice: str) -> ApiError:
+    """Return the answer that would be empty because what it is made of is still on its way."""
+    return ApiError(503, "loading", "Still loading", notice, headers={"Retry-After": "2"})
+
+
 def from_eventhouse(error: KustoError | TimeoutError, limits: ApiLimits) -> ApiError:
     """Translate the Eventhouse's trouble.
 

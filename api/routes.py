@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from api.limits import ApiLimits
 from api.models import answer_model
 from api.parameters import canonical_symbols, check_order, names_issues, signature
-from api.problems import MEDIA_TYPE, Problem, bad_parameters, from_eventhouse
+from api.problems import MEDIA_TYPE, Problem, bad_parameters, from_eventhouse, incomplete
 from api.records import records_json, sources
 from api.values import argument, public
 from emulator.context import ParameterValue
@@ -41,12 +41,18 @@ class EndpointAnswers:
     """Answers the requests of one endpoint."""
 
     def __init__(
-        self, endpoint: Endpoint, eventhouse: Eventhouse, limits: ApiLimits, companies: tuple[Company, ...]
+        self,
+        endpoint: Endpoint,
+        eventhouse: Eventhouse,
+        limits: ApiLimits,
+        companies: tuple[Company, ...],
+        notice: Callable[[], str],
     ) -> None:
         self._endpoint = endpoint
         self._eventhouse = eventhouse
         self._companies = companies
         self._limits = limits
+        self._notice = notice
         self._options = {
             "servertimeout": limits.timeout,
             "truncationmaxrecords": limits.max_rows,
@@ -64,7 +70,11 @@ class EndpointAnswers:
                 symbols = canonical_symbols(parameter, str(values[parameter.name]), self._companies)
                 values[parameter.name] = symbols
         computed_at = datetime.now(UTC)
+        # Before the query: what is complete by its end may have been on its way at its start.
+        notice = self._notice()
         table = await self._query(values)
+        if notice and not len(table):
+            raise incomplete(notice)
         if len(table) > _ROWS_IN_LOOP:
             data = await asyncio.to_thread(records_json, table)
         else:
@@ -78,10 +88,12 @@ class EndpointAnswers:
             "source": sources(table, self._endpoint.source),
             "parameters": parameters,
         }
+        if notice:
+            meta["notice"] = notice
         body = b'{"data":' + data + b',"meta":' + orjson.dumps(meta) + b"}"
         # Weak: the moment of the view moves on while the records stay the same.
-        tag = hashlib.blake2b(data + orjson.dumps(parameters), digest_size=12).hexdigest()
-        return JsonBytes(body, headers={"ETag": f'W/"{tag}"'})
+        tag = hashlib.blake2b(data + orjson.dumps(parameters) + notice.encode(), digest_size=12).hexdigest()
+        return JsonBytes(body, headers={"ETag": f'W/"{tag}"', **({"Cache-Control": "no-store"} if notice else {})})
 
     async def _query(self, values: dict[str, object]) -> ResultTable:
         arguments: dict[str, ParameterValue] = {
@@ -99,10 +111,15 @@ class EndpointAnswers:
 
 
 def add_route(
-    app: FastAPI, endpoint: Endpoint, eventhouse: Eventhouse, limits: ApiLimits, companies: tuple[Company, ...]
+    app: FastAPI,
+    endpoint: Endpoint,
+    eventhouse: Eventhouse,
+    limits: ApiLimits,
+    companies: tuple[Company, ...],
+    notice: Callable[[], str] = lambda: "",
 ) -> None:
-    """Add the route of an endpoint with its documentation."""
-    answers = EndpointAnswers(endpoint, eventhouse, limits, companies)
+    """Add the route of an endpoint with its documentation; `notice` says why answers are incomplete, while they are."""
+    answers = EndpointAnswers(endpoint, eventhouse, limits, companies, notice)
     app.add_api_route(
         endpoint.route,
         _handler(endpoint, answers),
@@ -144,8 +161,11 @@ def _description(endpoint: Endpoint) -> str:
 
 
 def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, object]]:
-    texts = {422: "A parameter is unknown, malformed or out of range.", 503: "The Eventhouse cannot answer now.",
-             504: "The Eventhouse did not answer in time."}  # fmt: skip
+    texts = {
+        422: "A parameter is unknown, malformed or out of range.",
+        503: "The Eventhouse cannot answer now, or has nothing yet to answer with: ask again after `Retry-After`.",
+        504: "The Eventhouse did not answer in time.",
+    }
     if any(parameter.is_symbol for parameter in endpoint.parameters):
         texts = {404: "No company has this symbol.", **texts}
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}

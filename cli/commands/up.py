@@ -87,7 +87,9 @@ async def _up(settings: UpSettings, console: Console) -> None:
             if source is not None and not settings.mix:
                 await refuse_mixing(eventhouse, simulated=source.is_simulated)
             stack.enter_context(announced(Instance(url_of(wire_socket), settings.database, data)))
-            app = create_app(load_registry(database=definitions), eventhouse, api_key=settings.api_key)
+            past = Past(is_awaited=source is not None and source.history is not None)
+            registry = load_registry(database=definitions)
+            app = create_app(registry, eventhouse, api_key=settings.api_key, notice=past.notice)
             api_server, wire_server = server(app), server(create_wire(engine))
             console.print(f"Deployed {deployment}.")
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
@@ -101,7 +103,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     console.print(f"Hub         [bold]{delivery.name}[/]  connection string for the Azure clients:")
                     console.print(delivery.connection, soft_wrap=True, highlight=False)
                 await until_signal_or_end(
-                    produce(source, eventhouse, delivery, data, console) if source else asyncio.Event().wait()
+                    produce(source, eventhouse, delivery, data, console, past) if source else asyncio.Event().wait()
                 )
             console.print("Ended; everything acknowledged is on disk.")
 
@@ -118,8 +120,24 @@ def _require_distinct_ports(settings: UpSettings) -> None:
             )
 
 
+@dataclass(slots=True)
+class Past:
+    """Whether the prices of the past are still on their way, as the API tells its callers."""
+
+    is_awaited: bool
+
+    def notice(self) -> str:
+        """Return why answers may be incomplete, empty once they are not."""
+        return "The history of prices is still being loaded." if self.is_awaited else ""
+
+
 async def produce(
-    source: LiveSource, eventhouse: EmbeddedEventhouse, delivery: Delivery, data: Path, console: Console
+    source: LiveSource,
+    eventhouse: EmbeddedEventhouse,
+    delivery: Delivery,
+    data: Path,
+    console: Console,
+    past: Past,
 ) -> None:
     """Fetch the past that the database lacks, then stream live trades until cancelled."""
     clock = SystemClock()
@@ -129,6 +147,7 @@ async def produce(
             console.print(f"History: {source.name} tells none; `tickhouse backfill` asks the providers that do.")
         else:
             await _fetch_history(source.history, source.symbols, store, clock, console, BackfillSettings())
+        past.is_awaited = False
         await source.go_on(eventhouse, clock)
         async with pipeline_to(delivery, source.trades, data, console) as pipeline, _upkeep(source, store, console):
             await pipeline.run()
