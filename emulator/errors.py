@@ -96,9 +96,27 @@ class QueryTooDeep(LimitFault):
     permanent = True
 
 
+class FolderFault(KustoError):
+    """The data folder cannot be had; another process has it."""
+
+    kind = "Data folder error"
+
+
 class EngineFault(KustoError):
     """The engine itself failed: a bug or the machine (disk full); never the user's text."""
 
     kind = "Internal error"
     permanent = False
     http_status = 500
+
+
+class NetworkFault(EngineFault):
+    """The Eventhouse was not reached."""
+
+    kind = "Network error"
+
+
+class AccessFault(KustoError):
+    """The Eventhouse does not let this caller in."""
+
+    kind = "Access denied"

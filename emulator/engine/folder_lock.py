@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from emulator.errors import KustoError
+from emulator.errors import FolderFault
 
 LOCK_FILE = "eventhouse.lock"
 
@@ -18,14 +18,14 @@ class FolderLock:
 
     @classmethod
     def acquire(cls, folder: Path) -> Self:
-        """Take the lock and leave this process's id in it, or raise KustoError naming the holder."""
+        """Take the lock and leave this process's id in it, or raise FolderFault naming the holder."""
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             os.close(descriptor)
-            raise KustoError(
+            raise FolderFault(
                 f"The data folder '{folder}' is in use by process {holder or 'unknown'}.",
                 code="TH_FolderInUse",
                 hint="end that process, or give another folder",

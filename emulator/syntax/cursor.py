@@ -197,6 +197,8 @@ class Cursor:
         code = "SYN0002"
         if token.kind is TokenKind.ERROR:
             code, problem = "SYN0001", str(token.value)
+        elif token.text == "=" and not hint:
+            hint = "'==' compares; '=' gives a column or a parameter its name"
         if not problem:
             problem = f"expected {expected}"
         line, column = line_and_column(self.source, token.start)

@@ -58,6 +58,12 @@ def parse_statement(cursor: Cursor) -> Statement:
             cursor.skip_balanced(_STATEMENT_END)
             keyword = f"{word} {following.text}" if word != "alias" else word
             return UnsupportedStatement(keyword, cursor.span_from(start))
+        case word if word.lower() == "select" and (is_word or following.text == "*"):
+            raise cursor.fault_at(
+                cursor.token,
+                "a tabular expression",
+                hint="this is SQL; KQL begins with the table: `T | where a > 1 | project a, b`",
+            )
         case ".":
             raise cursor.fault(
                 "a query", hint="management commands are not part of a query; they are sent on their own"

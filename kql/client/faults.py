@@ -5,6 +5,7 @@ words of the text.
 """
 
 import re
+from urllib.parse import urlsplit
 
 from azure.kusto.data.exceptions import (
     KustoApiError,
@@ -17,12 +18,14 @@ from azure.kusto.data.exceptions import (
 )
 
 from emulator.errors import (
+    AccessFault,
     EngineFault,
     EntityAlreadyExists,
     EntityNotFound,
     IngestionFault,
     KustoError,
     LimitFault,
+    NetworkFault,
     SemanticFault,
     SyntaxFault,
     UnsupportedFault,
@@ -48,6 +51,7 @@ _CODES: tuple[tuple[str, type[KustoError]], ...] = (
 )
 _PREFIX = re.compile(r"^Request is invalid and cannot be (?:processed|executed)[:.]\s*")
 _CODE = re.compile(r"^([A-Z]{2,}\d{3,}|[A-Z]\w*_\w+|TH\w+): ")
+_OTHER_KIND = re.compile(rf"^[A-Z][A-Za-z ]+: (?={_CODE.pattern[1:]})")
 _POSITION = re.compile(r"\s*\[line:position=(\d+):(\d+)\]")
 
 
@@ -55,15 +59,15 @@ def fault_of(error: Exception, text: str) -> KustoError:
     """Return an SDK error as what the seam raises; `text` is the query or command it was about."""
     match error:
         case KustoNetworkError():
-            return EngineFault(
-                f"no connection to {error.endpoint}",
+            return NetworkFault(
+                f"no connection to {_base(str(error.endpoint))}",
                 "TH_NETWORK",
                 hint="is the Eventhouse running, and is the URL right?",
             )
         case KustoThrottlingError():
             return LimitFault("the Eventhouse is busy and asks to try again later", "TH_THROTTLED")
         case KustoAuthenticationError():
-            return KustoError(
+            return AccessFault(
                 f"no access: {error.exception}",
                 "TH_AUTHENTICATION",
                 hint="sign in with `az login`, or set AZURE_CLIENT_ID…",
@@ -84,12 +88,19 @@ def not_queued(error: Exception) -> EngineFault:
     return EngineFault(f"the batch could not be queued: {type(error.__cause__ or error).__name__}", "TH_QUEUE")
 
 
+def _base(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else url
+
+
 def _api_fault(answer: OneApiError, text: str) -> KustoError:
     message = _PREFIX.sub("", answer.description or answer.message or "unknown error")
     kind = next((kind for words, kind in _KINDS if message.startswith(f"{words}: ")), None)
     if kind is not None:
         message = message.removeprefix(f"{kind.kind}: ")
     else:
+        # Words of a kind that the answer's code tells as well; the fault puts its own in front.
+        message = _OTHER_KIND.sub("", message)
         code = answer.code or ""
         kind = next((kind for words, kind in _CODES if words in code), KustoError if answer.permanent else EngineFault)
     if kind.permanent and not answer.permanent:
@@ -110,6 +121,10 @@ def _placed(message: str, text: str) -> tuple[str, Span]:
         return message, NOWHERE
     line, column = int(position[1]), int(position[2])
     lines = text.split("\n")
+    excerpt = re.search(r"^\d+ \| (.*)$", message[position.end() :], re.MULTILINE)
+    if excerpt is not None and (line > len(lines) or excerpt[1] != lines[line - 1]):
+        # The place is one in a part of the text, such as the body of a function: what is shown of it stays as it is.
+        return message, NOWHERE
     offset = sum(len(before) + 1 for before in lines[: line - 1]) + column - 1
     carets = re.search(r"\^+", message[position.end() :])
     return message[: position.start()], Span(offset, offset + (len(carets[0]) if carets else 1))

@@ -273,6 +273,60 @@ async def test_a_refused_command_is_named_with_its_file_and_line(
     assert (caught.value.file.name, caught.value.line) == ("T.kql", 4)
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (
+            ".create-or-alter materialized-view Counts on table Numbers { Numbers | summarize count() by Id = N }",
+            "Bad request: BadRequest_MaterializedViewAlter: Cannot alter materialized view 'Counts': the group-by"
+            " expressions cannot be changed.",
+        ),
+        (
+            ".create-merge table Numbers (N: string)",
+            "Bad request: BadRequest_ColumnTypeMismatch: Table 'Numbers': column 'N' is of type 'long' and cannot"
+            " become 'string'.\nhint: `.alter column` changes a type, and loses the column's values",
+        ),
+        (
+            ".create-or-alter function F() { Nope }",
+            "Semantic error: SEM0100: Failed to resolve column or scalar expression named 'Nope' [line:position=1:3]\n"
+            "1 | { Nope }\n      ^^^^\nhint: there are no columns here",
+        ),
+        (
+            ".drop table Nope",
+            "Entity not found: BadRequest_EntityNotFound: Entity 'Nope' of kind 'Table' was not found.",
+        ),
+    ],
+)
+async def test_a_fault_has_one_kind_and_one_code_on_both_sides_of_the_wire(
+    eventhouse: Eventhouse, command: str, text: str
+) -> None:
+    await eventhouse.command(".create-merge table Numbers (N: long)")
+    view = ".create-or-alter materialized-view Counts on table Numbers { Numbers | summarize count() by N }"
+    await eventhouse.command(view)
+    with pytest.raises(KustoError) as caught:
+        await eventhouse.command(command)
+    assert str(caught.value) == text
+
+
+async def test_nobody_listening_reads_as_what_it_is() -> None:
+    client = RemoteEventhouse.connect("http://127.0.0.1:9", DATABASE)
+    with pytest.raises(KustoError) as caught:
+        await client.query("print 1")
+    await client.close()
+    assert str(caught.value) == (
+        "Network error: TH_NETWORK: no connection to http://127.0.0.1:9\n"
+        "hint: is the Eventhouse running, and is the URL right?"
+    )
+
+
+async def test_the_results_of_all_statements_come_in_order(eventhouse: Eventhouse) -> None:
+    results = await eventhouse.query_all("print A = 1; range B from 1 to 2 step 1")
+    assert [(result.schema.names, list(result.rows())) for result in results] == [
+        (("A",), [(1,)]),
+        (("B",), [(1,), (2,)]),
+    ]
+
+
 async def test_nobody_listening_is_no_permanent_fault() -> None:
     client = RemoteEventhouse.connect("http://127.0.0.1:9", DATABASE)
     with pytest.raises(EngineFault, match="no connection") as caught:

@@ -9,7 +9,7 @@ import httpx
 
 from emulator.engine.writing.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
 from emulator.engine.writing.marks import StaleMark, Stretch
-from emulator.errors import EngineFault, KustoError, LimitFault, UnsupportedFault
+from emulator.errors import EngineFault, KustoError, LimitFault, NetworkFault, UnsupportedFault
 
 # An Eventhouse that stands still for longer is asked again; what it may still do then, the mark decides.
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -74,9 +74,9 @@ class RemoteTable:
         try:
             answer = self._http.request(method, path, params=parameters, content=content, headers=headers)
         except httpx.TimeoutException as error:
-            raise EngineFault(f"the Eventhouse at {self.url} does not answer in time", "TH_NETWORK") from error
+            raise NetworkFault(f"the Eventhouse at {self.url} does not answer in time", "TH_NETWORK") from error
         except httpx.HTTPError as error:
-            raise EngineFault(f"no connection to the Eventhouse at {self.url}: {error}", "TH_NETWORK") from error
+            raise NetworkFault(f"no connection to the Eventhouse at {self.url}: {error}", "TH_NETWORK") from error
         document = _document(answer)
         if answer.status_code != HTTPStatus.OK or document is None:
             raise self._fault(answer.status_code, document, path)
