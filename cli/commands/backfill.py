@@ -16,6 +16,7 @@ from cli.composition.eventhouses import find_target, open_eventhouse
 from cli.composition.history_sources import history_source
 from cli.composition.market import require_market
 from cli.composition.sources import refuse_mixing
+from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.target import TargetSettings
 from cli.terminal import messages, print_whole, results
@@ -60,14 +61,17 @@ def run_backfill_command(order: BackfillOrder) -> None:
 
 async def _backfill(order: BackfillOrder, console: Console) -> Report:
     clock = SystemClock()
+    today = clock.now().date()
+    if order.first > today:
+        raise CliError(f"--from {order.first} lies in the future", hint=f"today is {today} in UTC")
+    if order.last is not None and order.last < order.first:
+        raise CliError(f"--to {order.last} lies before --from {order.first}")
     source = await history_source(order.source, order.symbols)
     simulated = order.source == SIMULATED
     dates: TradingDates = AlwaysOpen(MARKET.day_starts) if simulated else load_calendar()
     target = find_target(order.target, SIMULATED_DATA if simulated else DEFAULT_DATA)
     target.tell(console)
-    request = CoverageRequest(
-        order.symbols, order.interval, order.first, order.last or clock.now().date(), simulated=simulated
-    )
+    request = CoverageRequest(order.symbols, order.interval, order.first, order.last or today, simulated=simulated)
     try:
         eventhouse = await open_eventhouse(target, create=True)
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from cli.composition.market import require_market
 from cli.composition.sources import refuse_mixing
 from cli.settings.target import TargetSettings
 from cli.terminal import messages
+from kql.client import Eventhouse
 from producer.clock import SystemClock
 from producer.history.load import LoadKind, LoadReport, LoadRequest, load_file
 from producer.history.store import LandingStore
@@ -54,7 +56,11 @@ async def _load(
                     bar.update(task, completed=written.done, total=written.total)
 
                 report = await load_file(LandingStore(eventhouse, clock), request, clock, show)
-            console.print(describe(file, report, time.perf_counter() - started))
+            seconds = time.perf_counter() - started
+            rejected = await _rejected(eventhouse, report) if kind == "trades" else {}
+            console.print(describe(file, report, seconds, rejected), highlight=False)
+            for doubt in report.doubts:
+                console.print(f"{file.name}: {doubt}", style="yellow", markup=False, highlight=False)
     finally:
         await eventhouse.close()
 
@@ -65,8 +71,23 @@ def progress_bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def describe(file: Path, report: LoadReport, seconds: float) -> str:
-    """Say what a load changed."""
+async def _rejected(eventhouse: Eventhouse, report: LoadReport) -> dict[str, int]:
+    """Return how many trades of a load the database rejected, by reason."""
+    query = """
+declare query_parameters(received: datetime);
+TradesRejected | where ReceivedAt == received | summarize Trades = count() by Reason | sort by Reason asc
+"""
+    rows = (await eventhouse.query(query, parameters={"received": report.received_at})).rows()
+    return {str(reason): int(str(count)) for reason, count in rows}
+
+
+def describe(file: Path, report: LoadReport, seconds: float, rejected: Mapping[str, int] | None = None) -> str:
+    """Say what a load changed; what was rejected is not counted as new."""
+    refused = rejected or {}
+    lost = sum(refused.values())
+    reasons = ", ".join(f"{count:,} for {reason}" for reason, count in refused.items())
+    refusals = f", rejected {lost:,} ({reasons})," if lost else ""
     actions = f", {report.actions_written:,} new of {report.actions:,} splits and dividends" if report.actions else ""
     rate = f"{report.rows / seconds:,.0f} rows/s" if seconds else ""
-    return f"{file.name}: {report.written:,} new of {report.rows:,} rows{actions} in {seconds:.1f} s ({rate})"
+    counts = f"{report.written - lost:,} new of {report.rows:,} rows{actions}{refusals}"
+    return f"{file.name}: {counts} in {seconds:.1f} s ({rate})"

@@ -1,7 +1,8 @@
 """Loading files into the market database: restartable at any point, and the same file twice changes nothing."""
 
 from asyncio import to_thread
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, assert_never
 
@@ -10,8 +11,10 @@ import pyarrow as pa
 from kql.reference import load_companies
 from producer.clock import Clock
 from producer.history.aliases import with_canonical_names
+from producer.history.doubts import doubts_of
 from producer.history.store import LandingStore, OnProgress
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
+from producer.market_time.calendar import load_calendar
 from producer.model import BarKind, CorporateAction, History
 from producer.sources.files.actions import read_actions
 from producer.sources.files.reading import FileOptions, read_bars, read_trades
@@ -21,12 +24,17 @@ LoadKind = Literal["daily", "intraday", "trades", "actions"]
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load found and what of it was new to the database."""
+    """What a load found and what of it was new to the database; `doubts` say in sentences what may mislead.
+
+    `received_at` stamps the rows of a file.
+    """
 
     rows: int
     written: int
     actions: int = 0
     actions_written: int = 0
+    doubts: tuple[str, ...] = ()
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,16 @@ async def load_file(
     match request.kind:
         case "trades":
             trades = await to_thread(read_trades, request.path, request.options, received_at)
-            return LoadReport(trades.num_rows, await store.write(TRADES, trades, on_progress))
+            written = await store.write(TRADES, trades, on_progress)
+            return LoadReport(trades.num_rows, written, received_at=received_at)
         case "daily" | "intraday" as kind:
             content = await to_thread(read_bars, request.path, kind, request.options, received_at)
-            content = with_canonical_names(content, load_companies())
-            return await _store_bars(store, kind, content.bars, content.actions, on_progress)
+            companies = load_companies()
+            content = with_canonical_names(content, companies)
+            spellings = frozenset(name for company in companies for name in company.spellings)
+            doubts = doubts_of(content.bars, kind, spellings, load_calendar())
+            report = await _store_bars(store, kind, content.bars, content.actions, on_progress)
+            return replace(report, doubts=doubts, received_at=received_at)
         case "actions":
             actions = await to_thread(read_actions, request.path, request.options, received_at)
             rows = CORPORATE_ACTIONS.rows(actions)

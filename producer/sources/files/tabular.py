@@ -69,6 +69,13 @@ def _header(path: Path, data: bytes) -> tuple[str, ...]:
     names = [name.strip() for name in names]
     if not any(names):
         raise BadData("is empty", source=str(path))
+    other = next((mark for mark in ";\t|" if mark in names[0]), None) if len(names) == 1 else None
+    if other is not None:
+        raise BadData(
+            f"has one column, for its values are separated by {other!r}",
+            source=str(path),
+            hint="write it with commas between the values, and points in decimal numbers",
+        )
     if len(set(names)) != len(names):
         raise BadData("has two columns of one name in its header", source=str(path))
     return tuple(names)

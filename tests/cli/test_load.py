@@ -1,0 +1,72 @@
+"""`tickhouse load`: what is new, what was rejected, and what will mislead."""
+
+import re
+from pathlib import Path
+
+from tests.companies import UNKNOWN
+from tests.end_to_end.platform import tickhouse
+
+HEADER = "symbol,date,open,high,low,close,volume\n"
+
+
+def told(file: Path, kind: str, data: Path) -> list[str]:
+    """Load a file and return the lines of what was said, without the times, which differ."""
+    result = tickhouse("load", str(file), "--as", kind, "--data", str(data))
+    assert result.stdout == ""
+    return [re.sub(r" in [0-9.]+ s .*", "", line) for line in result.stderr.splitlines()]
+
+
+def test_bars_of_nobody_and_of_a_saturday_are_told(tmp_path: Path) -> None:
+    days, data = tmp_path / "days.csv", tmp_path / "data"
+    days.write_text(
+        HEADER + "".join(f"{UNKNOWN},2024-01-0{day},1,2,1,1,5\n" for day in (4, 5)) + "AAPL,2024-01-06,1,2,1,1,5\n"
+    )
+    doubts = [
+        f"days.csv: 2 rows of no known company ({UNKNOWN}): stored, and shown by no view",
+        "days.csv: 1 row on days without trading (Saturday 2024-01-06): stored as they are",
+    ]
+    where = f"Eventhouse  {data}  database Market"
+    assert told(days, "daily", data) == [where, "days.csv: 3 new of 3 rows", *doubts]
+    assert told(days, "daily", data) == [where, "days.csv: 0 new of 3 rows", *doubts]
+
+
+def test_a_minute_of_friday_evening_is_not_one_of_saturday(tmp_path: Path) -> None:
+    minutes, data = tmp_path / "minutes.csv", tmp_path / "data"
+    rows = ("2024-01-06T00:30:00Z", "2024-01-06T15:00:00Z")
+    minutes.write_text(
+        "symbol,timestamp,open,high,low,close,volume\n" + "".join(f"AAPL,{each},1,2,1,1,5\n" for each in rows)
+    )
+    assert told(minutes, "intraday", data)[1:] == [
+        "minutes.csv: 2 new of 2 rows",
+        "minutes.csv: 1 row on days without trading (Saturday 2024-01-06): stored as they are",
+    ]
+
+
+def test_trades_that_the_database_rejects_are_not_counted_as_new(tmp_path: Path) -> None:
+    trades, data = tmp_path / "trades.csv", tmp_path / "data"
+    trades.write_text(
+        "symbol,timestamp,price,size\n"
+        + "".join(
+            f"{symbol},2024-01-05T15:00:0{second}Z,1,1\n" for second, symbol in enumerate((UNKNOWN, "AAPL", "AAPL"))
+        )
+    )
+    assert told(trades, "trades", data)[1:] == ["trades.csv: 2 new of 3 rows, rejected 1 (1 for unknown symbol),"]
+    assert told(trades, "trades", data)[1:] == ["trades.csv: 0 new of 3 rows"]
+
+
+def test_values_with_semicolons_between_them_are_told_from_missing_columns(tmp_path: Path) -> None:
+    days = tmp_path / "days.csv"
+    days.write_text(HEADER.replace(",", ";"))
+    assert told(days, "daily", tmp_path / "data")[1:] == [
+        f"error: {days}: has one column, for its values are separated by ';'",
+        "hint: write it with commas between the values, and points in decimal numbers",
+    ]
+
+
+def test_a_backfill_of_the_future_is_refused(tmp_path: Path) -> None:
+    result = tickhouse("backfill", "--from", "2999-01-01", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[0] == "error: --from 2999-01-01 lies in the future"
+    result = tickhouse("backfill", "--from", "2024-01-02", "--to", "2024-01-01", cwd=tmp_path)
+    assert result.stderr == "error: --to 2024-01-01 lies before --from 2024-01-02\n"
+    assert list(tmp_path.iterdir()) == []
