@@ -15,7 +15,10 @@ SEED ?= 1
 # Most commands start processes: each would compile every module anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: up check quick test lint fix bench soak mutants lock clean
+.PHONY: help up check quick test lint fix bench soak mutants lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine: http://127.0.0.1:8000
 	$(BIN)/tickhouse up $(ARGS)
@@ -52,7 +55,7 @@ lock: $(TESTING)  ## resolve the dependencies of pyproject.toml anew
 	$(LOCK) --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
-clean:
+clean:  ## remove .venv and what builds leave
 	rm -rf $(VENV) build *.egg-info
 
 $(BIN)/python:
