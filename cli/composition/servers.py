@@ -85,8 +85,10 @@ async def until_signal_or_end(*work: Awaitable[object]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
+    shown_on = terminals()
+
     def hang_up() -> None:
-        leave_terminal()
+        leave(shown_on)
         stop.set()
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)
@@ -104,13 +106,14 @@ async def until_signal_or_end(*work: Awaitable[object]) -> None:
             loop.remove_signal_handler(number)
 
 
-def leave_terminal() -> None:
-    """Send what is still to be said nowhere, where it would go to a terminal that is gone: writing there is an error.
+def terminals() -> list[int]:
+    """Return the standard streams that are a terminal; one that is gone no longer says that it was."""
+    return [stream.fileno() for stream in (sys.stdin, sys.stdout, sys.stderr) if stream.isatty()]
 
-    A log that was redirected gets it as before.
-    """
+
+def leave(descriptors: list[int]) -> None:
+    """Send what is still to be said nowhere: writing to a terminal that is gone is an error."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if stream.isatty():
-            os.dup2(nowhere, stream.fileno())
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
     os.close(nowhere)
