@@ -26,7 +26,7 @@ up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine
 check: $(TESTING)  ## lint and the quick tests, side by side; names tests that are slow and not marked so
 	$(MAKE) --jobs=2 --output-sync=target lint quick
 
-quick: $(TESTING)
+quick: $(TESTING)  ## the quick tests alone
 	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 2 --dist loadfile --show-slow -m "not slow" $(ARGS)
 
 test: $(TESTING)  ## the whole test suite
