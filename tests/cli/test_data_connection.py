@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,11 @@ def has_failures(data: Path) -> bool:
     return status is not None and bool(status.failures)
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def stored_in(data: Path) -> list[str]:
     result = tickhouse(
         "query", "TradesRaw | project EventId | order by EventId asc", "--data", str(data), "--format", "json"
@@ -102,6 +108,8 @@ async def test_each_part_dies_in_turn_and_every_event_is_stored_once(tmp_path: P
             holding.kill()
             holding.wait()
             stack.enter_context(process(hub, tmp_path / "hub.log"))
+            # The client gives up after three attempts within seconds, in which a busy machine may start no process.
+            until(lambda: listens(hub_port), "the hub to be back")
             await send(address, trades(10, 10))
             until(lambda: stored(own, 20), "going on with the hub")
             reading.kill()
