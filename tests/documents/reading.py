@@ -15,6 +15,11 @@ def document(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
+def prose(path: str) -> str:
+    """Return the text of a document without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", document(path), flags=re.MULTILINE | re.DOTALL)
+
+
 def documents() -> list[str]:
     """Return the paths of all documents."""
     folders = ("", "api", "cli", "emulator", "kql", "producer", "tests")
@@ -30,18 +35,18 @@ def section(text: str, heading: str) -> str:
     return re.split(rf"^#{{1,{len(level)}}} ", parts[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def tables(text: str) -> Iterator[list[list[str]]]:
-    """Yield the tables of a text: rows of cells, without head and rule."""
+def headed_tables(text: str) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Yield the tables of a text: the cells of the head, and rows of cells."""
     for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
-        rows = [[cell.strip() for cell in _CELL.split(line)[1:-1]] for line in block.splitlines()]
-        yield rows[2:]
+        head, _, *rows = [[cell.strip() for cell in _CELL.split(line)[1:-1]] for line in block.splitlines()]
+        yield head, rows
 
 
 def table_with_head(text: str, *head: str) -> list[list[str]]:
     """Return the rows of the one table with this head."""
-    parts = text.split(f"| {' | '.join(head)} |\n")
-    assert len(parts) == 2, f"{len(parts) - 1} tables have the head {head}"
-    return next(tables(f"| {' | '.join(head)} |\n{parts[1]}"))
+    found = [rows for cells, rows in headed_tables(text) if cells == list(head)]
+    assert len(found) == 1, f"{len(found)} tables have the head {head}"
+    return found[0]
 
 
 def code_in(text: str) -> list[str]:

@@ -33,6 +33,7 @@ def test_answers_agree_with_the_measured_ones(tmp_path: Path) -> None:
         counts.update(statuses)
     wrong = sum(counts[status] for status in ("mismatch", "type-mismatch", "name-mismatch"))
     assert counts["timeout"] + counts["crash"] == 0, run.stdout
+    assert counts.total() == FLOOR["scored"], run.stdout
     assert wrong <= MISMATCHES_ALLOWED * counts.total(), run.stdout
     assert wrong <= FLOOR["mismatches"], run.stdout
     assert counts["pass"] >= FLOOR["passes"], run.stdout
