@@ -1,12 +1,21 @@
 """Every route over the market database: what callers get, and what they are told when they ask for nonsense."""
 
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from html import unescape
+
 import httpx
 import pytest
 
+from kql.reference import load_companies
+from kql.registry import Registry
 from tests.api.conftest import SPLIT_DAY, close_of, trading_days
 from tests.companies import KNOWN
 
 HISTORY = "/v1/prices/AAPL/history"
+AVERAGE = "/v1/analytics/AAPL/rolling-average"
+MEMBERS = ("type", "title", "status", "detail", "code")
 
 
 async def records(http: httpx.AsyncClient, path: str, **parameters: str | int | bool) -> list[dict[str, object]]:
@@ -18,19 +27,54 @@ async def records(http: httpx.AsyncClient, path: str, **parameters: str | int | 
     return data
 
 
-async def problem(http: httpx.AsyncClient, path: str, status: int, **parameters: str | int) -> dict[str, object]:
+async def problem(
+    http: httpx.AsyncClient, path: str, status: int, more: Sequence[str], **parameters: str | int
+) -> dict[str, object]:
+    """Ask for what is refused, with the members of every problem and those of this one."""
     answer = await http.get(path, params=parameters)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = answer.json()
     assert document["status"] == status
-    assert {"type", "title", "detail", "code"} <= set(document)
+    assert list(document) == [*MEMBERS, *more]
     return document
+
+
+def stamped(days: Sequence[datetime]) -> list[str]:
+    return [f"{day:%Y-%m-%dT00:00:00Z}" for day in days]
+
+
+def bar(day: datetime, **changed: object) -> dict[str, object]:
+    """Return the record of MSFT's bar of a day, apart from its average price."""
+    close = close_of("MSFT", day)
+    return {
+        "symbol": "MSFT",
+        "timestamp": f"{day:%Y-%m-%dT%H:%M:%SZ}",
+        "open": pytest.approx(close - 1.0, rel=1e-12),
+        "high": pytest.approx(close + 2.0, rel=1e-12),
+        "low": pytest.approx(close - 3.0, rel=1e-12),
+        "close": pytest.approx(close, rel=1e-12),
+        "volume": 1000.0 + day.day,
+        # The mean of high, low and close stands in where a source has no volume-weighted price.
+        "vwap": pytest.approx(close - 1.0 / 3.0, rel=1e-12),
+        "trade_count": None,
+        "source": "yahoo",
+    } | changed
 
 
 async def test_companies_are_listed_with_their_aliases(http: httpx.AsyncClient) -> None:
     companies = await records(http, "/v1/companies")
-    assert [company["symbol"] for company in companies] == sorted(KNOWN)
+    assert companies == [
+        {
+            "symbol": each.symbol,
+            "name": each.name,
+            "exchange": each.exchange,
+            "currency": each.currency,
+            "sector": each.sector,
+            "aliases": list(each.aliases),
+        }
+        for each in sorted(load_companies(), key=lambda company: company.symbol)
+    ]
     assert companies[0]["aliases"] == ["APPLE"]
 
 
@@ -38,9 +82,7 @@ async def test_history_answers_bars_from_inclusive_to_exclusive(http: httpx.Asyn
     days = trading_days()
     first, last = days[3], days[10]
     bars = await records(http, "/v1/prices/MSFT/history", **{"from": f"{first:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"})
-    assert [bar["timestamp"] for bar in bars] == [f"{day:%Y-%m-%dT00:00:00Z}" for day in days[3:10]]
-    assert bars[0]["close"] == pytest.approx(close_of("MSFT", first), rel=1e-12)
-    assert bars[0]["symbol"] == "MSFT"
+    assert bars == [bar(day) for day in days[3:10]]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +110,9 @@ async def test_prices_are_adjusted_for_splits_unless_asked_otherwise(http: httpx
 async def test_short_intervals_answer_bars_of_a_day(http: httpx.AsyncClient) -> None:
     day = trading_days()[-1]
     bars = await records(http, "/v1/prices/MSFT/history", interval="30m", **{"from": f"{day:%Y-%m-%d}"})
-    assert len(bars) == 13
-    assert bars[0]["timestamp"] == f"{day:%Y-%m-%d}T14:30:00Z"
-    assert bars[0]["volume"] == 300.0
+    opening = day + timedelta(hours=14, minutes=30)
+    stamps = [f"{opening + number * timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}" for number in range(13)]
+    assert bars == [bar(day, timestamp=stamp, volume=300.0) for stamp in stamps]
 
 
 @pytest.mark.parametrize("spelling", ["GOOGL", "googl", "Google", "alphabet"])
@@ -87,8 +129,15 @@ async def test_latest_prices_take_a_list_of_symbols(http: httpx.AsyncClient) -> 
 
 async def test_the_market_summary_has_every_company(http: httpx.AsyncClient) -> None:
     summary = await records(http, "/v1/market/summary")
-    assert [row["symbol"] for row in summary] == sorted(KNOWN)
-    assert all(row["change"] is not None for row in summary)
+    before, last = trading_days()[-2:]
+    assert [(row["symbol"], row["price"], row["change"]) for row in summary] == [
+        (
+            symbol,
+            pytest.approx(close_of(symbol, last), rel=1e-12),
+            pytest.approx(close_of(symbol, last) - close_of(symbol, before), rel=1e-9),
+        )
+        for symbol in sorted(KNOWN)
+    ]
 
 
 async def test_a_rolling_average_is_warm_where_data_exist_before_the_range(http: httpx.AsyncClient) -> None:
@@ -103,18 +152,23 @@ async def test_a_rolling_average_is_warm_where_data_exist_before_the_range(http:
 @pytest.mark.parametrize("kind", ["sma", "ema", "wma", "vwap"])
 async def test_every_kind_of_average_answers(http: httpx.AsyncClient, kind: str) -> None:
     rows = await records(http, "/v1/analytics/AMZN/rolling-average", kind=kind, window=5)
-    assert rows[-1]["average"] is not None
+    assert [row["timestamp"] for row in rows] == stamped(trading_days())
+    assert [row["average"] is None for row in rows] == [True] * 4 + [False] * (len(rows) - 4)
 
 
-@pytest.mark.parametrize("estimator", ["close", "ewma", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang"])
-async def test_every_estimator_of_volatility_answers(http: httpx.AsyncClient, estimator: str) -> None:
+@pytest.mark.parametrize(
+    ("estimator", "cold"),
+    [("close", 10), ("ewma", 10), ("parkinson", 9), ("garman_klass", 9), ("rogers_satchell", 9), ("yang_zhang", 10)],
+)
+async def test_every_estimator_of_volatility_answers(http: httpx.AsyncClient, estimator: str, cold: int) -> None:
     rows = await records(http, "/v1/analytics/AMZN/volatility", estimator=estimator, window=10)
-    assert isinstance(rows[-1]["volatility"], float)
+    assert [row["timestamp"] for row in rows] == stamped(trading_days())
+    assert [row["volatility"] is None for row in rows] == [True] * cold + [False] * (len(rows) - cold)
 
 
 @pytest.mark.parametrize("path", ["/v1/analytics/MSFT/daily-range", "/v1/analytics/MSFT/volume"])
 async def test_daily_analytics_answer_each_trading_day(http: httpx.AsyncClient, path: str) -> None:
-    assert len(await records(http, path)) == len(trading_days())
+    assert [row["timestamp"] for row in await records(http, path)] == stamped(trading_days())
 
 
 async def test_meta_says_what_was_computed_and_from_what(http: httpx.AsyncClient) -> None:
@@ -134,74 +188,91 @@ async def test_meta_says_what_was_computed_and_from_what(http: httpx.AsyncClient
 
 
 async def test_an_unknown_symbol_is_not_found(http: httpx.AsyncClient) -> None:
-    found = await problem(http, "/v1/prices/AAPLE/history", 404)
+    found = await problem(http, "/v1/prices/AAPLE/history", 404, ("hint", "parameter", "allowed"))
     assert found["code"] == "UNKNOWN_SYMBOL"
     assert found["parameter"] == "symbol"
     assert found["allowed"] == list(KNOWN)
     assert found["hint"] == "did you mean 'AAPL'?"
-    assert "'XX'" in str((await problem(http, "/v1/prices/latest", 404, symbols="AAPL,XX"))["detail"])
+    several = await problem(http, "/v1/prices/latest", 404, ("parameter", "allowed"), symbols="AAPL,XX")
+    assert several["parameter"] == "symbols"
+    assert "'XX'" in str(several["detail"])
 
 
 @pytest.mark.parametrize(
-    ("parameters", "parameter", "words"),
+    ("parameters", "parameter", "words", "more"),
     [
-        ({"window": 0}, "window", "from 1 to 1000, found '0'"),
-        ({"window": "many"}, "window", "a whole number"),
-        ({"window": 1.5}, "window", "a whole number"),
-        ({"kind": "emma"}, "kind", "one of sma, ema, wma, vwap"),
-        ({"interval": "7m"}, "interval", "one of 1m"),
-        ({"from": "yesterday"}, "from", "RFC 3339"),
-        ({"from": "2023-02-30"}, "from", "RFC 3339"),
-        ({"adjusted": "perhaps"}, "adjusted", "true or false"),
-        ({"from": "2023-02-01", "to": "2023-01-01"}, "from", "before 'to'"),
-        ({"windw": 3}, "windw", "unknown"),
-        ({"symbol": "MSFT"}, "symbol", "unknown"),
+        ({"window": 0}, "window", "from 1 to 1000, found '0'", ()),
+        ({"window": "many"}, "window", "a whole number", ()),
+        ({"window": 1.5}, "window", "a whole number", ()),
+        ({"kind": "emma"}, "kind", "one of sma, ema, wma, vwap", ("hint", "allowed")),
+        ({"interval": "7m"}, "interval", "one of 1m", ("allowed",)),
+        ({"from": "yesterday"}, "from", "RFC 3339", ()),
+        ({"from": "2023-02-30"}, "from", "RFC 3339", ()),
+        ({"adjusted": "perhaps"}, "adjusted", "true or false", ()),
+        ({"from": "2023-02-01", "to": "2023-01-01"}, "from", "before 'to'", ()),
+        ({"windw": 3}, "windw", "unknown", ("hint", "allowed")),
+        ({"symbol": "MSFT"}, "symbol", "unknown", ("allowed",)),
     ],
 )
 async def test_a_bad_parameter_is_named_with_what_it_takes(
-    http: httpx.AsyncClient, parameters: dict[str, str | int], parameter: str, words: str
+    http: httpx.AsyncClient, parameters: dict[str, str | int], parameter: str, words: str, more: tuple[str, ...]
 ) -> None:
-    found = await problem(http, "/v1/analytics/AAPL/rolling-average", 422, **parameters)
+    hint, rest = more[: len(more) - 1], more[len(more) - 1 :]
+    found = await problem(http, AVERAGE, 422, (*hint, "parameter", *rest), **parameters)
     assert found["parameter"] == parameter
     assert words in str(found["detail"])
 
 
 async def test_hints_and_allowed_values_come_along(http: httpx.AsyncClient) -> None:
-    path = "/v1/analytics/AAPL/rolling-average"
-    found = await problem(http, path, 422, kind="emma")
+    members = ("hint", "parameter", "allowed")
+    found = await problem(http, AVERAGE, 422, members, kind="emma")
     assert found["allowed"] == ["sma", "ema", "wma", "vwap"]
     assert found["hint"] == "did you mean 'ema'?"
-    assert (await problem(http, path, 422, windw=3))["hint"] == "did you mean 'window'?"
-    several = await problem(http, path, 422, kind="x", window=0, nonsense=1)
+    assert (await problem(http, AVERAGE, 422, members, windw=3))["hint"] == "did you mean 'window'?"
+    several = await problem(http, AVERAGE, 422, ("parameter", "allowed", "errors"), kind="x", window=0, nonsense=1)
     assert [issue["parameter"] for issue in several["errors"]] == ["nonsense", "kind", "window"]  # type: ignore[attr-defined]  # JSON
 
 
 async def test_a_parameter_that_stands_twice_is_refused(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/v1/analytics/AAPL/rolling-average?window=5&window=6")
+    answer = await http.get(f"{AVERAGE}?window=5&window=6")
     assert answer.status_code == 422
     assert "2 times" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nothing", 404), ("POST", HISTORY, 405)])
-async def test_unknown_paths_and_methods_are_problems_too(
-    http: httpx.AsyncClient, method: str, path: str, status: int
-) -> None:
-    answer = await http.request(method, path)
-    assert answer.status_code == status
+async def test_unknown_paths_and_methods_are_problems_too(http: httpx.AsyncClient) -> None:
+    assert await problem(http, "/v1/nothing", 404, ("hint",)) == {
+        "type": "urn:tickhouse:problem:not-found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "Not Found: /v1/nothing",
+        "code": "NOT_FOUND",
+        "hint": "the routes stand at /docs and /openapi.json",
+    }
+    answer = await http.post(HISTORY)
+    assert answer.status_code == 405
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:tickhouse:problem:method-not-allowed",
+        "title": "Method Not Allowed",
+        "status": 405,
+        "detail": f"Method Not Allowed: {HISTORY}",
+        "code": "METHOD_NOT_ALLOWED",
+    }
 
 
 async def test_quotes_and_pipes_in_values_stay_values(http: httpx.AsyncClient) -> None:
-    found = await problem(http, '/v1/prices/"; Companies | take 1/latest', 404)
-    assert "unknown" in str(found["detail"])
+    found = await problem(http, '/v1/prices/"; Companies | take 1/latest', 404, ("parameter", "allowed"))
+    assert found["detail"] == f"The symbol '\"; Companies | take 1' is unknown; known are {', '.join(KNOWN)}."
 
 
-async def test_the_landing_page_links_to_working_examples(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/")).text
-    assert 'href="/docs"' in page
-    for path in ("/v1/market/summary", "/v1/prices/AAPL/latest", "/v1/analytics/AAPL/volatility"):
-        assert f'href="{path}"' in page
-        assert (await http.get(path)).status_code == 200
+async def test_the_landing_page_links_to_working_examples(http: httpx.AsyncClient, registry: Registry) -> None:
+    links = [unescape(link) for link in re.findall(r'href="([^"]*)"', (await http.get("/")).text)]
+    examples = [
+        endpoint.route.format(**{item.name: item.example for item in endpoint.parameters})
+        for endpoint in registry.endpoints
+    ]
+    assert [link.partition("?")[0] for link in links] == ["/docs", "/openapi.json", *examples]
+    assert [(await http.get(path)).status_code for path in links] == [200] * len(links)
 
 
 async def test_health_and_readiness(http: httpx.AsyncClient) -> None:

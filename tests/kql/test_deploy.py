@@ -25,7 +25,8 @@ def test_it_says_what_it_did(eventhouse: Eventhouse) -> None:
     seen: list[Statement] = []
     deployment = asyncio.run(deploy(eventhouse, on_statement=seen.append))
     assert tuple(seen) == deployment.statements == load_database().statements
-    assert "Bars1m" in deployment.names(Kind.VIEW)
+    views = [file.stem for file in (DATABASE_FOLDER / "views").glob("*.kql")]
+    assert sorted(deployment.names(Kind.VIEW)) == sorted(views)
     assert str(deployment).startswith("Market: 6 tables, 7 materialized views, ")
 
 

@@ -31,7 +31,7 @@ def test_every_command_can_run_again_and_drops_nothing() -> None:
 
 def test_files_come_after_all_that_they_use() -> None:
     names = [script.file.stem for script in load_database().scripts]
-    assert len(names) == len(list(DATABASE_FOLDER.rglob("*.kql")))
+    assert sorted(names) == sorted(file.stem for file in DATABASE_FOLDER.rglob("*.kql"))
     for earlier, later in [
         ("TradesRaw", "CheckedTrades"),
         ("CanonicalSymbol", "CheckedTrades"),

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,14 @@ def killed_after(folder: Path, run: str, acknowledgements: int) -> set[str]:
 def compare(folder: Path, acknowledged: set[str]) -> None:
     eventhouse = Eventhouse.open(folder)
     try:
-        stored = {row["Batch"]: row["count_"] for row in rows(eventhouse, "Raw | summarize count() by Batch")}
-        assert acknowledged <= set(stored)
+        stored = {str(row["Batch"]): row["count_"] for row in rows(eventhouse, "Raw | summarize count() by Batch")}
         assert set(stored.values()) == {ROWS_PER_BATCH}
+        assert acknowledged - set(stored) == set()
+        # A thread waits for each answer: beside what was acknowledged there is at most the batch it was about.
+        told = by_thread(acknowledged)
+        for thread, numbers in by_thread(stored).items():
+            assert numbers == list(range(len(numbers)))
+            assert len(numbers) - len(told.get(thread, [])) in (0, 1)
         large = rows(eventhouse, "Large | summarize count() by Batch")
         assert {row["Batch"]: row["count_"] for row in large} == dict.fromkeys(stored, ROWS_PER_BATCH // 2)
         totals = "| sort by Row asc"
@@ -62,6 +68,15 @@ def compare(folder: Path, acknowledged: set[str]) -> None:
         )
     finally:
         eventhouse.close()
+
+
+def by_thread(batches: Iterable[str]) -> dict[str, list[int]]:
+    """Return the numbers of batches by the thread that sent them, in order."""
+    found: dict[str, list[int]] = {}
+    for batch in batches:
+        thread, _, number = batch.rpartition("-")
+        found.setdefault(thread, []).append(int(number))
+    return {thread: sorted(numbers) for thread, numbers in found.items()}
 
 
 def rows(eventhouse: Eventhouse, query: str) -> list[dict[str, object]]:

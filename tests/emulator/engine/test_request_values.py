@@ -145,7 +145,10 @@ BARS = (
 def test_a_range_without_values_has_no_rows(prices: Prices) -> None:
     assert prices.rows(BARS, interval="1d", since="datetime(2026-01-03)", until="datetime(2026-01-02)") == []
     assert prices.rows(BARS, interval="1d", since="datetime(2026-01-03)", until="datetime(2026-01-03)") == []
-    assert len(prices.rows(BARS, interval="1d", since="datetime(2026-01-02)", until="datetime(2026-01-03)")) == 1
+    day = "Days | where Timestamp >= datetime(2026-01-02) and Timestamp < datetime(2026-01-03)"
+    found = prices.rows(BARS, interval="1d", since="datetime(2026-01-02)", until="datetime(2026-01-03)")
+    assert len(found) == 1
+    assert found == prices.rows(day)
 
 
 FLAGS = "declare query_parameters(a: bool, b: bool, x: long);"

@@ -124,8 +124,8 @@ async def test_a_batch_may_be_as_large_as_the_limit(hubs: EventHubs) -> None:
             count += 1
         await producer.send_batch(batch)
     events = stored(hubs)["0"]
-    assert len(events) == count > 900
-    assert all(event.body == b"%05d" % number * 200 for number, event in enumerate(events))
+    assert count > 900
+    assert [event.body for event in events] == [b"%05d" % number * 200 for number in range(count)]
 
 
 async def test_a_message_beyond_the_limit_is_rejected_and_the_link_lives(hubs: EventHubs) -> None:
@@ -133,7 +133,7 @@ async def test_a_message_beyond_the_limit_is_rejected_and_the_link_lives(hubs: E
         with pytest.raises(EventDataSendError, match=r"exceeds the limit of 1048576 bytes"):
             await producer.send_event(EventData(b"x" * (LIMIT + 1)), partition_id="0")
         await producer.send_event(EventData(b"x" * (LIMIT - 200)), partition_id="0")
-    assert [len(event.body) for event in stored(hubs)["0"]] == [LIMIT - 200]
+    assert [event.body for event in stored(hubs)["0"]] == [b"x" * (LIMIT - 200)]
 
 
 async def test_bodies_that_are_not_data_are_kept(hubs: EventHubs) -> None:

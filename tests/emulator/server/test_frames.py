@@ -79,15 +79,21 @@ def test_a_truncated_result_ends_in_an_error_among_its_rows() -> None:
     assert [frame.get("TableKind") for frame in read] == [None, "QueryProperties", "PrimaryResult", None]
     rows = read[2]["Rows"]
     assert isinstance(rows, list)
+    assert rows[:3] == [[0, "x"], [1, "x"], [2, "x"]]
+    assert list(error_rows(rows[3:])) == ["LimitsExceeded"]
     assert len(rows) == 4
-    assert list(error_rows(rows)) == ["LimitsExceeded"]
-    assert read[-1]["HasErrors"] is True
-    assert "set limit of 3 records" in json.dumps(read[-1]["OneApiErrors"])
+    assert read[-1] == {
+        "FrameType": "DataSetCompletion",
+        "HasErrors": True,
+        "Cancelled": False,
+        "OneApiErrors": rows[3]["OneApiErrors"],
+    }
+    assert "set limit of 3 records" in json.dumps(rows[3])
 
 
 def test_deferred_failures_stand_in_the_completion_information() -> None:
     read = frames(truncated(3), defer=True)
-    assert len(read[2]["Rows"]) == 3  # type: ignore[arg-type]  # JSON
+    assert read[2]["Rows"] == [[0, "x"], [1, "x"], [2, "x"]]
     levels = [row[5] for row in read[3]["Rows"]]  # type: ignore[attr-defined]  # JSON
     assert levels == [2, 6]
     assert read[-1] == {"FrameType": "DataSetCompletion", "HasErrors": True, "Cancelled": False}
@@ -97,6 +103,7 @@ def test_a_result_of_which_nothing_fits_still_reports_the_fault() -> None:
     rows = frames(truncated(0))[2]["Rows"]
     assert isinstance(rows, list)
     assert list(error_rows(rows)) == ["LimitsExceeded"]
+    assert len(rows) == 1
 
 
 def test_fragments_are_sent_to_clients_that_ask_for_them() -> None:

@@ -275,7 +275,8 @@ def test_successes_are_reported_to_who_asks(ingest: QueuedIngestClient, client: 
         ingest.ingest_from_stream(io.BytesIO(CSV), properties(table, report_level=level))
         arrived(client, table, 2 * level + 2)
     queue = outcomes(ingest).success
-    assert len(eventually(lambda: reports(queue.pop(20), table), bool)) == 1
+    (success,) = eventually(lambda: reports(queue.pop(20), table), bool)
+    assert (success["Database"], success["Table"]) == (DATABASE, table)
     assert reports(queue.peek(20), table) == []
 
 
@@ -300,7 +301,7 @@ def test_a_message_that_is_sent_again_is_one_message(client: KustoClient, table:
     # After its ingestion too; a message of its own is another one, and comes after what is not to come.
     send(client, message)
     send(client, {**message, "SourceMessageCreationTime": "2026-01-05T10:00:01"})
-    assert len(arrived(client, table, 4)) == 4
+    assert arrived(client, table, 4) == [[1, "a"], [1, "a"], [2, "b"], [2, "b"]]
 
 
 @pytest.mark.parametrize("is_retained", [True, False])
