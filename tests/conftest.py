@@ -1,7 +1,7 @@
 """What holds for all tests."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 import pytest
@@ -16,9 +16,12 @@ settings.register_profile("exploring", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 UPDATE = "--update-cases"
-# Of CPU, fixtures apart and ended child processes included: a busy machine changes them little.
-SLOW, CPU = 2.0, "cpu_seconds"
+# Of CPU, ended child processes included: a busy machine changes them little.
+SLOW = 1.0
+CPU, SHARED = "cpu_seconds", "cpu_seconds_of_fixture "
+FILES_SHOWN = 15
 _STARTED = pytest.StashKey[float]()
+_UNDER_WAY = pytest.StashKey[pytest.Item]()
 
 
 class CheckCase(Protocol):
@@ -29,7 +32,9 @@ class CheckCase(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(UPDATE, action="store_true", help="write into the case files what is found")
-    parser.addoption("--show-slow", action="store_true", help="list tests that are slow and not marked so")
+    parser.addoption(
+        "--show-slow", action="store_true", help="list tests that are slow and not marked so, and what files cost"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,25 +48,60 @@ def _cpu_seconds() -> float:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    item.stash[_STARTED] = _cpu_seconds()
+    item.session.stash[_UNDER_WAY] = item
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Count what is made for several tests apart: the first of them is not slow for it."""
+    started = _cpu_seconds()
+    made = yield
+    if fixturedef.scope != "function":
+        spent = (SHARED + fixturedef.argname, _cpu_seconds() - started)
+        request.session.stash[_UNDER_WAY].user_properties.append(spent)
+    return made
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if call.when == "setup":
-        item.stash[_STARTED] = _cpu_seconds()
-    elif call.when == "call" and item.get_closest_marker("slow") is None:
-        report.user_properties.append((CPU, _cpu_seconds() - item.stash[_STARTED]))
-    return report
+    if call.when == "teardown":
+        shared = sum(seconds for name, seconds in _seconds(item.user_properties) if name != CPU)
+        item.user_properties.append((CPU, _cpu_seconds() - item.stash[_STARTED] - shared))
+    return (yield)
+
+
+def _seconds(properties: Iterable[tuple[str, object]]) -> list[tuple[str, float]]:
+    return [(name, seconds) for name, seconds in properties if name.startswith(CPU) and isinstance(seconds, float)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if not config.getoption("--show-slow"):
         return
-    reports = [each for each in terminalreporter.getreports("passed") if isinstance(each, pytest.TestReport)]
-    spent = [(value, each.nodeid) for each in reports for name, value in each.user_properties if name == CPU]
-    for seconds, test in sorted(spent, reverse=True):
-        if isinstance(seconds, float) and seconds > SLOW:
-            terminalreporter.write_line(f"slow, but not marked so: {seconds:.1f} s of CPU: {test}")
+    by_file: dict[str, float] = {}
+    slow: list[tuple[float, str]] = []
+    for report in terminalreporter.getreports(""):
+        # Set-up's and teardown's reports have no letter of their own; the last of a test has all of its figures.
+        if not isinstance(report, pytest.TestReport) or report.when != "teardown":
+            continue
+        file = report.nodeid.partition("::")[0]
+        for name, seconds in _seconds(report.user_properties):
+            by_file[file] = by_file.get(file, 0.0) + seconds
+            if seconds > SLOW and name != CPU:
+                slow.append((seconds, f"{name.removeprefix(SHARED)}, a shared fixture that {report.nodeid} asked for"))
+            elif seconds > SLOW and "slow" not in report.keywords:
+                slow.append((seconds, report.nodeid))
+    for seconds, what in sorted(slow, reverse=True):
+        terminalreporter.write_line(f"slow, but not marked so: {seconds:.1f} s of CPU: {what}")
+    terminalreporter.write_line(f"{sum(by_file.values()):.1f} s of CPU, collection apart; most of them for")
+    for file in sorted(by_file, key=by_file.__getitem__, reverse=True)[:FILES_SHOWN]:
+        terminalreporter.write_line(f"{by_file[file]:6.1f} s  {file}")
 
 
 @pytest.fixture(scope="session")

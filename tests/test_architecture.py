@@ -152,6 +152,7 @@ def test_help_loads_neither_duckdb_nor_azure() -> None:
     assert not loaded_after(code) & set(HEAVY)
 
 
+@pytest.mark.slow
 def test_a_remote_query_loads_nothing_for_ingestion() -> None:
     eventhouse = Eventhouse.open(None, database="Market")
     with serving(create_app(eventhouse)) as url:

@@ -15,6 +15,8 @@ from tests.companies import KNOWN
 from tests.end_to_end.platform import offline_environment, rows_in
 from tests.producer.local_provider import Asked, LocalProvider, Said, providing, yahoo_chart
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = date(2024, 1, 2), date(2024, 3, 28)
 SPLIT = date(2024, 2, 15)
 COUNT = "DailyBars | summarize Bars = count(), Days = dcount(Timestamp) by Symbol | sort by Symbol asc"
@@ -43,7 +45,6 @@ def ran(data: Path, provider: LocalProvider) -> "subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.slow
 def test_an_interrupted_backfill_says_that_nothing_is_lost(tmp_path: Path) -> None:
     with providing(answer) as provider:
         provider.gate.clear()
@@ -58,7 +59,6 @@ def test_an_interrupted_backfill_says_that_nothing_is_lost(tmp_path: Path) -> No
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path) -> None:
     data, sessions = tmp_path / "data", len(list(load_calendar().sessions(FIRST, LAST)))
 

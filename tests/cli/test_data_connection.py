@@ -19,6 +19,8 @@ from tests.emulator.eventhubs.clients import send
 from tests.emulator.server.live import serving
 from tests.end_to_end.platform import free_port, offline_environment, running, tickhouse
 
+pytestmark = pytest.mark.slow
+
 ROW = {"symbol": "AAPL", "timestamp": "2026-01-05T14:30:01Z", "price": 10.5, "size": 5.0, "source": "test"}
 
 
@@ -86,7 +88,6 @@ def trades(first: int, count: int) -> list[bytes]:
     return [json.dumps({"event_id": f"{number:03}", **ROW}).encode() for number in range(first, first + count)]
 
 
-@pytest.mark.slow
 async def test_each_part_dies_in_turn_and_every_event_is_stored_once(tmp_path: Path) -> None:
     hub_port, data, own = free_port(), tmp_path / "data", tmp_path / "own"
     address = address_of(hub_port)
@@ -140,7 +141,6 @@ async def test_each_part_dies_in_turn_and_every_event_is_stored_once(tmp_path: P
     assert "ended; last heard of" in ended.stdout
 
 
-@pytest.mark.slow
 async def test_a_hub_elsewhere_is_stored_into_a_folder_of_this_process(tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "data"
     known = {"TICKHOUSE_EVENTHUBS_CONNECTION": address_of(port)}
@@ -162,7 +162,6 @@ def connect(address: str, *arguments: str, cwd: Path) -> "subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False, timeout=60)
 
 
-@pytest.mark.slow
 def test_what_cannot_be_connected_is_refused(tmp_path: Path) -> None:
     nowhere = connect("", cwd=tmp_path)
     assert nowhere.returncode == 1

@@ -15,6 +15,8 @@ from tests.emulator.server.queued import eventually
 from tests.end_to_end.platform import offline_environment, tickhouse
 from tests.kql.template import DATABASE, market_folder
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_way_needs_an_eventhouse_by_url(tmp_path: Path) -> None:
     refused = tickhouse(
@@ -25,7 +27,6 @@ def test_a_way_needs_an_eventhouse_by_url(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("way", "is_queued"), [("queued", True), ("managed", False)])
 def test_a_producer_takes_the_way_that_was_asked_for(tmp_path: Path, way: str, is_queued: bool) -> None:
     eventhouse = Eventhouse.open(market_folder(tmp_path), database=DATABASE, batching=BatchingLimits(age=0.1))

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.platform import tickhouse
+
+pytestmark = pytest.mark.slow
 
 FUNCTION = ".create-or-alter function Answer_v1() { print Value = 42 }\n"
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.end_to_end.platform import free_port, offline_environment, rows_in, running, tickhouse
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 60.0
 
 
@@ -30,7 +32,6 @@ def status_of(data: Path) -> dict[str, object]:
     return dict(json.loads((data / "producer.json").read_text(encoding="utf-8")))
 
 
-@pytest.mark.slow
 def test_trades_take_the_way_of_production_and_ctrl_c_leaves_none_behind(tmp_path: Path) -> None:
     data = tmp_path / "data"
     via = ("--source", "simulated", "--via", "eventhubs", "--hub-port", str(free_port()), "--trades-per-second", "50")
@@ -53,7 +54,6 @@ def test_trades_take_the_way_of_production_and_ctrl_c_leaves_none_behind(tmp_pat
     assert rows_in(data, "TradesRaw | count") == rows_in(data, "TradesUnique | count")
 
 
-@pytest.mark.slow
 def test_a_producer_of_its_own_fills_the_hub_and_spools_while_it_is_down(tmp_path: Path) -> None:
     data, own = tmp_path / "data", tmp_path / "producer"
     hub_port = free_port()
@@ -86,7 +86,6 @@ def test_a_producer_of_its_own_fills_the_hub_and_spools_while_it_is_down(tmp_pat
         producer.wait()
 
 
-@pytest.mark.slow
 def test_a_producer_writes_straight_into_a_data_folder_and_drains_on_sigterm(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = [sys.executable, "-m", "cli", "producer", "run", "--source", "simulated", "--data", str(data)]

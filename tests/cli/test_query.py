@@ -31,6 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_json_keeps_types(data: Path) -> None:
     result = tickhouse("query", EVERY_TYPE, "--data", str(data), "-f", "json")
     assert result.returncode == 0, result.stderr
@@ -52,11 +53,13 @@ def test_json_keeps_types(data: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_csv_quotes_what_needs_it(data: Path) -> None:
     result = tickhouse("query", "print S = 'é,\"x', B = false, E = long(null)", "--data", str(data), "-f", "csv")
     assert list(csv.reader(io.StringIO(result.stdout))) == [["S", "B", "E"], ['é,"x', "false", ""]]
 
 
+@pytest.mark.slow
 def test_a_table_keeps_a_row_on_a_line(data: Path) -> None:
     result = tickhouse("query", "print Long = strrep('wide ', 60), Number = 5", "--data", str(data))
     assert any("wide " * 60 in line and "5" in line for line in result.stdout.splitlines())
@@ -66,16 +69,19 @@ def test_a_table_keeps_a_row_on_a_line(data: Path) -> None:
 SEVERAL = "print A = 1, B = 'x'; range C from 1 to 2 step 1; print D = int(null)"
 
 
+@pytest.mark.slow
 def test_several_results_are_all_printed_as_json(data: Path) -> None:
     result = tickhouse("query", SEVERAL, "--data", str(data), "-f", "json")
     assert json.loads(result.stdout) == [[{"A": 1, "B": "x"}], [{"C": 1}, {"C": 2}], [{"D": None}]]
 
 
+@pytest.mark.slow
 def test_several_results_are_all_printed_as_csv(data: Path) -> None:
     result = tickhouse("query", SEVERAL, "--data", str(data), "-f", "csv")
     assert result.stdout == 'A,B\n1,x\n\nC\n1\n2\n\nD\n""\n'
 
 
+@pytest.mark.slow
 def test_several_results_are_all_printed_as_tables(data: Path) -> None:
     lines = tickhouse("query", SEVERAL, "--data", str(data)).stdout.splitlines()
     assert [line.strip("┃│ ").split() for line in lines if line[0] in "┃│"] == [
@@ -116,6 +122,7 @@ def test_a_query_without_text_is_refused(arguments: tuple[str, ...], message: st
     assert (result.returncode, result.stdout, result.stderr) == (1, "", message)
 
 
+@pytest.mark.slow
 def test_the_name_of_a_file_as_kql_hints_at_the_flag(data: Path) -> None:
     result = tickhouse("query", "q.kql", "--data", str(data))
     assert result.returncode == 1
@@ -140,6 +147,7 @@ def test_ctrl_c_ends_a_query_that_takes_long(data: Path) -> None:
     assert tickhouse("query", "print a = 1", "--data", str(data), "-f", "csv").stdout == "a\n1\n"
 
 
+@pytest.mark.slow
 def test_parameters_are_values_and_never_text(data: Path) -> None:
     text = "declare query_parameters(s: string, n: long = 5); print s = s, n = n"
     injected = "x'; .drop table T //"
@@ -147,6 +155,7 @@ def test_parameters_are_values_and_never_text(data: Path) -> None:
     assert json.loads(result.stdout) == [{"s": injected, "n": 5}]
 
 
+@pytest.mark.slow
 def test_a_fault_is_shown_at_its_place(data: Path) -> None:
     result = tickhouse("query", "print a = 1 | where b > 1", "--data", str(data))
     assert result.returncode == 1
@@ -154,11 +163,13 @@ def test_a_fault_is_shown_at_its_place(data: Path) -> None:
     assert "^" in result.stderr
 
 
+@pytest.mark.slow
 def test_nothing_but_rows_is_printed(data: Path) -> None:
     result = tickhouse("query", "range x from 1 to 3 step 1 | summarize sum(x)", "--data", str(data), "-f", "csv")
     assert (result.stdout, result.stderr) == ("sum_x\n6\n", "")
 
 
+@pytest.mark.slow
 def test_commands_run_too(data: Path) -> None:
     result = tickhouse("query", ".show databases | project DatabaseName", "--data", str(data), "-f", "csv")
     assert "Market" in result.stdout.splitlines()

@@ -24,6 +24,7 @@ async def names(eventhouse: EmbeddedEventhouse, command: str) -> set[object]:
     return {row[0] for row in (await eventhouse.command(command)).rows()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [0, LANDING + 1, len(STATEMENTS) - 1])
 async def test_a_deployment_that_was_cut_off_is_completed(eventhouse: EmbeddedEventhouse, done: int) -> None:
     for statement in STATEMENTS[:done]:
@@ -57,6 +58,7 @@ async def test_a_database_with_landing_tables_on_purpose_is_left_as_it_is(
     assert await names(eventhouse, ".show functions | project Name") == {"Mine"}
 
 
+@pytest.mark.slow
 async def test_what_else_a_database_has_does_not_matter(eventhouse: EmbeddedEventhouse) -> None:
     for command in (".create table Notes (Text: string)", *(each.text for each in STATEMENTS[: LANDING + 1])):
         await eventhouse.command(command)

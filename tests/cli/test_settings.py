@@ -41,6 +41,7 @@ def test_a_missing_file_holds_no_settings(tmp_path: Path) -> None:
     assert read_settings_file(tmp_path / "tickhouse.toml") == {}
 
 
+@pytest.mark.slow
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "text.toml").write_bytes(b"data = '\xff'")
     for name, message in (
@@ -93,6 +94,7 @@ def test_an_address_beyond_loopback_is_refused_offline(monkeypatch: pytest.Monke
         require_reachable("x.kusto.windows.net")
 
 
+@pytest.mark.slow
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.cli.test_producer import status_of, until
 from tests.end_to_end.platform import free_port, offline_environment, rows_in, running
 
+pytestmark = pytest.mark.slow
+
 RATE = 20
 RUN = (sys.executable, "-m", "cli", "producer", "run", "--source", "simulated")
 SECONDS = """
@@ -39,7 +41,6 @@ def role(data: Path) -> object:
     return status_of(data)["role"] if (data / "producer.json").exists() else None
 
 
-@pytest.mark.slow
 def test_the_one_that_stands_by_takes_over_without_a_gap(tmp_path: Path) -> None:
     hub_port, lease = free_port(), tmp_path / "lease"
     connection = (

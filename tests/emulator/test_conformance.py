@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("TICKHOUSE_SHARED", ROOT.parent / "shared")) / "conformance"
 FLOOR = json.loads((Path(__file__).parent / "conformance_floor.json").read_text(encoding="utf-8"))
 MISMATCHES_ALLOWED = 0.02
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "dev.jsonl").exists(), reason=f"the conformance vectors are not at {SHARED}")
 def test_answers_agree_with_the_measured_ones(tmp_path: Path) -> None:
     summary = tmp_path / "summary.json"

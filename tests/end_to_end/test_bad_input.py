@@ -12,6 +12,7 @@ from tests.companies import UNKNOWN
 from tests.end_to_end.platform import Platform, free_port, running, tickhouse
 
 HEADER = "symbol,date,open,high,low,close,volume\n"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

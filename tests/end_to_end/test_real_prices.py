@@ -20,7 +20,10 @@ PERIOD = {"from": "2020-01-01", "to": "2024-01-01"}
 WINDOW = 20
 Floats = NDArray[np.float64]
 
-pytestmark = pytest.mark.skipif(not DAILY.exists(), reason=f"needs the real prices in {MARKET}")
+pytestmark = [
+    pytest.mark.skipif(not DAILY.exists(), reason=f"needs the real prices in {MARKET}"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")

@@ -252,6 +252,7 @@ async def test_an_error_keeps_its_code_its_place_and_its_hint(eventhouse: Eventh
     assert "line:position" not in fault.message
 
 
+@pytest.mark.slow
 async def test_the_market_database_is_deployed_and_deployed_again(eventhouse: Eventhouse) -> None:
     first, second = await deploy(eventhouse), await deploy(eventhouse)
     assert first.statements == second.statements

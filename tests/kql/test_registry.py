@@ -1,5 +1,7 @@
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -61,17 +63,25 @@ def test_every_public_parameter_and_column_has_an_example(registry: Registry) ->
         assert [column.name for column in endpoint.contract.result if column.name not in endpoint.examples] == []
 
 
+SPREAD = (
+    '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: int = 5) '
+    "{ DailyRange_v1(symbol) | top days by Timestamp | project Symbol, Timestamp, Range }\n"
+)
+
+
 def extended(folder: Path, entry: str, kql: str = "") -> tuple[Path, MarketDatabase]:
     """Return the registry with one more entry, and the database with one more file."""
     file = folder / "registry.toml"
     file.write_text(REGISTRY_FILE.read_text(encoding="utf-8") + entry, encoding="utf-8")
-    (folder / "Spread_v1.kql").write_text(
-        kql
-        or '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: int = 5) '
-        "{ DailyRange_v1(symbol) | top days by Timestamp | project Symbol, Timestamp, Range }\n",
-        encoding="utf-8",
-    )
-    return file, load_database(DATABASE_FOLDER, folder)
+    return file, database_with(kql or SPREAD)
+
+
+@cache
+def database_with(kql: str) -> MarketDatabase:
+    """Return the database with one more function, read once."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "Spread_v1.kql").write_text(kql, encoding="utf-8")
+        return load_database(DATABASE_FOLDER, Path(folder))
 
 
 def test_an_endpoint_has_examples_of_its_own(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class Running:
         assert self.pipeline.counters.unsent == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "end", "days"), SPANS)
 async def test_polling_fills_the_sessions_and_each_day_has_its_auction(
     start: str, end: str, days: list[str], eventhouse: EmbeddedEventhouse
@@ -150,6 +151,7 @@ class Exchange:
         self.ended.append(self._clock.now())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "end", "days"), SPANS)
 async def test_a_stream_stands_for_the_sessions_and_their_auctions(
     start: str, end: str, days: list[str], eventhouse: EmbeddedEventhouse

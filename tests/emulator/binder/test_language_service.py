@@ -8,6 +8,8 @@ from tests.casefiles import Case, cases_in
 from tests.emulator.binder.database import FUNCTIONS, TABLES
 from tests.kql.language_service import Checked, check
 
+pytestmark = pytest.mark.slow
+
 # Where the engine, as measured, or this database differs from the service.
 KNOWN_DIFFERENCES = {
     "combine: union inner": "the service ignores the kind",
@@ -19,7 +21,6 @@ KNOWN_DIFFERENCES = {
 }
 
 
-@pytest.mark.slow
 def test_the_language_service_agrees_on_columns(tmp_path: Path) -> None:
     cases = cases_in("bind")
     answers = answer(cases, tmp_path)

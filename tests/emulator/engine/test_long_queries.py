@@ -55,7 +55,7 @@ def test_a_chain_of_alternatives_may_be_of_any_length(eventhouse: Eventhouse, co
     assert rows(eventhouse, f"T | where {alternatives}") == [(3,)]
 
 
-@pytest.mark.parametrize("count", [FEW, MANY])
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_a_chain_of_conditions_may_be_of_any_length(eventhouse: Eventhouse, count: int) -> None:
     conditions = " and ".join(f"A != {number}" for number in range(3, count + 3))
     assert rows(eventhouse, f"T | where {conditions}") == [(1,), (2,)]
@@ -116,6 +116,7 @@ def test_what_is_too_deep_is_refused_by_its_limit(eventhouse: Eventhouse, text: 
     assert raised.value.permanent
 
 
+@pytest.mark.slow
 def test_a_function_that_is_too_deep_is_refused_by_its_limit(eventhouse: Eventhouse) -> None:
     with pytest.raises(QueryTooDeep):
         eventhouse.command(f".create function F() {{ {operators(MANY)} }}")

@@ -62,6 +62,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_what_is_written_is_read_back_with_its_type(value: Value) -> None:
     data = encode(value)

@@ -34,7 +34,7 @@ from tests.emulator.server.live import serving
 from tests.end_to_end.platform import free_port
 
 # Hubs die, and readers are closed while they open a connection.
-pytestmark = [forgets_sockets, pytest.mark.usefixtures("collected")]
+pytestmark = [forgets_sockets, pytest.mark.slow, pytest.mark.usefixtures("collected")]
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = Limits(events=100, backoff=Backoff(0.01, 0.2), look=0.5, standby=1.0)

@@ -17,6 +17,8 @@ from azure.kusto.ingest import IngestionProperties, QueuedIngestClient
 
 from tests.emulator.server.queued import eventually
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 BATCHING = """@'{"MaximumNumberOfItems": 2, "MaximumBatchingTimeSpan": "00:00:01"}'"""
 QUEUED = IngestionProperties("NetDefaultDB", "Kept", data_format=DataFormat.CSV)
@@ -93,7 +95,6 @@ def test_a_token_of_the_environment_is_demanded(monkeypatch: pytest.MonkeyPatch)
         assert httpx.post(url + "/v1/rest/mgmt", json={"csl": ".show tables"}).status_code == 401
 
 
-@pytest.mark.slow
 def test_a_queued_ingestion_survives_a_kill_and_happens_once(tmp_path: Path) -> None:
     data = str(tmp_path)
     with running("--port", "0", "--data", data) as (process, url), QueuedIngestClient(url) as ingest:
@@ -114,7 +115,6 @@ def test_a_queued_ingestion_survives_a_kill_and_happens_once(tmp_path: Path) -> 
         assert eventually(lambda: ask(url, "Kept | summarize count(), dcount(N), max(N)"), expected.__eq__) == expected
 
 
-@pytest.mark.slow
 def test_a_queue_survives_kills_at_any_moment(tmp_path: Path) -> None:
     data, sent = str(tmp_path), 0
     with running("--port", "0", "--data", data) as (_, url):

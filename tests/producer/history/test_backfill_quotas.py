@@ -88,7 +88,8 @@ def busiest(times: list[float], seconds: float) -> int:
 
 
 @pytest.mark.parametrize(
-    ("provider", "count", "quota", "seconds"), [("twelvedata", 20, 8, 60.0), ("alpaca", 202, 200, 60.0)]
+    ("provider", "count", "quota", "seconds"),
+    [("twelvedata", 20, 8, 60.0), pytest.param("alpaca", 202, 200, 60.0, marks=pytest.mark.slow)],
 )
 async def test_a_quota_by_the_minute_is_waited_for(
     eventhouse: EmbeddedEventhouse, provider: str, count: int, quota: int, seconds: float
@@ -109,6 +110,7 @@ async def test_a_quota_by_the_minute_is_waited_for(
     assert times[-1] - times[0] == pytest.approx((count - 1) // quota * seconds, abs=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "count", "quota", "refusal", "pause"),
     [("alphavantage", 30, 25, DAILY, timedelta(hours=24)), ("tiingo", 60, 50, HOURLY, timedelta(hours=1))],

@@ -3,6 +3,7 @@
 from datetime import date
 
 import httpx
+import pytest
 
 from api.app import create_app
 from cli.composition.embedded import EmbeddedEventhouse
@@ -12,6 +13,7 @@ from producer.model import CorporateAction
 from tests.producer.history.test_backfill import FIRST, NOW, Provider, planned, ran, request
 
 
+@pytest.mark.slow
 async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_row(
     eventhouse: EmbeddedEventhouse,
 ) -> None:

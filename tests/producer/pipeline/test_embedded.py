@@ -61,6 +61,7 @@ async def test_trades_are_checked_and_counted_once(eventhouse: EmbeddedEventhous
     assert await value(eventhouse, "TradesRejected | distinct Reason") == "price not above zero"
 
 
+@pytest.mark.slow
 async def test_a_fresh_database_has_the_simulated_past(eventhouse: EmbeddedEventhouse) -> None:
     clock = SystemClock()
     report = await backfill(LandingStore(eventhouse, clock), SimulatedSource(clock), KNOWN, clock, BackfillSettings())
@@ -99,6 +100,7 @@ def load_and_kill(data: Path) -> int:
     return acknowledged
 
 
+@pytest.mark.slow
 async def test_a_killed_load_is_completed_by_the_next_one(tmp_path: Path) -> None:
     acknowledged = load_and_kill(market_folder(tmp_path))
     eventhouse = EmbeddedEventhouse.open(tmp_path, DATABASE)

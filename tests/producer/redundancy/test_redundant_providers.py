@@ -32,6 +32,8 @@ from tests.producer.local_provider import Asked, yahoo_chart
 from tests.producer.redundancy.test_redundancy import Inline
 from tests.producer.websocket_server import ScriptedServer, close, drop, say, serving, stall
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = load_calendar()
 OPENS = datetime(2025, 11, 5, 14, 30, tzinfo=UTC)
 SYMBOLS = ("AAPL", "MSFT")

@@ -78,6 +78,7 @@ async def test_trades_that_come_by_both_ways_count_once(
     assert eventually(lambda: stored(engine), lambda found: found[0] >= 8) == (8, 5)
 
 
+@pytest.mark.slow
 async def test_a_batch_above_what_can_be_streamed_gets_there(
     engine: Engine, sink: EventhouseSink, queued: list[int]
 ) -> None:

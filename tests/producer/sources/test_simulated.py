@@ -70,6 +70,7 @@ async def test_trades_before_the_start_end_where_the_live_ones_begin() -> None:
     assert not {trade.event_id for trade in recent} & {trade.event_id for trade in trades}
 
 
+@pytest.mark.slow
 async def test_a_busy_market_tells_only_its_last_minutes() -> None:
     source = SimulatedSource(ManualClock(), SimulatedSettings(trades_per_second=200))
     recent = source.recent_trades(timedelta(hours=2))
