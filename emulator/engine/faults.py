@@ -10,6 +10,9 @@ from emulator.errors import EngineFault, KustoError, LimitFault, SemanticFault
 # While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
 STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
 
+# What a value that cannot be computed is to DuckDB.
+VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
+
 
 def kusto_fault(error: Exception) -> KustoError:
     """Return the fault for a failed query; DuckDB names the kind of an error at the start of its text."""

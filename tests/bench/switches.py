@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import duckdb
 
+from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.upkeep import Deduplicating, Merging
 from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.running import query
@@ -26,6 +27,7 @@ from emulator.engine.session.session import Session
 from emulator.engine.session.statement import ResultSet, Statement
 from emulator.engine.storage.known_groups import KnownGroups
 from emulator.engine.storage.transaction import Transaction
+from emulator.optimize.request_values import Separated
 from tests.bench.market import Question, deployed, fill, ingest_trade, questions
 from tests.bench.measure import Pair
 
@@ -131,6 +133,8 @@ def reading() -> tuple[Switch, ...]:
     return (
         Switch("one core for small statements", (Replacement(Cores, "rest", _all_cores),)),
         Switch("narrowing", (Replacement(query, "narrowed", lambda plan: plan),)),
+        Switch("request values by themselves", (Replacement(query, "separated", Separated),)),
+        Switch("views of the columns read", (Replacement(ShownViews, "of", lambda *_: lambda _: None),)),
         Switch("statements parsed once", (Replacement(Statement, "parsed", _parsed_anew),)),
         Switch("bounded results copied", (Replacement(Statement, "run", streamed),)),
         Switch("one thread for all deadlines", (Replacement(Watch, "deadline", _timer),)),

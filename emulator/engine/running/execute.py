@@ -73,16 +73,18 @@ def execute(
     with (
         closing(Watch()) if watch is None else nullcontext(watch) as watching,
         _interrupted_after(watching, cursor, limits.timeout),
-        _snapshot(cursor) if len(query.results) > 1 else nullcontext(),
     ):
-        for result in query.results:
-            with fit(result.workload):
-                # Rows that no limit bounds are to stream.
-                answer = result.statement.run(cursor, result.arguments(values), streams=limits.records is None)
-                arrow, exceeded = fetch(answer, result.schema, limits)
-            tables += (ResultTable(result.schema, arrow, result.name, dict(result.visualization)),)
-            if exceeded:
-                raise truncation_fault(exceeded, tables)
+        # Before the transaction, which a value that cannot be computed would end.
+        ready = [result.ready(cursor, values) for result in query.results]
+        with _snapshot(cursor) if len(ready) > 1 else nullcontext():
+            for result, known in ready:
+                with fit(result.workload):
+                    # Rows that no limit bounds are to stream.
+                    answer = result.statement.run(cursor, result.arguments(known), streams=limits.records is None)
+                    arrow, exceeded = fetch(answer, result.schema, limits)
+                tables += (ResultTable(result.schema, arrow, result.name, dict(result.visualization)),)
+                if exceeded:
+                    raise truncation_fault(exceeded, tables)
     return tables
 
 

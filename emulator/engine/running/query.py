@@ -1,13 +1,17 @@
 """A request text as statements for DuckDB: read and bound, narrowed, emitted, rendered; once per text and schema."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+
+import duckdb
 
 from emulator.binder.entities import EntityProvider
 from emulator.binder.faults import refusing_deep_queries
 from emulator.binder.plan import ParameterDeclaration, Plan
 from emulator.emit.context import NOW_PARAMETER, Storage
-from emulator.emit.relations import emit_query
+from emulator.emit.relations import EmittedQuery, emit_query
+from emulator.engine.faults import VALUE_ERRORS
 from emulator.engine.lru import LruCache
 from emulator.engine.running.language import Language, bind_text
 from emulator.engine.session.statement import Statement
@@ -15,6 +19,7 @@ from emulator.engine.session.workload import Workload
 from emulator.engine.storage.relations import Reads
 from emulator.errors import KustoError
 from emulator.optimize.narrow import narrowed
+from emulator.optimize.request_values import Separated, separated
 from emulator.sql.ast import Parameter, Query, Select, With
 from emulator.sql.render import render
 from emulator.types import Schema
@@ -26,11 +31,30 @@ _LIMIT_PARAMETER = "limit"
 
 
 @dataclass(frozen=True, slots=True)
+class RequestValues:
+    """A SELECT of one row with the values that a request's parameters alone decide, by name.
+
+    `whole` compiles the result that does without them.
+    """
+
+    statement: Statement
+    parameters: Mapping[str, str]
+    names: tuple[str, ...]
+    whole: Callable[[], "CompiledResult"]
+
+    def of(self, connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> dict[str, object]:
+        """Return the values of a request with these added."""
+        parsed, arguments = self.statement.parsed(connection), _arguments(self.parameters, values)
+        (found,) = connection.execute(parsed, arguments).fetchall()
+        return {**values, **dict(zip(self.names, found, strict=True))}
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledResult:
     """One result of a request: a SELECT with the columns of `schema` by position, and how it is to be drawn.
 
     It ends after as many rows as the value `$limit` says, so that no more is computed. `parameters` names the value of
-    a request for each parameter of the SQL.
+    a request for each parameter of the SQL, some of them from `request_values`.
     """
 
     name: str
@@ -39,10 +63,23 @@ class CompiledResult:
     parameters: Mapping[str, str]
     workload: Workload
     visualization: Mapping[str, object]
+    request_values: RequestValues | None = None
+
+    def ready(
+        self, connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]
+    ) -> tuple["CompiledResult", Mapping[str, object]]:
+        """Return the result to run on a connection, and the values to run it with."""
+        if self.request_values is None:
+            return self, values
+        try:
+            return self, self.request_values.of(connection, values)
+        except VALUE_ERRORS:
+            # It is a fault only where a row asks for the value.
+            return self.request_values.whole(), values
 
     def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return what DuckDB is to bind."""
-        return {parameter: values[name] for parameter, name in self.parameters.items()}
+        return _arguments(self.parameters, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +134,36 @@ def compile_query(
     return CompiledQuery(text, results, bound.parameters, bound.options)
 
 
-def _compile_result(name: str, plan: Plan, visualization: dict[str, object], storage: Storage) -> CompiledResult:
+def _compile_result(
+    name: str, plan: Plan, visualization: dict[str, object], storage: Storage, *, whole: bool = False
+) -> CompiledResult:
     reads = Reads(storage)
-    emitted = emit_query(narrowed(plan), reads, for_result=True)
-    parameters = {parameter: value for value, parameter in emitted.parameters.items()} | {_LIMIT_PARAMETER: LIMIT}
-    if emitted.uses_now:
-        parameters[NOW_PARAMETER] = NOW
-    statement = Statement(render(_limited(emitted.query)))
+    lean = narrowed(plan)
+    parts = Separated(lean) if whole else separated(lean)
+    emitted = emit_query(parts.plan, reads, for_result=True)
+    values = None
+    if parts.values is not None:
+        row = emit_query(parts.values, storage)
+        again = partial(_compile_result, name, plan, visualization, storage, whole=True)
+        values = RequestValues(Statement(render(row.query)), _parameters(row), parts.values.schema.names, again)
     return CompiledResult(
-        name, statement, emitted.schema, parameters, Workload.of(plan, reads.identities), visualization
+        name,
+        Statement(render(_limited(emitted.query))),
+        emitted.schema,
+        _parameters(emitted) | {_LIMIT_PARAMETER: LIMIT},
+        Workload.of(plan, reads.identities),
+        visualization,
+        values,
     )
+
+
+def _parameters(emitted: EmittedQuery) -> dict[str, str]:
+    parameters = {parameter: value for value, parameter in emitted.parameters.items()}
+    return parameters | {NOW_PARAMETER: NOW} if emitted.uses_now else parameters
+
+
+def _arguments(parameters: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
+    return {parameter: values[name] for parameter, name in parameters.items()}
 
 
 def _limited(query: Query) -> Query:
