@@ -5,7 +5,7 @@ from datetime import timedelta
 import duckdb
 import pyarrow as pa
 
-from emulator.errors import EngineFault, KustoError, LimitFault, SemanticFault
+from emulator.errors import EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
 
 # While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
 STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
@@ -26,6 +26,12 @@ def kusto_fault(error: Exception) -> KustoError:
                 "The query needs more memory than this Eventhouse may use",
                 "E_RUNAWAY_QUERY",
                 hint="filter or summarize earlier, or narrow the time range",
+            )
+        case "Parser" if reason.startswith("Max expression depth limit"):
+            return QueryTooDeep(
+                "The query is too deep: one of its expressions has more levels than the storage engine follows (1000)",
+                "TH_QueryTooDeep",
+                hint="join fewer values in one expression",
             )
         case "IO":
             return EngineFault(f"Storage failed: {text}", "TH0910")

@@ -26,8 +26,9 @@ from emulator.functions.shorthand import (
     sql_call,
     unary,
 )
-from emulator.sql.ast import ColumnRef, Sql, StructLiteral
+from emulator.sql.ast import Call, ColumnRef, Literal, Sql, StructLiteral
 from emulator.sql.build import (
+    EMPTY,
     FALSE,
     NULL,
     TRUE,
@@ -416,8 +417,10 @@ def _member(operands: tuple[Operand, ...]) -> Sql:
     if key.is_constant and isinstance(key.value, str):
         path = lit(json_path(key.value))
     else:
-        path = op("||", op("||", lit('$."'), call("replace", key.sql, lit('"'), lit('\\"'))), lit('"'))
-    return call("nullif", call("json_extract", as_json(bag), path), lit("null"))
+        slashes = call("replace", key.sql, lit("\\"), lit("\\\\"))
+        named = op("||", lit('$."'), call("replace", slashes, lit('"'), lit('\\"')), lit('"'))
+        path = case((op("=", key.sql, EMPTY), lit(json_path(""))), otherwise=named)
+    return _part(as_json(bag), path)
 
 
 def _item(operands: tuple[Operand, ...]) -> Sql:
@@ -426,7 +429,7 @@ def _item(operands: tuple[Operand, ...]) -> Sql:
         # An item of the tuple that a function with several outputs yields.
         return array.sql.fields[index.value][1] if 0 <= index.value < len(array.sql.fields) else null_of(DYNAMIC)
     if array.type.element is None:
-        return call("nullif", call("json_extract", array.sql, cast(index.sql, "BIGINT")), lit("null"))
+        return _part(array.sql, cast(index.sql, "BIGINT"))
     position: Sql
     if index.is_constant and isinstance(index.value, int):
         position = lit(index.value + 1 if index.value >= 0 else index.value)
@@ -435,8 +438,22 @@ def _item(operands: tuple[Operand, ...]) -> Sql:
     return to_json(call("list_extract", array.sql, position), KqlType(array.type.element))
 
 
+def _part(json: Sql, path: Sql) -> Sql:
+    # DuckDB writes the first argument of nullif twice, which over n levels of members were 2^n copies: 14 took 28 s.
+    # Only the last null is seen, as JSON's null has no members.
+    match json:
+        case Call("nullif", (Call("json_extract") as owner, Literal("null"))):
+            json = owner
+        case _:
+            pass
+    return call("nullif", call("json_extract", json, path), lit("null"))
+
+
 def json_path(key: str) -> str:
     """Return the JSON path of a member by its name, which may hold any character."""
+    if not key:
+        # No path of DuckDB names the member without a name, but a JSON pointer does.
+        return "/"
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
     return f'$."{escaped}"'
 

@@ -131,10 +131,17 @@ def _extract_rows(name: str) -> Function:
     )
 
 
+# DuckDB's regexp_extract knows ten groups, as many as rewriting may name by a digit; `parse` has one per column.
+_GROUPS_OF_ONE_MATCH = 9
+
+
 def _extract(operands: tuple[Operand, ...]) -> Sql:
     pattern, group, source = operands[:3]
+    if isinstance(group.value, int) and group.value > _GROUPS_OF_ONE_MATCH:
+        every = call("regexp_extract_all", source.sql, pattern.sql, lit(group.value))
+        return coalesce(call("list_extract", every, lit(1)), EMPTY)
     found = call("regexp_extract", source.sql, pattern.sql, cast(group.sql, "INTEGER"))
-    return coalesce(found, lit(""))
+    return coalesce(found, EMPTY)
 
 
 def _typed_extract(target: KqlType) -> Emit:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from emulator.context import RequestProperties
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import QueryTooDeep, SemanticFault
 
@@ -102,6 +103,20 @@ def test_hundreds_of_terms_operators_and_lets_run(
     eventhouse: Eventhouse, text: str, expected: list[tuple[object, ...]]
 ) -> None:
     assert rows(eventhouse, text) == expected
+
+
+@pytest.mark.parametrize("member", ["[0]", ".k", "[B]"], ids=["item", "member", "named"])
+def test_members_of_members_take_no_copy_for_each_level(eventhouse: Eventhouse, member: str) -> None:
+    # 2^40 copies would not end within its time.
+    within = RequestProperties(options={"servertimeout": "00:00:20"})
+    text = f"T | where A == 1 | extend B = tostring(A) | extend D = parse_json(B) | project C = D{member * 40}"
+    assert list(eventhouse.query(text, properties=within)[0].rows()) == [(None,)]
+
+
+def test_an_expression_too_deep_for_the_storage_engine_is_refused_by_its_limit(eventhouse: Eventhouse) -> None:
+    with pytest.raises(QueryTooDeep) as raised:
+        rows(eventhouse, f"print strcat({', '.join(['1'] * MANY)})")
+    assert raised.value.message.endswith("than the storage engine follows (1000)")
 
 
 @pytest.mark.parametrize(
