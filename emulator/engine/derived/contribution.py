@@ -99,7 +99,8 @@ def _groups(shape: Shape, rows: Relation, keys: tuple[Sql, ...], parts: tuple[Pa
     if of_one:
         return Select(items, rows.source, rows.condition)
     if shape.strategy is Strategy.DEDUPLICATE:
-        return Select(items, rows.source, rows.condition, distinct_on=keys or (Literal(True),))
+        # Without keys all rows are one group.
+        return Select(items, rows.source, rows.condition, distinct_on=keys, limit=None if keys else lit(1))
     positions = tuple(Literal(n + 1) for n in range(len(keys)))
     return Select(items, rows.source, rows.condition, group_by=positions)
 

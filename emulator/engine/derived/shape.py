@@ -7,6 +7,7 @@ from enum import Enum, auto
 from emulator.binder.expression import BoundExpression, ColumnReference, Conversion
 from emulator.binder.plan import Aggregate, Filter, Plan, Project, Scan
 from emulator.emit.scalar_types import storable
+from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.errors import SemanticFault
 from emulator.optimize.walk import nodes
 from emulator.types import Schema
@@ -51,7 +52,12 @@ class Shape:
         """What the stored columns of each aggregate are named after: its column, so that they survive alterations."""
         names = self.aggregate.schema.names[len(self.aggregate.keys) :]
         counts = Counter(name.lower() for name in names)
-        return tuple(f"${name}" if counts[name.lower()] == 1 else f"${name}#{n}" for n, name in enumerate(names))
+        labels = (f"${name}" if counts[name.lower()] == 1 else f"${name}#{n}" for n, name in enumerate(names))
+        if self.strategy is Strategy.MERGE:
+            return tuple(labels)
+        # Elsewhere a label alone is the column's name, and a table may well have a column named Key.
+        own = {name.lower() for name in (*self.keys, GROUP_KEY, INGESTION_TIME)}
+        return tuple(f"{label}$" if label.lower() in own else label for label in labels)
 
     @property
     def takes_rows_as_they_are(self) -> bool:
