@@ -75,10 +75,11 @@ def read_lock(file: Path = LOCK_FILE) -> dict[str, LockedContract]:
     """Read a lock; where there is no file nothing was released. A file that was damaged is a `DefinitionError`."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
-        return {name: _read_contract(entry) for name, entry in document.items()}
+        return {name: _read_contract(name, entry) for name, entry in document.items()}
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    # ValueError: no TOML, no UTF-8, or not what a lock holds.
+    except (ValueError, OSError, RecursionError) as error:
         raise DefinitionError(
             f"not a lock of contracts: {error}",
             file,
@@ -170,8 +171,9 @@ def _differences(before: LockedContract, now: LockedContract) -> Iterator[str]:
 
 
 def _order(what: str, before: list[str], now: list[str]) -> Iterator[str]:
-    if before != now and sorted(before) == sorted(now):
-        yield f"the {what} are in the order {', '.join(now)}, released as {', '.join(before)}"
+    kept, found = [name for name in before if name in now], [name for name in now if name in before]
+    if kept != found:
+        yield f"the {what} are in the order {', '.join(found)}, released as {', '.join(kept)}"
 
 
 def _default(parameter: LockedParameter) -> str:
@@ -213,18 +215,41 @@ def _next(name: str) -> str:
     return f"{match['name']}_v{int(match['number']) + 1}"
 
 
-def _contract_text(name: str, contract: LockedContract) -> str:
-    lines = [f"[{name}]", "parameters = ["]
+def _contract_text(function: str, contract: LockedContract) -> str:
+    lines = [f"[{function}]", "parameters = ["]
     for parameter in contract.parameters:
         default = "" if parameter.default is None else f", default = {string_literal(parameter.default)}"
-        lines.append(f'    {{ name = {string_literal(parameter.name)}, type = "{parameter.type}"{default} }},')
+        name, type_ = string_literal(parameter.name), string_literal(parameter.type)
+        lines.append(f"    {{ name = {name}, type = {type_}{default} }},")
     lines += ["]", "result = ["]
     lines += [f'    {{ name = {string_literal(each.name)}, type = "{each.type}" }},' for each in contract.result]
     return "\n".join((*lines, "]", ""))
 
 
-def _read_contract(entry: dict[str, list[dict[str, str]]]) -> LockedContract:
-    return LockedContract(
-        tuple(LockedParameter(each["name"], each["type"], each.get("default")) for each in entry["parameters"]),
-        tuple(LockedColumn(each["name"], each["type"]) for each in entry["result"]),
-    )
+def _read_contract(name: str, entry: object) -> LockedContract:
+    match entry:
+        case {"parameters": list(parameters), "result": list(result), **more} if not more:
+            contract = LockedContract(tuple(map(_read_parameter, parameters)), tuple(map(_read_column, result)))
+        case _:
+            raise ValueError(f"'{name}' is no table of 'parameters' and 'result'")
+    for listed in (contract.parameters, contract.result):
+        if len({each.name for each in listed}) != len(listed):
+            raise ValueError(f"'{name}' names one thing twice")
+    return contract
+
+
+def _read_parameter(entry: object) -> LockedParameter:
+    match entry:
+        case {"name": str(name), "type": str(type_), "default": str(default), **more} if not more:
+            return LockedParameter(name, type_, default)
+        case _:
+            column = _read_column(entry)
+            return LockedParameter(column.name, column.type)
+
+
+def _read_column(entry: object) -> LockedColumn:
+    match entry:
+        case {"name": str(name), "type": str(type_), **more} if not more:
+            return LockedColumn(name, type_)
+        case _:
+            raise ValueError(f"{entry} has not the texts 'name' and 'type'")

@@ -127,6 +127,12 @@ def test_a_contract_is_locked_in_full(tmp_path: Path, lock: Path) -> None:
             "At, Symbol, Price",
             "the columns are in the order At, Symbol, Price, Share, Step, released as Symbol, At, Price, Share, Step",
         ),
+        (
+            "Symbol, At, Price, Share = Price / window, Step",
+            "At, New = 1, Symbol, Price, Step",
+            "column 'Share' is gone; column 'New' is new; "
+            "the columns are in the order At, Symbol, Price, Step, released as Symbol, At, Price, Step",
+        ),
     ],
 )
 def test_a_changed_contract_is_named_with_what_to_do(
@@ -222,7 +228,20 @@ def test_what_was_never_released_is_replaced_by_name(tmp_path: Path, lock: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[F_v1]\nparameters = []\n", "not a lock of contracts: 'result'"),
+        ("[F_v1]\nparameters = []\n", "not a lock of contracts: 'F_v1' is no table of 'parameters' and 'result'"),
+        ("F_v1 = 1\n", "not a lock of contracts: 'F_v1' is no table of 'parameters' and 'result'"),
+        (
+            '[F_v1]\nparameters = []\nresult = []\nmore = ""\n',
+            "not a lock of contracts: 'F_v1' is no table of 'parameters' and 'result'",
+        ),
+        (
+            '[F_v1]\nparameters = [{ name = "a", type = 1 }]\nresult = []\n',
+            "not a lock of contracts: {'name': 'a', 'type': 1} has not the texts 'name' and 'type'",
+        ),
+        (
+            '[F_v1]\nparameters = []\nresult = [{ name = "a", type = "int" }, { name = "a", type = "long" }]\n',
+            "not a lock of contracts: 'F_v1' names one thing twice",
+        ),
         ("[F_v1\n", "not a lock of contracts: Expected ']' at the end of a table declaration (at line 1, column 6)"),
     ],
 )
@@ -236,6 +255,21 @@ def test_a_damaged_lock_is_told(tmp_path: Path, text: str, message: str) -> None
         file,
         "restore it from version control; `tickhouse lock` writes it",
     )
+
+
+def test_a_lock_that_is_no_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "kql.lock"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(DefinitionError, match="not a lock of contracts: 'utf-8' codec") as caught:
+        read_lock(file)
+    assert caught.value.file == file
+
+
+def test_names_with_any_character_are_locked(tmp_path: Path) -> None:
+    tabular = FUNCTION.replace("symbol: string,", """T: (['a"b']: long, ['c\\td']: string), symbol: string,""")
+    changed = database(tmp_path, tabular.replace("Share =", """['e"f'] ="""))
+    write_lock(changed, tmp_path / "kql.lock")
+    assert problems(breaches(changed, tmp_path / "kql.lock")) == []
 
 
 def test_without_a_lock_nothing_is_released(tmp_path: Path) -> None:
