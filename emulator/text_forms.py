@@ -28,3 +28,20 @@ def decimal_text(value: Decimal) -> str:
     """Return a decimal without exponent and without trailing zeros: it travels as a string."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def json_kind(value: object) -> str:
+    """Return what a value read from JSON is, as an error says it: `null`, `a string`, `an object`, …"""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case dict():
+            return "an object"
+        case _:
+            return "an array"

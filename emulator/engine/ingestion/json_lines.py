@@ -27,6 +27,7 @@ from emulator.functions.physical import null_of
 from emulator.schema.mapping import FieldMapping, JsonPath
 from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
 from emulator.sql.build import call, lit
+from emulator.text_forms import json_kind
 from emulator.types import Scalar, Schema
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -163,7 +164,7 @@ def _fault(lines: list[str]) -> IngestionFault:
         except orjson.JSONDecodeError as error:
             return _malformed(number, str(error))
         if not isinstance(record, dict):
-            return _malformed(number, f"a record is an object, found {type(record).__name__}")
+            return _malformed(number, f"a record is an object, found {json_kind(record)}")
     return IngestionFault("The payload is not JSON.", "BadRequest_InvalidJson")
 
 

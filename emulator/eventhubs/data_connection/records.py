@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import orjson
 
 from emulator.eventhubs.hubs.messages import Event
+from emulator.text_forms import json_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ def read_records(event: Event) -> Records:
     except orjson.JSONDecodeError as error:
         return _lines(event, str(error))
     if not isinstance(value, list):
-        return Records(event, (), f"a record is an object, found {_name(value)}")
+        return Records(event, (), f"a record is an object, found {json_kind(value)}")
     lines = tuple(orjson.dumps(each) for each in value if isinstance(each, dict))
     others = sum(not isinstance(each, dict) for each in value)
     return Records(event, lines, f"{others} of {len(value)} elements are no objects" if others else "")
@@ -50,15 +51,3 @@ def _line(text: bytes) -> bytes | None:
         return None
     # Within a string of JSON a line break is always escaped, so that the others can go.
     return text.replace(b"\r", b" ").replace(b"\n", b" ") if isinstance(value, dict) else None
-
-
-def _name(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case str():
-            return "a string"
-        case _:
-            return "a number"
