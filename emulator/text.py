@@ -34,3 +34,8 @@ def excerpt(source: str, span: Span) -> str:
     width = max(1, min(span.end - span.start, len(text) - column + 1))
     gutter = f"{line} | "
     return f"{gutter}{text}\n{' ' * (len(gutter) + column - 1)}{'^' * width}"
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: halves of a pair joined, and a lone one shown as Kusto shows it, as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

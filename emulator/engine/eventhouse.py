@@ -16,6 +16,7 @@ from emulator.engine.writing.marks import Stretch
 from emulator.result import ResultTable
 from emulator.schema.definitions import Definitions
 from emulator.syntax.requests import is_command
+from emulator.text import encodable
 
 
 class Eventhouse:
@@ -53,6 +54,7 @@ class Eventhouse:
         self, text: str, *, database: str | None = None, properties: RequestProperties = NO_PROPERTIES
     ) -> tuple[ResultTable, ...]:
         """Run a query and return its results; a text that is a management command goes to `command`."""
+        text = encodable(text)
         if is_command(text):
             return (self.command(text, database=database, properties=properties),)
         return self._core.query(text, database or self._default, properties)
@@ -65,7 +67,7 @@ class Eventhouse:
         properties: RequestProperties = NO_PROPERTIES,  # noqa: ARG002 - the wire sends them with commands too
     ) -> ResultTable:
         """Run one management command and return its table."""
-        return run_command(self._core, text, database or self._default)
+        return run_command(self._core, encodable(text), database or self._default)
 
     def ingest(
         self,

@@ -40,6 +40,7 @@ from emulator.sql.ast import (
     Window,
     With,
 )
+from emulator.text import encodable
 
 
 def query_text(query: Query) -> str:
@@ -62,7 +63,7 @@ def identifier(name: str) -> str:
     """Quote a name; DuckDB compares it without regard to case even then."""
     if "\0" in name:
         raise ValueError("an identifier cannot hold a NUL character")
-    return '"' + _encodable(name).replace('"', '""') + '"'
+    return '"' + encodable(name).replace('"', '""') + '"'
 
 
 def identifiers(names: Iterable[str]) -> str:
@@ -72,7 +73,7 @@ def identifiers(names: Iterable[str]) -> str:
 
 def string_literal(text: str) -> str:
     """Quote a string; NUL characters are spliced in, since SQL text cannot hold them."""
-    parts = [f"'{part}'" for part in _encodable(text).replace("'", "''").split("\0")]
+    parts = [f"'{part}'" for part in encodable(text).replace("'", "''").split("\0")]
     return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
@@ -118,11 +119,6 @@ def expression(sql: Sql) -> str:  # noqa: C901 - one branch per node of the clos
             return "*" if table is None else f"{identifier(table)}.*"
         case _:
             assert_never(sql)
-
-
-def _encodable(text: str) -> str:
-    # A lone surrogate cannot be written as UTF-8; Kusto shows it as the replacement character too.
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _literal(value: object, type_: str | None) -> str:

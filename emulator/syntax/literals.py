@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from uuid import UUID
 
+from emulator.text import encodable
 from emulator.types import (
     ALIASES,
     TICKS_PER_DAY,
@@ -58,7 +59,7 @@ _INFINITIES = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "nan": math
 
 def unescape(content: str) -> str:
     """Decode the backslash escapes of a string literal's content."""
-    return _ESCAPE.sub(_escaped, content) if "\\" in content else content
+    return encodable(_ESCAPE.sub(_escaped, content)) if "\\" in content else content
 
 
 def timespan_ticks(number: str, unit: str) -> int:

@@ -50,7 +50,8 @@ class Shape:
     @property
     def labels(self) -> tuple[str, ...]:
         """What the stored columns of each aggregate are named after: its column, so that they survive alterations."""
-        names = self.aggregate.schema.names[len(self.aggregate.keys) :]
+        # DuckDB's names cannot hold a NUL.
+        names = [name.replace("\0", "\ufffd") for name in self.aggregate.schema.names[len(self.aggregate.keys) :]]
         counts = Counter(name.lower() for name in names)
         labels = (f"${name}" if counts[name.lower()] == 1 else f"${name}#{n}" for n, name in enumerate(names))
         if self.strategy is Strategy.MERGE:
