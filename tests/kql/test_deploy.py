@@ -21,6 +21,7 @@ def eventhouse() -> Iterator[Eventhouse]:
     asyncio.run(eventhouse.close())
 
 
+@pytest.mark.slow
 def test_it_says_what_it_did(eventhouse: Eventhouse) -> None:
     seen: list[Statement] = []
     deployment = asyncio.run(deploy(eventhouse, on_statement=seen.append))

@@ -10,6 +10,8 @@ from emulator.engine.eventhouse import Eventhouse
 from tests.soak.soak import Outcome
 from tests.soak.verdict import Verdict, judge
 
+pytestmark = pytest.mark.slow
+
 TABLES = """
 .create tables
     TradesRaw (EventId: string),

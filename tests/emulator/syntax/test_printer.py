@@ -77,12 +77,14 @@ def test_the_texts_of_all_cases_survive_printing() -> None:
         assert_text_survives(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(expressions())
 def test_generated_expressions_survive_printing(expression: Expression) -> None:
     assert without_places(parse_expression(print_expression(expression))) == without_places(expression)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(pipelines())
 def test_generated_pipelines_survive_printing(pipeline: Pipeline) -> None:

@@ -22,6 +22,8 @@ from tests.producer.documented_errors import ALPHA_VANTAGE, TIINGO, Row
 from tests.producer.local_provider import Asked, tiingo_days
 from tests.producer.pipeline.test_embedded import value
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = load_calendar()
 NOW = datetime(2025, 12, 1, 22, 0, tzinfo=UTC)
 DAY = date(2025, 11, 26)
@@ -89,7 +91,7 @@ def busiest(times: list[float], seconds: float) -> int:
 
 @pytest.mark.parametrize(
     ("provider", "count", "quota", "seconds"),
-    [("twelvedata", 20, 8, 60.0), pytest.param("alpaca", 202, 200, 60.0, marks=pytest.mark.slow)],
+    [("twelvedata", 20, 8, 60.0), ("alpaca", 202, 200, 60.0)],
 )
 async def test_a_quota_by_the_minute_is_waited_for(
     eventhouse: EmbeddedEventhouse, provider: str, count: int, quota: int, seconds: float
@@ -110,7 +112,6 @@ async def test_a_quota_by_the_minute_is_waited_for(
     assert times[-1] - times[0] == pytest.approx((count - 1) // quota * seconds, abs=1.0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "count", "quota", "refusal", "pause"),
     [("alphavantage", 30, 25, DAILY, timedelta(hours=24)), ("tiingo", 60, 50, HOURLY, timedelta(hours=1))],

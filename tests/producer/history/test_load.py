@@ -73,6 +73,7 @@ async def test_loading_twice_changes_nothing(eventhouse: MemoryEventhouse, clock
     assert eventhouse.tables == before
 
 
+@pytest.mark.slow
 async def test_a_load_that_was_cut_off_is_completed(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     path = market_file(INTRADAY)
     undisturbed = MemoryEventhouse()
