@@ -73,10 +73,7 @@ def progress_bar(console: Console) -> Progress:
 
 async def _rejected(eventhouse: Eventhouse, report: LoadReport) -> dict[str, int]:
     """Return how many trades of a load the database rejected, by reason."""
-    query = """
-declare query_parameters(received: datetime);
-TradesRejected | where ReceivedAt == received | summarize Trades = count() by Reason | sort by Reason asc
-"""
+    query = "declare query_parameters(received: datetime); RejectionsOf(received)"
     rows = (await eventhouse.query(query, parameters={"received": report.received_at})).rows()
     return {str(reason): int(str(count)) for reason, count in rows}
 
