@@ -132,7 +132,10 @@ def load_database(*folders: Path) -> MarketDatabase:
 
 def load_script(file: Path) -> Script:
     """Read one file; a fault in its syntax is a `DefinitionError` at its line."""
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise DefinitionError(f"not a file that can be read: {error}", file, hint="save it as UTF-8") from error
     parts = split_script(text)
     if not parts:
         raise DefinitionError(

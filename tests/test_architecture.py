@@ -39,6 +39,8 @@ SQL = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|USING|VALUES|RETURNING|WHERE|JOIN|UNION|HAVING|QUALIFY|SET"
     r"|CREATE|ALTER|DROP|DESCRIBE|PREPARE|EXECUTE|DEALLOCATE|BEGIN|COMMIT|ROLLBACK|CHECKPOINT|ATTACH|COPY|PRAGMA"
     r"|(?<!DISTINCT )FROM|CASE WHEN|(ORDER|GROUP|PARTITION) BY)\b|CAST\("
+    # In small letters only as a statement begins, since messages say some of these words too.
+    r"|\A\s*(select|insert into|delete from|merge into|drop table|create table|update \S+ set)\s"
 )
 RUNNING = {"execute", "executemany", "extract_statements", "sql"}
 WRITES_SQL = "emulator/sql/"
@@ -56,7 +58,8 @@ def sql_texts(tree: ast.Module) -> Iterator[str]:
             case ast.Constant(value=str(text)) if SQL.search(text) and node not in docstrings:
                 yield text
             case ast.Call(func=ast.Attribute(attr=name), args=[text, *_]) if name in RUNNING:
-                if isinstance(text, ast.Constant | ast.JoinedStr | ast.BinOp):
+                formatted = isinstance(text, ast.Call) and ast.unparse(text.func).endswith(".format")
+                if formatted or isinstance(text, ast.Constant | ast.JoinedStr | ast.BinOp):
                     yield ast.unparse(text)
 
 
@@ -85,9 +88,12 @@ def test_only_the_sql_package_writes_sql(path: Path) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "connection.execute('select 1')",
+        "connection.execute('analyze')",
+        "text = 'select 1'",
         "connection.sql(f'{head} {tail}', params=values)",
         "cursor.execute(head + tail)",
+        "cursor.execute('{} {}'.format(head, tail))",
+        "text = f'delete from {name}'",
         "text = 'SELECT 1'",
         "text = f'{head} FROM {name}'",
         "text = f'DELETE FROM {name}'",

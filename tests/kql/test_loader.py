@@ -82,6 +82,18 @@ def test_a_mistake_is_named_with_its_file_and_line(tmp_path: Path, text: str, li
     assert (caught.value.file.name, caught.value.line) == ("F.kql", line)
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for name, content in (("Bytes.kql", b"\xff"), ("Folder.kql", None)):
+        file = tmp_path / name
+        if content is None:
+            file.mkdir()
+        else:
+            file.write_bytes(content)
+        with pytest.raises(DefinitionError, match="not a file that can be read") as caught:
+            load_script(file)
+        assert caught.value.file == file
+
+
 def test_two_files_cannot_make_the_same_entity(tmp_path: Path) -> None:
     write(tmp_path, A=function("F", "print 1"), B=function("F", "print 2"))
     with pytest.raises(DefinitionError, match=r"'F' is made by A\.kql too"):
