@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.end_to_end.platform import ROOT, offline_environment, running
+
+pytestmark = pytest.mark.slow
 
 
 def test_up_ends_well_when_its_terminal_is_closed(tmp_path: Path) -> None:

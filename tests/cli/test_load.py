@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.companies import UNKNOWN
 from tests.end_to_end.platform import tickhouse
+
+pytestmark = pytest.mark.slow
 
 HEADER = "symbol,date,open,high,low,close,volume\n"
 
