@@ -17,7 +17,7 @@ ALSO_IN = {
     "emulator/server/README.md": ("emulator",),
     "CHANGELOG.md": ("kql/database/reference",),
     "ARCHITECTURE.md": ("emulator", "producer"),
-    "tests/README.md": ("tests/cases",),
+    "tests/README.md": ("tests/cases", "tests/producer"),
     "tests/bench/RESULTS.md": ("emulator", "emulator/engine"),
 }
 # Names with a slash, and files; `<family>` stands for any name.

@@ -1,4 +1,7 @@
-"""Ends what takes too long: one thread watches all requests, since starting one costs as much as a small query."""
+"""Ends what takes too long: one thread watches all requests.
+
+To start one for each takes up to 1.18 times the CPU of an endpoint (2026-11-29, `tests/bench/RESULTS.md`).
+"""
 
 import heapq
 import math

@@ -11,6 +11,7 @@ from emulator.sql.ast import Rendered, Sql
 from emulator.sql.render import render
 from emulator.sql.statements import Deallocate, Execute, Prepare
 
+# Bounds what plans of databases that come and go take; to store trades takes about 20.
 _CAPACITY = 512
 
 

@@ -28,6 +28,7 @@ from emulator.errors import KustoError
 
 Result = TypeVar("Result")
 
+# Who waits first is not held up by all who come after; a larger payload makes a commit of its own.
 _MAX_ROWS_PER_COMMIT = 250_000
 
 

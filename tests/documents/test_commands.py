@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 import typer
@@ -11,9 +10,9 @@ from typer.core import TyperGroup
 
 from cli.main import app
 from emulator.schema.policies import _ENFORCED_NOWHERE, NAMES
+from tests.documents.reading import ROOT, document
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = document("README.md")
 BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [
     line.partition("|")[0].strip() for block in BLOCKS for line in block.splitlines() if line.startswith("tickhouse ")
