@@ -3,6 +3,7 @@
 `tickhouse --help` must stay quick: nothing here may load DuckDB, Arrow, FastAPI or an Azure package.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from cli.flags.command import Command
 from cli.flags.data_connection import connection_app
 from cli.flags.producer import producer_app
 from cli.settings.file import SETTINGS_FILE, Option, default_map, read_settings_file
+from cli.signals import end_by_signals
 
 app = typer.Typer(
     name="tickhouse",
@@ -86,12 +88,18 @@ def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Optio
 
 def main() -> None:
     """Run the tool; a known error ends with one message on standard error and exit code 1."""
+    end_by_signals()
     try:
         app()
     except CliError as error:
         fail(error.message, error.hint)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        # A file or folder that may not be read, written or made; without its name it is not the user's to mend.
+        if error.filename is None:
+            raise
+        fail(f"{os.fsdecode(error.filename)}: {error.strerror}")
     except Exception as error:
         if not is_reportable(error):
             raise

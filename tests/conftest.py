@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+import tempfile
 from typing import Protocol
 
 import pytest
@@ -50,3 +51,4 @@ def check_case(pytestconfig: pytest.Config) -> CheckCase:
 def own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep commands from finding an Eventhouse that runs on this machine for another reason."""
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("runtime"))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(tmp_path_factory.mktemp("temporary"))

@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from cli.composition.eventhouses import Target, find_target, open_eventhouse
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.target import TargetSettings
+from cli.signals import end_at_once
 from cli.terminal import messages, print_whole
 from cli.terminal import results as results_console
 from emulator.errors import KustoError
@@ -34,10 +34,20 @@ def read_text(text: str | None, file: Path | None) -> str:
         raise CliError(
             "give KQL, or a file with --file", hint="`tickhouse query 'print 1'`, `tickhouse query --file F`"
         )
-    if file is None:
-        return sys.stdin.read() if text == "-" else text or ""
+    if "-" in (text, str(file)):
+        found, source = sys.stdin.read(), "standard input"
+    elif file is not None:
+        found, source = _read_file(file), str(file)
+    else:
+        found, source = text or "", "the argument"
+    if not found.strip():
+        raise CliError(f"{source} holds no KQL")
+    return found
+
+
+def _read_file(file: Path) -> str:
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CliError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -49,7 +59,7 @@ def run_query(given: TargetSettings, *, text: str, parameters: tuple[str, ...], 
 
     A query has nothing to wind up, and DuckDB drops a command that was under way.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_at_once()
     target = find_target(given, DEFAULT_DATA, SIMULATED_DATA)
     if target.is_found:
         target.tell(messages())

@@ -81,6 +81,8 @@ async def open_eventhouse(target: Target, *, create: bool = False, ingestion: In
     folder = target.folder or DEFAULT_DATA
     if create:
         folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not folder.is_dir():
+        raise CliError(f"'{folder}' is a file, not a data folder")
     if not folder.is_dir():
         raise CliError(
             f"no Eventhouse runs, and there is no data folder '{folder}'",

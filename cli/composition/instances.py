@@ -1,7 +1,8 @@
 """Eventhouses that run on this machine: how a process tells of its own, and how commands find it.
 
-Who serves a data folder says so in the folder, for commands that name it, and in a folder of the user, for commands
-that name nothing. Both are held files: what a killed process leaves is not believed, and removed when it is seen.
+Who serves a data folder says so in the folder, for commands that name it, and in folders of the user, for commands
+that name nothing: a login has XDG_RUNTIME_DIR, a service, cron or `su` of the same user has not. All are held files:
+what a killed process leaves is not believed, and removed when it is seen.
 """
 
 import os
@@ -39,8 +40,7 @@ def announced(instance: Instance, *, to_all: bool = True) -> Iterator[None]:
         if instance.folder is not None:
             facts["folder"] = str(instance.folder.resolve())
             held.enter_context(held_file(instance.folder / ENDPOINT_FILE, facts))
-        runtime = runtime_folder() if to_all else None
-        if runtime is not None:
+        for runtime in runtime_folders() if to_all else ():
             held.enter_context(held_file(runtime / f"{uuid4().hex}.json", facts))
         yield
 
@@ -54,32 +54,34 @@ def serving(folder: Path) -> Instance | None:
 
 def running_instances() -> tuple[Instance, ...]:
     """Return the Eventhouses that this user runs here, by URL; what killed ones left is removed."""
-    runtime = runtime_folder()
-    found = []
-    for path in sorted(runtime.glob("*.json")) if runtime is not None else ():
+    found = set()
+    for path in (path for runtime in runtime_folders() for path in sorted(runtime.glob("*.json"))):
         facts = read_held(path)
         if facts is None:
             path.unlink(missing_ok=True)
         elif (instance := _instance(facts)) is not None:
-            found.append(instance)
+            found.add(instance)
     return tuple(sorted(found, key=lambda each: each.url))
 
 
-def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the user's folder for running processes, made when it is missing; None where there can be none.
+def runtime_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return the user's folders for running processes, made where they are missing; none where there can be none.
 
-    It must belong to the user alone: whoever may write there chooses where commands go.
+    Each must belong to the user alone: whoever may write there chooses where commands go.
     """
     base = Path(environment.get("XDG_RUNTIME_DIR", ""))
-    own = base / "tickhouse" if base.is_absolute() and base.is_dir() else None
-    folder = own or Path(tempfile.gettempdir()) / f"tickhouse-{os.getuid()}"
+    own = (base / "tickhouse",) if base.is_absolute() else ()
+    folders = (*own, Path(tempfile.gettempdir()) / f"tickhouse-{os.getuid()}")
+    return tuple(folder for folder in folders if _is_private(folder))
+
+
+def _is_private(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         facts = folder.lstat()
     except OSError:
-        return None
-    is_own = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
-    return folder if is_own else None
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
 
 
 def shown(folder: Path) -> Path:

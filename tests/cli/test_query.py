@@ -14,7 +14,7 @@ import pytest
 from cli.commands.query import read_parameters
 from emulator.engine.eventhouse import Eventhouse
 from emulator.text_forms import timespan_text
-from tests.end_to_end.platform import offline_environment, tickhouse
+from tests.end_to_end.platform import ROOT, offline_environment, tickhouse
 
 EVERY_TYPE = (
     "print B = true, I = int(1), L = 2, R = 1.5, N = real(nan), D = decimal(1.25), S = 'é,\"x',"
@@ -194,3 +194,23 @@ def test_parameters_without_a_name_are_refused() -> None:
 )
 def test_timespans_are_written_as_kusto_does(ticks: int, expected: str) -> None:
     assert timespan_text(ticks) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "source"),
+    [([""], "", "the argument"), (["-"], " \n", "standard input"), (["--file", "empty.kql"], "", "empty.kql")],
+)
+def test_a_text_without_kql_is_told_before_any_eventhouse_is_looked_for(
+    arguments: list[str], typed: str, source: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.kql").write_text("\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "cli", "query", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=offline_environment() | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", f"error: {source} holds no KQL\n")

@@ -1,12 +1,15 @@
 """Which Eventhouse a command works on: the one that is named, else the one that runs, else a default folder."""
 
+import asyncio
+import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from cli.composition.eventhouses import Target, find_target
-from cli.composition.instances import ENDPOINT_FILE, Instance, announced, running_instances, runtime_folder, serving
+from cli.composition.eventhouses import Target, find_target, open_eventhouse
+from cli.composition.instances import ENDPOINT_FILE, Instance, announced, running_instances, runtime_folders, serving
 from cli.errors import CliError
 from cli.settings.target import TargetSettings, one_of
 from tests.end_to_end.platform import running, tickhouse
@@ -17,7 +20,10 @@ NOTHING = TargetSettings()
 @pytest.fixture(autouse=True)
 def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "runtime").mkdir()
+    (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -70,25 +76,51 @@ def test_one_that_takes_a_token_is_found_by_its_folder_alone() -> None:
 
 
 def test_leftovers_are_not_believed_and_removed() -> None:
-    runtime = runtime_folder()
-    assert runtime is not None
-    leftover = runtime / "left.json"
-    leftover.write_text('{"url": "http://127.0.0.1:1", "database": "A"}')
+    assert len(runtime_folders()) == 2
+    leftovers = [runtime / "left.json" for runtime in runtime_folders()]
+    for leftover in leftovers:
+        leftover.write_text('{"url": "http://127.0.0.1:1", "database": "A"}')
     assert running_instances() == ()
-    assert not leftover.exists()
+    assert [leftover.exists() for leftover in leftovers] == [False, False]
     Path("b").mkdir()
     (Path("b") / ENDPOINT_FILE).write_text('{"url": "http://127.0.0.1:1", "database": "A", "pid": 1}')
     assert serving(Path("b")) is None
 
 
 def test_a_runtime_folder_that_others_may_write_to_is_not_used() -> None:
-    runtime = runtime_folder()
-    assert runtime is not None
-    assert runtime.stat().st_mode & 0o777 == 0o700
-    runtime.chmod(0o770)
-    assert runtime_folder() is None
+    of_login, of_all = runtime_folders()
+    assert of_login.stat().st_mode & 0o777 == 0o700
+    for runtime in (of_login, of_all):
+        runtime.chmod(0o770)
+    assert runtime_folders() == ()
     with announced(Instance("http://127.0.0.1:1", "A", None)):
         assert running_instances() == ()
+    of_all.chmod(0o700)
+    assert runtime_folders() == (of_all,)
+
+
+@pytest.mark.parametrize("base", [None, "", "relative", "/proc", "/does/not/exist"])
+def test_where_a_login_has_no_runtime_folder_the_temporary_one_serves(base: str | None) -> None:
+    _, of_all = runtime_folders()
+    assert runtime_folders({} if base is None else {"XDG_RUNTIME_DIR": base}) == (of_all,)
+
+
+def test_a_login_finds_what_a_service_runs_and_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance, login = Instance("http://127.0.0.1:1", "A", None), os.environ["XDG_RUNTIME_DIR"]
+    with announced(instance):
+        assert running_instances() == (instance,)
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+        assert running_instances() == (instance,)
+    with announced(instance):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", login)
+        assert running_instances() == (instance,)
+
+
+def test_a_file_is_no_data_folder() -> None:
+    Path("prices").write_text("")
+    with pytest.raises(CliError) as caught:
+        asyncio.run(open_eventhouse(find_target(TargetSettings(data=Path("prices")))))
+    assert caught.value.message == "'prices' is a file, not a data folder"
 
 
 def test_the_stronger_of_a_folder_and_a_url_is_taken() -> None:
