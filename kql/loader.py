@@ -18,7 +18,17 @@ from emulator.errors import KustoError
 from emulator.schema.definitions import Definitions
 from emulator.schema.subjects import Kind, SeveralSubjects, Subject, subject_of
 from emulator.schema.update_policy import read_update_policy
-from emulator.syntax.commands import AlterPolicy, Command, PolicyJson
+from emulator.syntax.commands import (
+    AlterPolicy,
+    ClearData,
+    Command,
+    DeleteRecords,
+    DropColumns,
+    DropDatabase,
+    DropEntities,
+    DropMapping,
+    PolicyJson,
+)
 from emulator.syntax.lexer import scan
 from emulator.syntax.parse_command import parse_command
 from emulator.syntax.requests import is_command
@@ -26,11 +36,15 @@ from emulator.syntax.script import split_script
 from emulator.syntax.tokens import TokenKind
 from emulator.text import line_and_column
 from kql.errors import DefinitionError
+from kql.text_file import read_text
 
 DATABASE_FOLDER = Path(__file__).parent / "database"
 _DIRECTIVE = re.compile(r"@(\w+)\s*(\w*)\s*(.*)")
 _WORD = re.compile(r"\w+")
 _ENTITIES = frozenset({Kind.TABLE, Kind.FUNCTION, Kind.VIEW})
+
+# Its order among the files is unknown, and nobody who deploys a folder again expects to lose rows.
+_TAKES_AWAY = (ClearData, DeleteRecords, DropColumns, DropDatabase, DropEntities, DropMapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +146,7 @@ def load_database(*folders: Path) -> MarketDatabase:
 
 def load_script(file: Path) -> Script:
     """Read one file; a fault in its syntax is a `DefinitionError` at its line."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        raise DefinitionError(f"not a file that can be read: {error}", file, hint="save it as UTF-8") from error
+    text = read_text(file)
     parts = split_script(text)
     if not parts:
         raise DefinitionError(
@@ -188,6 +199,13 @@ def _statement(text: str, file: Path, line: int) -> Statement:
     except KustoError as error:
         number, _ = line_and_column(text, error.span.start)
         raise DefinitionError(f"{error.code}: {error.message}", file, line + number - 1, error.hint) from error
+    if isinstance(command, _TAKES_AWAY):
+        raise DefinitionError(
+            "a command that takes away what is there, at every deployment anew",
+            file,
+            line,
+            "run it once, by `tickhouse query`",
+        )
     try:
         return Statement(subject_of(command, text), text, file, line, command)
     except SeveralSubjects:

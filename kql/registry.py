@@ -18,6 +18,7 @@ from kql.contracts import FunctionContract, FunctionParameter
 from kql.errors import DefinitionError
 from kql.loader import MarketDatabase, load_database
 from kql.names import snake_case
+from kql.text_file import read_text
 from kql.toml_lines import Path as Place
 from kql.toml_lines import TomlLines
 
@@ -151,7 +152,7 @@ class _Reader:
     def __init__(self, file: Path, binder: DatabaseBinder) -> None:
         self._file = file
         self._binder = binder
-        self._text = file.read_text(encoding="utf-8")
+        self._text = read_text(file)
         self._lines = TomlLines(self._text)
 
     def registry(self) -> Registry:
@@ -229,11 +230,15 @@ class _Reader:
                     f"it has {', '.join(parameter.name for parameter in contract.parameters) or 'none'}",
                 )
         own_examples = self._table(entry, "example", place)
-        columns = {column.name for column in contract.result}
-        for name in own_examples:
+        columns = {column.name: column.type for column in contract.result}
+        for name, value in own_examples.items():
             if name not in columns:
                 raise self._error(
                     f"{function} has no result column '{name}'", (*place, "example", name), _meant(name, columns)
+                )
+            if columns[name].scalar.is_numeric is not (isinstance(value, int | float) and not isinstance(value, bool)):
+                raise self._error(
+                    f"the example of '{name}' is no {columns[name]}, found {value!r}", (*place, "example", name)
                 )
         rules = {
             parameter.name: _merged(shared.get(parameter.name), own.get(parameter.name))

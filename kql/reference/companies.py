@@ -1,11 +1,14 @@
 """The companies whose shares are tracked."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kql.errors import DefinitionError
 from kql.reference.document import COMPANIES_FILE, Entry, read_document
 
+# Commas separate symbols in requests, slashes the parts of a route.
+_SPELLING = re.compile(r"[A-Z0-9.-]+")
 _KNOWN = ("symbol", "name", "exchange", "currency", "sector", "aliases", "usual")
 _USUAL = ("price", "daily_volatility", "daily_volume")
 
@@ -39,15 +42,19 @@ class Company:
 
 def load_companies(file: Path = COMPANIES_FILE) -> tuple[Company, ...]:
     """Read the reference file; a missing field or a spelling used twice is a `DefinitionError`."""
-    entries = read_document(file).get("company")
+    document = read_document(file)
+    entries = document.companies
     if not isinstance(entries, list) or not entries:
         raise DefinitionError("no [[company]] entry found", file)
-    companies = tuple(_company(entry, file) for entry in entries)
+    places = [document.lines.of(("company", number)) for number in range(len(entries))]
+    companies = tuple(_company(entry, file, line) for entry, line in zip(entries, places, strict=True))
     seen: dict[str, str] = {}
-    for company in companies:
+    for company, line in zip(companies, places, strict=True):
         for spelling in company.spellings:
             if spelling in seen:
-                raise DefinitionError(f"'{spelling}' stands for both {seen[spelling]} and {company.symbol}", file)
+                twice = f"stands for both {seen[spelling]} and {company.symbol}"
+                message = "stands twice" if seen[spelling] == company.symbol else twice
+                raise DefinitionError(f"'{spelling}' {message}", file, line)
             seen[spelling] = company.symbol
     return companies
 
@@ -66,20 +73,20 @@ def canonical_symbol(name: str, companies: tuple[Company, ...] | None = None) ->
     return None
 
 
-def _company(values: object, file: Path) -> Company:
+def _company(values: object, file: Path, line: int | None) -> Company:
     if not isinstance(values, dict):
-        raise DefinitionError("every company is a [[company]] table", file)
-    entry = Entry(values, f"company {values.get('symbol', '?')}", file, _KNOWN)
+        raise DefinitionError("every company is a [[company]] table", file, line)
+    entry = Entry(values, f"company {values.get('symbol', '?')}", file, _KNOWN, line)
     symbol, name, exchange, currency, sector = (entry.value(field, str) for field in _KNOWN[:5])
     aliases = entry.words("aliases") if "aliases" in entry else ()
-    if any(spelling != spelling.upper() for spelling in (symbol, *aliases)):
-        raise entry.error("symbol and aliases are words in upper case")
-    usual = _usual(entry.value("usual", dict), symbol, file) if "usual" in entry else Usual()
+    if any(not _SPELLING.fullmatch(spelling) for spelling in (symbol, *aliases)):
+        raise entry.error("symbol and aliases are words in upper case", "of letters, digits, '.' and '-'")
+    usual = _usual(entry.value("usual", dict), symbol, file, line) if "usual" in entry else Usual()
     return Company(symbol, name, exchange, currency, sector, aliases, usual)
 
 
-def _usual(values: dict[str, object], symbol: str, file: Path) -> Usual:
-    entry = Entry(values, f"company {symbol}, usual", file, _USUAL)
+def _usual(values: dict[str, object], symbol: str, file: Path, line: int | None) -> Usual:
+    entry = Entry(values, f"company {symbol}, usual", file, _USUAL, line)
     price, volatility, volume = (entry.value(name, float) for name in _USUAL)
     if not (price > 0 and volatility > 0 and volume > 0):
         raise entry.error("price, volatility and volume are above zero")

@@ -1,41 +1,67 @@
 """The reference file: read once per caller, and every mistake in it named."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 from kql.errors import DefinitionError
+from kql.text_file import read_text
+from kql.toml_lines import TomlLines
 
 T = TypeVar("T")
 REFERENCE_FOLDER = Path(__file__).parents[1] / "database" / "reference"
 COMPANIES_FILE = REFERENCE_FOLDER / "companies.toml"
+_TABLES = ("market", "company")
 _KINDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", time: "a time such as 09:30:00"}
 
 
-def read_document(file: Path) -> dict[str, object]:
-    """Return the file as TOML; one that is not is a `DefinitionError`."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The tables of the file, and where they stand."""
+
+    market: object
+    companies: object
+    lines: TomlLines
+
+
+def read_document(file: Path) -> Document:
+    """Return the file as TOML; one that is not, or that holds another table, is a `DefinitionError`."""
+    text = read_text(file)
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"not valid TOML: {error}", file) from error
+        line = re.search(r"line (\d+)", str(error))
+        raise DefinitionError(f"not valid TOML: {error}", file, int(line[1]) if line else None) from error
+    lines = TomlLines(text)
+    for name in values:
+        if name not in _TABLES:
+            close = get_close_matches(name, _TABLES, 1)
+            hint = f"is '{close[0]}' meant?" if close else f"known are {', '.join(_TABLES)}"
+            raise DefinitionError(f"'{name}' is unknown", file, lines.of((name,)) or lines.of((name, 0)), hint)
+    return Document(values.get("market"), values.get("company"), lines)
 
 
 class Entry:
     """One table of the file; `what` names it in messages."""
 
-    def __init__(self, values: Mapping[str, object], what: str, file: Path, known: Iterable[str]) -> None:
+    def __init__(
+        self, values: Mapping[str, object], what: str, file: Path, known: Iterable[str], line: int | None = None
+    ) -> None:
         self._values = values
         self._what = what
         self._file = file
+        self._line = line
         names = sorted(known)
         for name in values:
             if name not in names:
                 close = get_close_matches(name, names, 1)
                 hint = f"is '{close[0]}' meant?" if close else f"known are {', '.join(names)}"
-                raise DefinitionError(f"{what}: '{name}' is unknown", file, hint=hint)
+                raise DefinitionError(f"{what}: '{name}' is unknown", file, line, hint)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -63,4 +89,4 @@ class Entry:
 
     def error(self, message: str, hint: str = "") -> DefinitionError:
         """Return a mistake of this table."""
-        return DefinitionError(f"{self._what}: {message}", self._file, hint=hint)
+        return DefinitionError(f"{self._what}: {message}", self._file, self._line, hint)

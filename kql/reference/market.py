@@ -41,10 +41,11 @@ class Market:
 
 def load_market(file: Path = COMPANIES_FILE) -> Market:
     """Read the market of the reference file; a company that is not listed there is a `DefinitionError`."""
-    values = read_document(file).get("market")
+    document = read_document(file)
+    values = document.market
     if not isinstance(values, dict):
         raise DefinitionError("no [market] found", file, hint="the database knows one market, see kql/README.md")
-    entry = Entry(values, "market", file, _KNOWN)
+    entry = Entry(values, "market", file, _KNOWN, document.lines.of(("market",)))
     zone = entry.value("zone", str)
     try:
         clocks = ZoneInfo(zone)

@@ -71,6 +71,8 @@ def test_a_command_keeps_its_text_its_line_and_its_properties(tmp_path: Path) ->
         ("// @parameter window Text.\n.show tables\n", 1, "is not understood"),
         (".create-or-alter function\n(x: long) { print x }\n", 2, "name"),
         (".create-or-alter function F() {\n    print 1 |\n}\n", 3, "."),
+        (".show tables\n.drop table T\n", 2, "a command that takes away what is there"),
+        (".clear table T data\n", 1, "a command that takes away what is there"),
         (".show tables\n\nprint 1\n", 3, "a query, not a management command"),
         ('.show tables\n\n.create-or-alter function F() {\n  print "open\n}\n', 4, "unterminated|closed|string"),
     ],
@@ -92,6 +94,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(DefinitionError, match="not a file that can be read") as caught:
             load_script(file)
         assert caught.value.file == file
+
+
+def test_a_file_that_is_no_text_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "F.kql").write_bytes(b".show tables\n\n// caf\xe9\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_script(tmp_path / "F.kql")
+    assert (caught.value.line, caught.value.hint) == (3, "save it as UTF-8")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "F.kql").write_bytes(b"\xef\xbb\xbf.show tables\n")
+    assert [each.text for each in load_script(tmp_path / "F.kql").statements] == [".show tables"]
 
 
 def test_two_files_cannot_make_the_same_entity(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from kql.errors import DefinitionError
 from kql.loader import load_database
 from kql.reference import COMPANIES_FILE, SIMULATED, canonical_symbol, load_companies, load_market
+from kql.reference.__main__ import main as render
 from kql.reference.document import REFERENCE_FOLDER
 from kql.reference.render import rendered_files
 from tests.companies import UNKNOWN
@@ -44,6 +45,10 @@ def changed(line: str, to: str = "") -> str:
         ("", "no \\[\\[company\\]\\] entry found"),
         ("[[company]", "not valid TOML"),
         ('[[company]]\nsymbol = "A"', "company A: 'name' is missing"),
+        (company("A,B"), "symbol and aliases are words in upper case"),
+        (company("A/B"), "symbol and aliases are words in upper case"),
+        (company("A", '["A"]'), "'A' stands twice"),
+        (company("A") + "[marke]\nx = 1", "'marke' is unknown"),
         (company("A", '["x"]'), "symbol and aliases are words in upper case"),
         (company("A", "[1]"), "company A: 'aliases' is not a list of texts"),
         (company("A", '["Z"]') + company("B", '["Z"]'), "'Z' stands for both A and B"),
@@ -60,6 +65,34 @@ def test_a_mistake_in_the_reference_file_is_named(tmp_path: Path, text: str, mes
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DefinitionError, match=message):
         load_companies(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (company("A") + company("b"), 9),
+        (company("A") + company("B", '["A"]'), 9),
+        (company("A") + "[[compani]]\n", 9),
+        (company("A") + "x = x\n", 9),
+        ("[market]\nopen = 1\n" + company("A"), 1),
+    ],
+)
+def test_a_mistake_in_the_reference_file_has_its_line(tmp_path: Path, text: str, line: int) -> None:
+    file = tmp_path / "companies.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        load_market(file) if text.startswith("[market]") else load_companies(file)
+    assert caught.value.line == line
+
+
+def test_rendering_names_a_mistake_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise DefinitionError("'x' is unknown", Path("companies.toml"), 3, "is 'y' meant?")
+
+    monkeypatch.setattr("kql.reference.__main__.load_companies", fail)
+    with pytest.raises(SystemExit) as caught:
+        render()
+    assert caught.value.code == "error: companies.toml:3: 'x' is unknown\nhint: is 'y' meant?"
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,17 @@ def test_what_would_be_without_effect_or_fail_later_is_told_at_its_own_line(
     assert (caught.value.message, caught.value.line, caught.value.hint) == (message, header + line, hint)
 
 
+@pytest.mark.parametrize(("column", "value", "type"), [("Price", '"x"', "real"), ("Symbol", "5", "string")])
+def test_an_example_has_the_type_of_its_column(tmp_path: Path, column: str, value: str, type: str) -> None:
+    entry = 'route = "/v1/x/{symbol}"\nfunction = "LatestPrice_v1"\ntags = ["prices"]'
+    file, database = extended(tmp_path, f"\n[[endpoint]]\n{entry}\n\n[endpoint.example]\n{column} = {value}\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file, database)
+    found = value.replace('"', "'")
+    assert caught.value.message == f"the example of '{column}' is no {type}, found {found}"
+    assert caught.value.line == len(file.read_text(encoding="utf-8").splitlines())
+
+
 def test_an_example_of_no_column_is_told_at_its_line(tmp_path: Path) -> None:
     file, database = extended(tmp_path, "")
     text = file.read_text(encoding="utf-8")
