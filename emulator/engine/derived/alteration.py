@@ -35,13 +35,19 @@ def altered(transaction: Transaction, database: str, view: View, changed: View, 
     # What the view holds moves over; where parts of a group have another layout, its source is aggregated again.
     create(connection, transaction.database(database), changed, transaction.time)
     old, new = _layout(connection, view.parts), _layout(connection, changed.parts)
-    if all(old.get(name, type_) == type_ for name, type_ in new.items()):
+    names = shape.aggregate.schema.names[len(shape.keys) :]
+    staying = tuple(label for label, name in zip(shape.labels, names, strict=True) if name in old_types)
+    if all(old.get(name, None if _is_part(name, staying) else type_) == type_ for name, type_ in new.items()):
         kept = tuple(Item(ColumnRef(name) if name in old else _missing(type_), name) for name, type_ in new.items())
         storage.clear_table(connection, changed.parts)
         connection.execute(render(Insert(changed.parts, Select(kept, table(view.parts)), tuple(new))))
     storage.drop_view(connection, view.relation)
     storage.drop_table(connection, view.parts)
     return changed
+
+
+def _is_part(stored: str, labels: tuple[str, ...]) -> bool:
+    return any(stored == label or stored.startswith(f"{label}$") for label in labels)
 
 
 def _layout(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
