@@ -201,7 +201,7 @@ class AmqpReader:
                 on_error=self._fail,
             )
         except _ERRORS as error:
-            self._note(_refusal(error))
+            self._note(refusal_of(error))
 
     async def _keep(self, _context: PartitionContext, batch: list[EventData]) -> None:
         if self._failure is not None or not batch:
@@ -214,7 +214,7 @@ class AmqpReader:
             await self._room.wait()
 
     async def _fail(self, _context: PartitionContext | None, error: Exception) -> None:
-        self._note(_refusal(error))
+        self._note(refusal_of(error))
 
     def _note(self, failure: FeedError) -> None:
         self._failure = self._failure or failure
@@ -236,10 +236,11 @@ async def _answered(request: Coroutine[None, None, _T], patience: float) -> _T:
     except TimeoutError as error:
         raise HubUnreachable(f"the hub has not answered for {patience:.0f} s") from error
     except _ERRORS as error:
-        raise _refusal(error) from error
+        raise refusal_of(error) from error
 
 
-def _refusal(error: Exception) -> FeedError:
+def refusal_of(error: Exception) -> FeedError:
+    """Return what an error of the Azure client means: access or hub refused, reader displaced, or out of reach."""
     # The client repeats itself in further lines.
     text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if "amqp:link:stolen" in str(error):

@@ -126,6 +126,35 @@ def test_v1_ends_with_a_table_of_contents() -> None:
     assert tables[0]["Columns"][0] == {"ColumnName": "n", "DataType": "Int64", "ColumnType": "long"}
 
 
+@pytest.mark.parametrize(
+    ("answered", "first"),
+    [
+        (answer(numbers(1)), [4, "Info", 0, "Query completed successfully", 1]),
+        (
+            truncated(3),
+            [
+                2,
+                "Error",
+                -2133196797,
+                "Limit exceeded: E_QUERY_RESULT_SET_TOO_LARGE: The results of this query exceed the set limit of 3 records",
+                1,
+            ],
+        ),
+    ],
+)
+def test_v1_tells_how_the_query_ended_and_what_it_took(answered: Answer, first: list[object]) -> None:
+    status = json.loads(render_v1(answered))["Tables"][-2]
+    assert [column["ColumnName"] for column in status["Columns"]] == [
+        *("Timestamp", "Severity", "SeverityName", "StatusCode", "StatusDescription", "Count"),
+        *("RequestId", "ActivityId", "SubActivityId", "ClientActivityId"),
+    ]
+    ids = [CONTEXT.activity_id] * 3 + [CONTEXT.client_request_id]
+    ended, took = status["Rows"]
+    assert ended[1:] == [*first, *ids]
+    assert [*took[1:4], *took[5:]] == [6, "Stats", 0, 1, *ids]
+    assert json.loads(took[4])["ExecutionTime"] == 0.25
+
+
 def test_a_command_answers_exactly_one_table() -> None:
     tables = json.loads(render_command(numbers(2)))["Tables"]
     assert [table["Rows"] for table in tables] == [[[0, "x"], [1, "x"]]]

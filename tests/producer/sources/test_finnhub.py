@@ -7,14 +7,21 @@ import orjson
 import respx
 
 from producer.model import Trade
+from producer.rate_limit import Quota
 from producer.secret import Secret
 from producer.settings import NetworkSettings
-from producer.sources.finnhub.quotes import FinnhubQuotes, classify, parse_quote
+from producer.sources.finnhub.quotes import FinnhubQuotes, FinnhubSettings, classify, parse_quote
+from producer.sources.http import Pace
 from tests.producer.clock import ManualClock, seeded
 from tests.producer.shared import payload
 
 URL = "https://finnhub.io/api/v1/quote"
 RECORDED = "finnhub_quote_shape.json"
+
+
+def test_no_more_is_asked_than_the_provider_allows() -> None:
+    # 60 requests a minute on the free plan, and 30 a second on every one.
+    assert FinnhubSettings().pace == Pace(quotas=(Quota(60, 60.0), Quota(30, 1.0)))
 
 
 def test_the_documented_quote() -> None:
