@@ -26,7 +26,7 @@ LoadKind = Literal["daily", "intraday", "trades", "actions"]
 class LoadReport:
     """What a load found and what of it was new to the database; `doubts` say in sentences what may mislead.
 
-    `received_at` stamps the rows of a file.
+    `received_at` stamps the trades of a file, so that those which the database rejects are found.
     """
 
     rows: int
@@ -66,7 +66,7 @@ async def load_file(
             spellings = frozenset(name for company in companies for name in company.spellings)
             doubts = doubts_of(content.bars, kind, spellings, load_calendar())
             report = await _store_bars(store, kind, content.bars, content.actions, on_progress)
-            return replace(report, doubts=doubts, received_at=received_at)
+            return replace(report, doubts=doubts)
         case "actions":
             actions = await to_thread(read_actions, request.path, request.options, received_at)
             rows = CORPORATE_ACTIONS.rows(actions)

@@ -136,7 +136,8 @@ def test_v1_ends_with_a_table_of_contents() -> None:
                 2,
                 "Error",
                 -2133196797,
-                "Limit exceeded: E_QUERY_RESULT_SET_TOO_LARGE: The results of this query exceed the set limit of 3 records",
+                "Limit exceeded: E_QUERY_RESULT_SET_TOO_LARGE:"
+                " The results of this query exceed the set limit of 3 records",
                 1,
             ],
         ),

@@ -147,8 +147,11 @@ def make_bar(day: int, close: float, source: str = "test") -> Bar:
 async def test_trades_of_a_file_are_loaded_once(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     path = market_file("ticks/lobster_aapl_l10_first998_message.csv.gz")
     options = {"symbol": "AAPL", "trading_date": date(2012, 6, 21)}
-    assert await load(eventhouse, clock, path, "trades", batch_rows=50, **options) == LoadReport(159, 159)
-    assert await load(eventhouse, clock, path, "trades", batch_rows=50, **options) == LoadReport(159, 0)
+    stamp = clock.now()
+    again = await load(eventhouse, clock, path, "trades", batch_rows=50, **options)
+    assert again == LoadReport(159, 159, received_at=stamp)
+    again = await load(eventhouse, clock, path, "trades", batch_rows=50, **options)
+    assert again == LoadReport(159, 0, received_at=stamp)
 
 
 async def test_splits_of_a_file_are_loaded_once(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
