@@ -1,8 +1,10 @@
 """What the tool says of itself: help, version, completion."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import typer
@@ -10,7 +12,10 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from cli.main import app
+from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS
+from producer.settings import ProviderKeys, variable_of
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 RUN = CliRunner()
 
 
@@ -25,8 +30,8 @@ def command_lines(group: object, before: tuple[str, ...] = ()) -> Iterator[tuple
 COMMANDS = [(), *command_lines(typer.main.get_command(app))]
 
 
-def help_of(command: tuple[str, ...], flag: str = "--help") -> str:
-    result = RUN.invoke(app, [*command, flag], terminal_width=200)
+def help_of(command: tuple[str, ...], flag: str = "--help", width: int = 200) -> str:
+    result = RUN.invoke(app, [*command, flag], terminal_width=width)
     assert result.exit_code == 0
     return result.output
 
@@ -46,6 +51,30 @@ def test_help_says_where_a_command_looks_without_a_folder(command: tuple[str, ..
     option = re.search(r"--data FOLDER (.*?)(?= --|$)", text)
     assert option is not None
     assert "default: (" in option[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "providers"),
+    [(("up",), LIVE_PROVIDERS), (("producer", "run"), LIVE_PROVIDERS), (("backfill",), HISTORY_PROVIDERS)],
+    ids=["up", "producer run", "backfill"],
+)
+def test_help_names_the_providers_in_order_of_preference(
+    command: tuple[str, ...], providers: Mapping[str, object]
+) -> None:
+    # Wide enough for no line to end at a hyphen.
+    text = re.sub(r"\s+", " ", help_of(command, width=2_000))
+    named = re.search(r"in order of preference ([\w, -]+)\.", text)
+    assert named is not None
+    assert named[1].split(", ") == list(providers)
+
+
+def test_the_readme_names_the_providers_and_their_keys() -> None:
+    _, _, table = README.read_text(encoding="utf-8").partition("| provider | key | live")
+    rows = [line.split("|")[1:-1] for line in table.partition("\n\n")[0].splitlines()[2:]]
+    _, keys, live, past = zip(*rows, strict=True)
+    assert set(re.findall(r"`(\w+)`", " ".join(keys))) == {variable_of(field.name) for field in fields(ProviderKeys)}
+    assert set(re.findall(r"`([\w-]+)`:", " ".join(live))) == set(LIVE_PROVIDERS)
+    assert set(re.findall(r"`([\w-]+)`:", " ".join(past))) == set(HISTORY_PROVIDERS)
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -45,12 +45,12 @@ def test_a_place_that_a_document_names_is_there(path: str, place: str) -> None:
     # A capital after the last dot is a name in the module.
     pattern = re.sub(r"<\w+>", "*", re.sub(r"(?<=\w)\.[A-Z]\w*$", "", place)).rstrip("/")
     # A name without a folder stands below one that was named before it.
-    depth = "" if "/" in pattern or own == "." else "**/"
+    depth = "" if "/" in pattern else "**/"
     found = [
         file
         for folder in (own, "", *ALSO_IN.get(path, ()))
         for ending in ("", ".py")
-        for file in (ROOT / folder).glob(f"{depth if folder else ''}{pattern}{ending}")
+        for file in (ROOT / folder).glob(f"{'' if folder in ('', '.') else depth}{pattern}{ending}")
     ]
     assert found, f"{path} names {place}"
 

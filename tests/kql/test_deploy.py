@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ def test_it_says_what_it_did(eventhouse: Eventhouse) -> None:
     assert tuple(seen) == deployment.statements == load_database().statements
     views = [file.stem for file in (DATABASE_FOLDER / "views").glob("*.kql")]
     assert sorted(deployment.names(Kind.VIEW)) == sorted(views)
-    assert str(deployment).startswith("Market: 6 tables, 7 materialized views, ")
+    made = load_database().definitions
+    counts = f"{len(made.tables)} tables, {len(made.views)} materialized views, {len(made.functions)} functions"
+    assert str(replace(deployment, seconds=1.5)) == f"Market: {counts} ({len(seen)} commands in 1.5 s)"
 
 
 def test_a_file_with_a_fault_leaves_the_eventhouse_as_it_was(eventhouse: Eventhouse, tmp_path: Path) -> None:

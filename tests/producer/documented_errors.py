@@ -151,7 +151,7 @@ ROWS = (
     ),
 )
 
-PROVIDERS = ("yahoo", "alpaca", "finnhub", "tiingo", "alphavantage", "twelvedata")
+PROVIDERS = tuple(dict.fromkeys(row.provider for row in ROWS))
 COOL_DOWN = dict.fromkeys(PROVIDERS, COOLING) | {"yahoo": 900.0, "alphavantage": 1.5}
 # Tiingo states its limits by the hour, Finnhub by the minute.
 BARE_LIMIT = COOL_DOWN | {"tiingo": HOUR}

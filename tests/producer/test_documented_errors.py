@@ -1,6 +1,7 @@
 """Every documented error of every provider through its real source: the class, the time to wait and the hint."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -9,11 +10,10 @@ import pytest
 import respx
 
 from producer.errors import BadData, NotEntitled, ProducerError, RateLimited, Transient
-from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings
+from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings, probe
 from producer.secret import Secret
 from producer.settings import NetworkSettings, ProviderKeys
 from producer.sources.alpaca.stream import AlpacaStream
-from producer.sources.finnhub.quotes import FinnhubQuotes
 from producer.sources.finnhub.stream import FinnhubStream
 from producer.sources.streaming import Dialect
 from tests.producer.clock import ManualClock
@@ -21,21 +21,23 @@ from tests.producer.documented_errors import ALPACA, COMMON, FINNHUB, FRAMES, RE
 from tests.producer.shared import SHARED, payload
 
 KEY = Secret("the-s3cret-key")
-KEYS = ProviderKeys(*[KEY] * 6)
+KEYS = ProviderKeys(*[KEY] * len(fields(ProviderKeys)))
 PAYLOADS = SHARED / "data" / "payloads"
 
 
 def asking(row: Row, clock: ManualClock) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
     """What asks the provider of a row, and what closes it."""
     given = Surroundings(("AAPL",), KEYS, clock, NetworkSettings())
-    if row.provider == "finnhub":
-        quotes = LIVE_PROVIDERS["finnhub-quotes"](given)
-        assert isinstance(quotes, FinnhubQuotes)
-        return lambda: quotes.quote("AAPL"), quotes.close
+    if row.provider not in HISTORY_PROVIDERS:
+        return lambda: probe(row.provider, given), nothing_to_close
     source = HISTORY_PROVIDERS[row.provider](given)
     ask = source.daily if row.asks == "daily" else source.intraday
     end = datetime(2026, 11, 20, tzinfo=UTC)
     return lambda: ask("AAPL", end - timedelta(days=3), end), source.close
+
+
+async def nothing_to_close() -> None:
+    """Leave the closing to `probe`, which opened."""
 
 
 @pytest.mark.parametrize("row", [*ROWS, *COMMON], ids=str)

@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 
 import pytest
 
 from producer.errors import BadData, NotEntitled, Offline
-from producer.providers import HISTORY_PROVIDERS, LIVE_PROVIDERS, Surroundings, history_chain, live_chain
+from producer.providers import (
+    HISTORY_PROVIDERS,
+    LIVE_PROVIDERS,
+    Surroundings,
+    history_chain,
+    live_chain,
+    probe,
+    provider_of,
+)
 from producer.secret import Secret
-from producer.settings import NetworkSettings, ProviderKeys, ProviderUrls
+from producer.settings import NetworkSettings, ProviderKeys, ProviderUrls, variable_of
 from producer.source import HistorySource, TradeSource
 from tests.companies import KNOWN
 from tests.producer.clock import ManualClock
 
-ALL = ProviderKeys.from_variables(
-    {
-        f"TICKHOUSE_{name}": "key"
-        for name in ("ALPACA_KEY", "ALPACA_SECRET", "FINNHUB_KEY", "TIINGO_KEY", "ALPHA_VANTAGE_KEY", "TWELVE_DATA_KEY")
-    }
-)
+ALL = ProviderKeys.from_variables({variable_of(field.name): "key" for field in fields(ProviderKeys)})
 
 
 def given(keys: ProviderKeys, *, offline: bool = False) -> Surroundings:
@@ -37,7 +41,7 @@ async def test_without_keys_there_is_yahoo() -> None:
 async def test_with_all_keys_all_providers_are_there_in_order() -> None:
     history, live = history_chain(given(ALL)), live_chain(given(ALL))
     assert [source.name for source in history._sources] == list(HISTORY_PROVIDERS)
-    assert live.name == "yahoo+alpaca+finnhub"
+    assert live.name == "+".join(dict.fromkeys(map(provider_of, LIVE_PROVIDERS)))
     assert len(live._sources) == len(LIVE_PROVIDERS)
     await history.close()
     await live.close()
@@ -124,6 +128,12 @@ def test_keys_do_not_travel_unencrypted(name: str, url: str) -> None:
 def test_addresses_hold_no_secrets() -> None:
     with pytest.raises(BadData, match="TICKHOUSE_TIINGO_URL has a user in it"):
         ProviderUrls.from_variables({"TICKHOUSE_TIINGO_URL": "https://me:secret@gateway.example.com"})
+
+
+@pytest.mark.parametrize("provider", dict.fromkeys(map(provider_of, LIVE_PROVIDERS)))
+async def test_every_live_provider_can_be_asked_for_one_small_thing(provider: str) -> None:
+    with pytest.raises(Offline):
+        await probe(provider, given(ALL, offline=True))
 
 
 def test_offline_there_is_no_chain() -> None:
