@@ -262,6 +262,27 @@ async def _first(peer: Peer, kind: type) -> object:
             return found
 
 
+async def test_answers_wait_for_credit(hubs: EventHubs) -> None:
+    properties = encode(Described(ULong(0x73), ["id", None, None, None, "here"]))
+    asked = Described(ULong(0x74), {"operation": "READ", "type": "com.microsoft:eventhub", "name": "trades"})
+    request = properties + encode(asked) + encode(Described(ULong(0x77), None))
+    async with connected(hubs) as peer:
+        await peer.begin()
+        peer.attach("$management", is_receiver=False)
+        await peer.expect(Attach)
+        peer.attach("$management", is_receiver=True, handle=1)
+        await peer.expect(Attach)
+        peer.send(Flow(0, 100, 0, 100, 1, 0, 1))
+        for number in range(2):
+            peer.send(Transfer(0, number, bytes((number,)), 0, settled=True), request)
+        await peer.expect(Transfer)
+        # Had the second answer come without credit, it would come before the echo.
+        peer.send(Flow(1, 100, 2, 100, echo=True))
+        assert isinstance((await peer.read()).performative, Flow)
+        peer.send(Flow(1, 100, 2, 100, 1, 1, 1))
+        assert isinstance((await peer.read()).performative, Transfer)
+
+
 def test_the_fast_transfer_is_the_plain_one() -> None:
     for handle, number in ((0, 0), (3, 1_000_000)):
         frame = encode_settled_transfer(7, handle, number, 200, b"payload")
