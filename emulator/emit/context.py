@@ -67,11 +67,6 @@ class Emission:
         self.ctes.append(Cte(name, query, materialized))
         return name
 
-    def as_cte(self, relation: Relation, prefix: str) -> tuple[Relation, str]:
-        """Move a relation into a common table expression; the relation returned reads it."""
-        name = self.cte(relation.select(), prefix)
-        return self.read(relation, name), name
-
     def read(self, relation: Relation, cte: str) -> Relation:
         """Read a common table expression that holds a relation once more."""
         alias = self.alias()

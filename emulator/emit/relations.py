@@ -27,7 +27,7 @@ from emulator.binder.plan import (
 )
 from emulator.emit.aggregates import aggregate
 from emulator.emit.combine import join, union
-from emulator.emit.context import NOW_PARAMETER, Emission, Storage
+from emulator.emit.context import Emission, Storage
 from emulator.emit.expand import expand
 from emulator.emit.expressions import Scope, literal, value
 from emulator.emit.filters import conjuncts
@@ -69,11 +69,6 @@ class EmittedQuery:
     schema: Schema
     parameters: dict[str, str]
     uses_now: bool
-
-    @property
-    def now_parameter(self) -> str | None:
-        """The DuckDB parameter for the instant of the request, if the text reads it."""
-        return NOW_PARAMETER if self.uses_now else None
 
 
 def emit_query(plan: Plan, storage: Storage, *, for_result: bool = False) -> EmittedQuery:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-from emulator.sql.ast import Exists, InQuery, Query, Sql, Subquery
+from emulator.sql.ast import Exists, InQuery, Sql, Subquery
 
 Node = TypeVar("Node")
 
@@ -76,4 +76,3 @@ def _is_query(node: object, field: str) -> bool:
 
 
 SQL_NODES: tuple[type, ...] = Sql.__args__
-QUERY_NODES: tuple[type, ...] = Query.__args__

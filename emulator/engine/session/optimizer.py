@@ -16,11 +16,6 @@ class Optimizer:
         self._connection = connection
         self._is_on = True
 
-    @property
-    def is_on(self) -> bool:
-        """Whether the next statement is optimized."""
-        return self._is_on
-
     def turn(self, *, on: bool) -> None:
         """Turn the optimizer on or off; to leave it as it is takes no statement."""
         if on != self._is_on:

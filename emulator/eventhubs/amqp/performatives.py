@@ -13,7 +13,6 @@ from emulator.eventhubs.amqp.types import Array, CodecError, Described, Symbol, 
 
 ROLE_SENDER = False
 ROLE_RECEIVER = True
-SETTLED = 1
 _RECEIVER_SETTLES_FIRST = 0
 
 Fields: TypeAlias = dict[Value, Value]

@@ -82,11 +82,6 @@ def signature_of(database: Database, function: Function) -> FunctionSignature | 
         return None
 
 
-def schema_text(schema: Schema) -> str:
-    """Write columns as `Name:type,…`."""
-    return schema.csl()
-
-
 def _column(column: Column) -> dict[str, str]:
     described = {"Name": column.name, "Type": dotnet_type(column.type), "CslType": str(column.type)}
     if column.docstring:
