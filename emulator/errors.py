@@ -90,6 +90,13 @@ class LimitFault(KustoError):
     permanent = False
 
 
+class CancelFault(KustoError):
+    """Somebody has ended the request: its client left, an administrator canceled it, or the Eventhouse closes."""
+
+    kind = "Canceled"
+    permanent = False
+
+
 class QueryTooDeep(LimitFault):
     """A query whose parts build on one another in more levels than its compiler can follow."""
 

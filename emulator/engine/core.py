@@ -1,7 +1,6 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,6 +35,7 @@ from emulator.result import ResultTable
 from emulator.sql.build import lit
 from emulator.sql.render import render
 from emulator.sql.statements import SetOption
+from emulator.work import Work, doing
 
 DATABASE_FILE = "eventhouse.duckdb"
 
@@ -104,24 +104,32 @@ class Core:
         """Lend a connection for reading."""
         return self._readers.lend()
 
-    def query(self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> tuple[ResultTable, ...]:
-        """Run a query on the latest committed state."""
-        until = time.monotonic() + Limits.of(properties.options).timeout.total_seconds()
-        while True:
-            catalog = self.catalog
-            snapshot = find_database(catalog, database)
-            key = (snapshot.name, catalog.version)
-            storage = DuckStorage(shown=self._shown.of(snapshot))
-            compiled = self.compiled.of(text, Entities(snapshot), storage, key)
-            try:
-                with self.cursor() as cursor:
-                    return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch)
-            except EngineFault:
-                # A relation may have been dropped between compiling and running: then the catalog has moved on,
-                # or is about to, since a commit shows its tables a moment before its catalog.
-                self.writer.settle()
-                if time.monotonic() > until or self.catalog.databases.get(snapshot.name) is snapshot:
-                    raise
+    def query(
+        self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES, work: Work | None = None
+    ) -> tuple[ResultTable, ...]:
+        """Run a query on the latest committed state; without `work` it may take what its options say."""
+        decides = work is None
+        work = work or Work(Limits.of(properties.options).timeout.total_seconds(), properties.client_request_id)
+        with doing(work):
+            while True:
+                catalog = self.catalog
+                snapshot = find_database(catalog, database)
+                key = (snapshot.name, catalog.version)
+                storage = DuckStorage(shown=self._shown.of(snapshot))
+                work.check()
+                compiled = self.compiled.of(text, Entities(snapshot), storage, key)
+                if decides and compiled.options:
+                    limits = Limits.of({**compiled.options, **properties.options})
+                    work.allow(limits.timeout.total_seconds())
+                try:
+                    with self.cursor() as cursor:
+                        return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch, work=work)
+                except EngineFault:
+                    # A relation may have been dropped between compiling and running: then the catalog has moved on,
+                    # or is about to, since a commit shows its tables a moment before its catalog.
+                    self.writer.settle()
+                    if work.is_over or self.catalog.databases.get(snapshot.name) is snapshot:
+                        raise
 
     def read(self, database: str, table: str, payload: Payload) -> Job:
         """Read a payload in the columns that its table has now; the writer stores it."""

@@ -13,10 +13,12 @@ from emulator.engine.ingestion.payload import Payload
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.engine.writing.marks import Stretch
+from emulator.options import COMMAND_TIMEOUT, timeout
 from emulator.result import ResultTable
 from emulator.schema.definitions import Definitions
 from emulator.syntax.requests import is_command
 from emulator.text import encodable
+from emulator.work import Work, doing
 
 
 class Eventhouse:
@@ -51,23 +53,37 @@ class Eventhouse:
             raise
 
     def query(
-        self, text: str, *, database: str | None = None, properties: RequestProperties = NO_PROPERTIES
+        self,
+        text: str,
+        *,
+        database: str | None = None,
+        properties: RequestProperties = NO_PROPERTIES,
+        work: Work | None = None,
     ) -> tuple[ResultTable, ...]:
-        """Run a query and return its results; a text that is a management command goes to `command`."""
+        """Run a query and return its results; a text that is a management command goes to `command`.
+
+        `work` says how long it may take and may be canceled from another thread, which raises CancelFault here; without
+        it the options of the request do.
+        """
         text = encodable(text)
         if is_command(text):
-            return (self.command(text, database=database, properties=properties),)
-        return self._core.query(text, database or self._default, properties)
+            return (self.command(text, database=database, properties=properties, work=work),)
+        return self._core.query(text, database or self._default, properties, work)
 
     def command(
         self,
         text: str,
         *,
         database: str | None = None,
-        properties: RequestProperties = NO_PROPERTIES,  # noqa: ARG002 - the wire sends them with commands too
+        properties: RequestProperties = NO_PROPERTIES,
+        work: Work | None = None,
     ) -> ResultTable:
-        """Run one management command and return its table."""
-        return run_command(self._core, encodable(text), database or self._default)
+        """Run one management command and return its table; `work` as for a query."""
+        seconds = timeout(properties.options, COMMAND_TIMEOUT).total_seconds()
+        work = work or Work(seconds, properties.client_request_id)
+        with doing(work):
+            work.check()
+            return run_command(self._core, encodable(text), database or self._default)
 
     def ingest(
         self,
@@ -78,14 +94,20 @@ class Eventhouse:
         mapping: str | None = None,
         database: str | None = None,
         marks: Mapping[str, Stretch] | None = None,
+        work: Work | None = None,
     ) -> int:
         """Store a payload by streaming ingestion and return the rows it had.
 
         On return they are durable and visible, with what update policies and materialized views make of them; on an
         error nothing of the payload is stored. `marks` say what the payload holds of its sources, and become durable
         together with its rows; one that does not go on where the last one ended raises StaleMark.
+
+        `work` is as for a query.
         """
-        return self._core.ingest(database or self._default, table, Payload(data, format, mapping), marks)
+        work = work or Work(COMMAND_TIMEOUT.total_seconds())
+        with doing(work):
+            work.check()
+            return self._core.ingest(database or self._default, table, Payload(data, format, mapping), marks)
 
     def mark(self, name: str) -> int | None:
         """Return the position that a source is to be read on from, or None for one never read."""

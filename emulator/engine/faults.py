@@ -1,7 +1,5 @@
 """DuckDB's errors in Kusto's words: what a user can cause has a fault of its own, all else is a bug of ours."""
 
-from datetime import timedelta
-
 import duckdb
 import pyarrow as pa
 
@@ -43,15 +41,6 @@ def kusto_fault(error: Exception) -> KustoError:
                 "TH0911",
                 hint="this is a bug of the embedded Eventhouse, not of the query",
             )
-
-
-def timeout_fault(timeout: timedelta) -> LimitFault:
-    """Return the fault for a query that ran out of time."""
-    return LimitFault(
-        f"The query did not finish within its timeout of {timeout}",
-        "E_QUERY_TIMEOUT",
-        hint="narrow the query, or raise the option 'servertimeout' (at most 1h)",
-    )
 
 
 def closed_fault() -> KustoError:

@@ -22,12 +22,13 @@ from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.running import query
 from emulator.engine.running.query import CompiledQueries
 from emulator.engine.session.cores import Cores
-from emulator.engine.session.deadline import Deadline, Watch
+from emulator.engine.session.deadline import Watch
 from emulator.engine.session.session import Session
 from emulator.engine.session.statement import ResultSet, Statement
 from emulator.engine.storage.known_groups import KnownGroups
 from emulator.engine.storage.transaction import Transaction
 from emulator.optimize.request_values import Separated
+from emulator.work import Work
 from tests.bench.market import Question, deployed, fill, ingest_trade, questions
 from tests.bench.measure import Pair
 
@@ -111,11 +112,11 @@ def _parsed_anew(statement: Statement, connection: duckdb.DuckDBPyConnection) ->
 
 
 @contextmanager
-def _timer(_: Watch, seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
-    timer = threading.Timer(seconds, end)
+def _timer(_: Watch, work: Work, end: Callable[[], None]) -> Iterator[None]:
+    timer = threading.Timer(work.seconds_left, end)
     timer.start()
     try:
-        yield Deadline(0.0, end)
+        yield
     finally:
         timer.cancel()
         timer.join()
@@ -137,7 +138,7 @@ def reading() -> tuple[Switch, ...]:
         Switch("views of the columns read", (Replacement(ShownViews, "of", lambda *_: lambda _: None),)),
         Switch("statements parsed once", (Replacement(Statement, "parsed", _parsed_anew),)),
         Switch("bounded results copied", (Replacement(Statement, "run", streamed),)),
-        Switch("one thread for all deadlines", (Replacement(Watch, "deadline", _timer),)),
+        Switch("one thread for all deadlines", (Replacement(Watch, "interrupting", _timer),)),
     )
 
 

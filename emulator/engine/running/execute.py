@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import duckdb
 
 from emulator.context import NO_PROPERTIES, RequestProperties
-from emulator.engine.faults import STORAGE_ERRORS, kusto_fault, timeout_fault
+from emulator.engine.faults import STORAGE_ERRORS, kusto_fault
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.parameters import bind_parameters
 from emulator.engine.running.query import LIMIT, NOW, CompiledQuery
@@ -22,6 +22,7 @@ from emulator.functions.macros import MACROS
 from emulator.result import ResultTable
 from emulator.sql.render import render
 from emulator.sql.statements import Begin
+from emulator.work import Work
 
 Fit: TypeAlias = Callable[[Workload], AbstractContextManager[None]]
 """Sets a connection for what a statement has to do, as long as the statement runs."""
@@ -54,13 +55,15 @@ def execute(
     now: datetime | None = None,
     fit: Fit = _as_it_is,
     watch: Watch | None = None,
+    work: Work | None = None,
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
 
-    `watch` ends what takes too long, by default one for this request alone.
+    It is done for `work`, by default one with the request's timeout, and `watch` ends it with that, by default one for
+    this request alone.
 
-    Raises TruncationFault for a result that is too large, LimitFault for one that takes too long, SemanticFault for
-    parameters that are missing or ill-typed.
+    Raises TruncationFault for a result that is too large, SemanticFault for parameters that are missing or ill-typed,
+    and what `Work.check` does.
     """
     limits = Limits.of({**query.options, **properties.options})
     try:
@@ -69,10 +72,11 @@ def execute(
         raise error.with_source(query.text) from None
     values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
     values[LIMIT] = None if limits.records is None else limits.records + 1
+    work = work or Work(limits.timeout.total_seconds())
     tables: tuple[ResultTable, ...] = ()
     with (
         closing(Watch()) if watch is None else nullcontext(watch) as watching,
-        _interrupted_after(watching, cursor, limits.timeout),
+        _interrupted(watching, cursor, work),
     ):
         # Before the transaction, which a value that cannot be computed would end.
         ready = [result.ready(cursor, values) for result in query.results]
@@ -102,9 +106,9 @@ def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupted_after(watch: Watch, cursor: duckdb.DuckDBPyConnection, timeout: timedelta) -> Iterator[None]:
-    with watch.deadline(timeout.total_seconds(), cursor.interrupt) as watched:
-        try:
+def _interrupted(watch: Watch, cursor: duckdb.DuckDBPyConnection, work: Work) -> Iterator[None]:
+    try:
+        with watch.interrupting(work, cursor.interrupt):
             yield
-        except STORAGE_ERRORS as error:
-            raise timeout_fault(timeout) if watched.expired else kusto_fault(error) from error
+    except STORAGE_ERRORS as error:
+        raise work.fault() if work.is_over else kusto_fault(error) from error

@@ -1,98 +1,90 @@
-"""Ends what takes too long: one thread watches all requests.
+"""Ends what takes too long, or what nobody waits for any more: one thread watches all requests.
 
 To start one for each takes up to 1.18 times the CPU of an endpoint (2026-11-29, `tests/bench/RESULTS.md`).
 """
 
-import heapq
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+
+from emulator.work import Work
+
+# DuckDB forgets an interrupt that comes between two statements, so it is interrupted until the block is left.
+_AGAIN_SECONDS = 0.05
 
 
-class Deadline:
-    """When a request has to end; `expired` tells that it was ended."""
+class _Interruption:
+    """What is to be called, and when next."""
 
     def __init__(self, at: float, end: Callable[[], None]) -> None:
         self.at = at
         self.end = end
-        self.expired = False
-        self.is_over = False
-
-
-def _nothing() -> None:
-    """End nothing."""
 
 
 class Watch:
-    """The deadlines ahead of one Eventhouse, watched from the first one to `close`; safe to share between threads.
-
-    A request that is over is forgotten at its deadline at the latest.
-    """
+    """What runs in one Eventhouse, watched from the first of it to `close`; safe to share between threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._ahead: list[tuple[float, int, Deadline]] = []
-        self._numbers = count()
+        self._open: set[_Interruption] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = math.inf
         self._is_closed = False
 
     @contextmanager
-    def deadline(self, seconds: float, end: Callable[[], None]) -> Iterator[Deadline]:
-        """Call `end` from another thread unless the block is left in time."""
-        watched = Deadline(time.monotonic() + seconds, end)
-        self._add(watched)
+    def interrupting(self, work: Work, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` from another thread, and again every 50 ms, from when the work has to end until the block is left.
+
+        Raises what `Work.check` does where it has to end already.
+        """
+        work.check()
+        interruption = _Interruption(work.until, end)
+
+        def hurry() -> None:
+            self._hurry(interruption)
+
+        self._add(interruption)
         try:
-            yield watched
+            work.when_canceled(hurry)
+            yield
         finally:
-            self._finish(watched)
+            work.forget(hurry)
+            # Under the lock, so that what comes after the block is never ended.
+            with self._changed:
+                self._open.discard(interruption)
 
     def close(self) -> None:
-        """Stop watching; what is still ahead is not ended."""
+        """Stop watching; what still runs is not ended."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
 
-    def _add(self, deadline: Deadline) -> None:
+    def _add(self, interruption: _Interruption) -> None:
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
-            heapq.heappush(self._ahead, (deadline.at, next(self._numbers), deadline))
+            self._open.add(interruption)
             # Waking the thread for every request would cost each of them a turn.
-            if deadline.at < self._wakes_at:
+            if interruption.at < self._wakes_at:
                 self._changed.notify()
 
-    def _finish(self, deadline: Deadline) -> None:
-        # Under the lock, so that what ran in time is never ended afterwards.
+    def _hurry(self, interruption: _Interruption) -> None:
         with self._changed:
-            deadline.is_over = True
-            # The watching thread may keep the deadline until the process ends, but not what it would have ended.
-            deadline.end = _nothing
-            while self._ahead and self._ahead[0][2].is_over:
-                heapq.heappop(self._ahead)
+            interruption.at = -math.inf
+            self._changed.notify()
 
     def _run(self) -> None:
         with self._changed:
             while not self._is_closed:
-                if not self._ahead:
-                    self._wait(None)
-                    continue
-                at, _, deadline = self._ahead[0]
-                if deadline.is_over:
-                    heapq.heappop(self._ahead)
-                elif (left := at - time.monotonic()) > 0:
-                    self._wait(left)
-                else:
-                    heapq.heappop(self._ahead)
-                    deadline.expired = True
-                    deadline.end()
-
-    def _wait(self, seconds: float | None) -> None:
-        self._wakes_at = math.inf if seconds is None else time.monotonic() + seconds
-        self._changed.wait(seconds)
-        # What comes before the next wait is seen without waking.
-        self._wakes_at = -math.inf
+                now = time.monotonic()
+                for each in self._open:
+                    if each.at <= now:
+                        each.end()
+                        each.at = now + _AGAIN_SECONDS
+                self._wakes_at = min((each.at for each in self._open), default=math.inf)
+                self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+                # What comes before the next wait is seen without waking.
+                self._wakes_at = -math.inf

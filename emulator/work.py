@@ -1,0 +1,116 @@
+"""A piece of work that somebody waits for: how long it may take, and whether its owner has left.
+
+Whoever takes a request in makes its `Work`, and may `cancel` it from any thread. It is passed on explicitly as far as
+the engine; the stages of compiling and the engine's own functions, which know nothing of requests, ask `check_work`.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import timedelta
+
+from emulator.errors import CancelFault, KustoError, LimitFault
+
+
+class Work:
+    """One request, from its start: at most `seconds`, None for any time; `id` is what its client calls it.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, seconds: float | None = None, id: str = "") -> None:
+        self.id = id
+        self.started = time.monotonic()
+        self.until = math.inf
+        self._seconds = math.inf
+        self._lock = threading.Lock()
+        self._canceled_for: str | None = None
+        self._to_call: list[Callable[[], None]] = []
+        self.allow(math.inf if seconds is None else seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let it take so many seconds from its start."""
+        self._seconds = seconds
+        self.until = self.started + seconds
+
+    def cancel(self, reason: str = "") -> bool:
+        """End it, whatever it does at the moment; return whether it was not canceled before."""
+        with self._lock:
+            if self._canceled_for is not None:
+                return False
+            self._canceled_for = reason
+            to_call, self._to_call = self._to_call, []
+        for call in to_call:
+            call()
+        return True
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether its owner has left."""
+        return self._canceled_for is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has to end: it is canceled, or out of time."""
+        return self._canceled_for is not None or time.monotonic() >= self.until
+
+    @property
+    def seconds_left(self) -> float:
+        """How much time it has, never below 0."""
+        return max(0.0, self.until - time.monotonic())
+
+    def check(self) -> None:
+        """Raise CancelFault or, out of time, LimitFault if it has to end."""
+        if self._canceled_for is not None or time.monotonic() >= self.until:
+            raise self.fault()
+
+    def fault(self) -> KustoError:
+        """Return why it ends."""
+        if self._canceled_for is None:
+            return _out_of_time(self._seconds)
+        reason = f": {self._canceled_for}" if self._canceled_for else ""
+        return CancelFault(f"Request is canceled{reason}", "E_QUERY_CANCELLED")
+
+    def when_canceled(self, call: Callable[[], None]) -> None:
+        """Call once, from whichever thread cancels it; at once, if it is canceled already."""
+        with self._lock:
+            if self._canceled_for is None:
+                self._to_call.append(call)
+                return
+        call()
+
+    def forget(self, call: Callable[[], None]) -> None:
+        """Take back `when_canceled`; a call that is under way may still come."""
+        with self._lock, suppress(ValueError):
+            self._to_call.remove(call)
+
+
+_DONE_HERE: ContextVar[Work | None] = ContextVar("work", default=None)
+
+
+@contextmanager
+def doing(work: Work | None) -> Iterator[None]:
+    """Let `check_work` mean this piece of work in this thread, as long as the block runs."""
+    token = _DONE_HERE.set(work)
+    try:
+        yield
+    finally:
+        _DONE_HERE.reset(token)
+
+
+def check_work() -> None:
+    """Raise the fault of the work that this thread does, if that has to end; 0.1 µs, for loops that may be long."""
+    work = _DONE_HERE.get()
+    if work is not None:
+        work.check()
+
+
+def _out_of_time(seconds: float) -> LimitFault:
+    return LimitFault(
+        f"The request did not finish within its timeout of {timedelta(seconds=seconds)}",
+        "E_QUERY_TIMEOUT",
+        hint="narrow it, or raise the option 'servertimeout' (at most 1h)",
+    )

@@ -1,0 +1,93 @@
+"""A piece of work: when it has to end, with which words, and who is told."""
+
+import threading
+
+import pytest
+
+from emulator.errors import CancelFault, LimitFault
+from emulator.work import Work, check_work, doing
+
+
+def test_work_in_time_goes_on() -> None:
+    work = Work(3_600.0, "client;1")
+    work.check()
+    assert (work.id, work.is_over, work.is_canceled) == ("client;1", False, False)
+
+
+def test_work_without_a_limit_has_all_the_time() -> None:
+    assert Work().seconds_left == float("inf")
+    Work().check()
+
+
+def test_overdue_work_says_how_long_it_might_have_taken() -> None:
+    with pytest.raises(LimitFault) as raised:
+        Work(0.0).check()
+    assert (raised.value.code, raised.value.permanent) == ("E_QUERY_TIMEOUT", False)
+    assert raised.value.message == "The request did not finish within its timeout of 0:00:00"
+
+
+def test_more_time_counts_from_the_start() -> None:
+    work = Work(0.0)
+    work.allow(3_600.0)
+    work.check()
+    work.allow(0.0)
+    assert work.is_over
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"), [("", "Request is canceled"), ("too dear", "Request is canceled: too dear")]
+)
+def test_canceled_work_says_why(reason: str, message: str) -> None:
+    work = Work(0.0)
+    assert work.cancel(reason)
+    with pytest.raises(CancelFault) as raised:
+        work.check()
+    assert (raised.value.message, raised.value.code) == (message, "E_QUERY_CANCELLED")
+
+
+def test_only_the_first_cancellation_counts() -> None:
+    work = Work()
+    assert [work.cancel("first"), work.cancel("second")] == [True, False]
+    assert work.fault().message == "Request is canceled: first"
+
+
+def test_who_waits_for_the_cancellation_is_called_once() -> None:
+    work, calls = Work(), list[str]()
+    gone = lambda: calls.append("gone")  # noqa: E731 - the same object twice
+    work.when_canceled(lambda: calls.append("early"))
+    work.when_canceled(gone)
+    work.forget(gone)
+    work.forget(gone)
+    work.cancel()
+    work.cancel()
+    work.when_canceled(lambda: calls.append("late"))
+    assert calls == ["early", "late"]
+
+
+def test_a_thread_asks_for_the_work_it_does() -> None:
+    check_work()
+    canceled = Work()
+    canceled.cancel()
+    with doing(canceled), pytest.raises(CancelFault):
+        check_work()
+    with doing(canceled), doing(Work()):
+        check_work()
+    check_work()
+
+
+def test_what_a_thread_does_is_not_what_another_does() -> None:
+    canceled = Work()
+    canceled.cancel()
+    faults: list[CancelFault] = []
+
+    def ask() -> None:
+        try:
+            check_work()
+        except CancelFault as fault:
+            faults.append(fault)
+
+    with doing(canceled):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert faults == []
