@@ -1,6 +1,5 @@
 """Materialized views compiled to their upkeep, and the same statements once for rows that a view has missed."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -8,7 +7,7 @@ from emulator.binder.entities import StoredTable
 from emulator.binder.plan import Stored
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, Table, View
-from emulator.engine.derived.contribution import Contribution, contribution, finished
+from emulator.engine.derived.contribution import Contribution, contribution, finished, shown_of_one
 from emulator.engine.derived.parts_table import PartsTable, new_groups
 from emulator.engine.derived.shape import Shape, Strategy, shape_of
 from emulator.engine.derived.upkeep import (
@@ -137,7 +136,7 @@ def _single_row(database: Database, view: View, shape: Shape, added: Contributio
     return SingleRow(
         render(Select(columns((GROUP_KEY,)), row)),
         PartsTable(view.parts, added).append(row),
-        _followers(database, view, name, replace(finished(shape, name), source=row)),
+        _followers(database, view, name, shown_of_one(shape, added)),
     )
 
 
