@@ -11,11 +11,12 @@ from cli.status.liveness import describe_state, is_running, latest_folder
 
 def run_connection_status(*, data: Path | None) -> None:
     """Print the status of the data connection of a data folder; exit code 1 where it does not run, or has problems."""
-    status = read_connection_status((data or latest_folder(STATUS_FILE, "data connection")) / STATUS_FILE)
+    file = (data or latest_folder(STATUS_FILE, "data connection")) / STATUS_FILE
+    status = read_connection_status(file)
     now = datetime.now(UTC)
     standby = f", {status.standby} of them read by another connection" if status.standby else ""
     rows = (
-        ("state", describe_state(status, now)),
+        ("state", describe_state(status, file, now)),
         ("hub", f"{status.hub}, {status.partitions} partitions{standby}"),
         ("eventhouse", f"{status.eventhouse}, table {status.table}"),
         ("since", f"{status.started_at:%Y-%m-%d %H:%M:%S} UTC"),
@@ -29,5 +30,5 @@ def run_connection_status(*, data: Path | None) -> None:
     )
     for name, value in rows:
         typer.echo(f"{name:<13} {value}")
-    if not is_running(status, now) or status.problems:
+    if not is_running(status, file, now) or status.problems:
         raise typer.Exit(1)

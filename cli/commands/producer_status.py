@@ -12,12 +12,13 @@ from producer.pipeline.status import read_status
 
 def run_producer_status(*, data: Path | None) -> None:
     """Print the status of the producer of a data folder; exit code 1 where it does not run."""
-    status = read_status((data or latest_folder(STATUS_FILE, "producer")) / STATUS_FILE)
+    file = (data or latest_folder(STATUS_FILE, "producer")) / STATUS_FILE
+    status = read_status(file)
     now = datetime.now(UTC)
-    running = is_running(status, now)
+    running = is_running(status, file, now)
     delay = "" if status.delay_seconds is None else f", last delivery {status.delay_seconds:.3f} s after its trade"
     rows = (
-        ("state", describe_state(status, now)),
+        ("state", describe_state(status, file, now)),
         ("source", status.source),
         ("since", f"{status.started_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("lag", f"{status.lag_seconds:.3f} s{delay}"),

@@ -15,7 +15,7 @@ import orjson
 from cli.errors import CliError
 from cli.status.liveness import ENDED
 from emulator.eventhubs.data_connection.connection import DataConnection
-from producer.pipeline.status import write_status
+from producer.pipeline.status import StatusFile
 
 STATUS_FILE = "data-connection.json"
 STATUS_SECONDS = 1.0
@@ -93,18 +93,19 @@ async def connection_reported(connection: DataConnection, eventhouse: str, data:
     """Keep the status file up to date for the duration, and leave the last look in it."""
     meter = ConnectionMeter(connection, eventhouse)
 
-    async def keep() -> None:
+    async def keep(file: StatusFile) -> None:
         while True:
-            write_status(data / STATUS_FILE, meter.look())
+            file.write(meter.look())
             await asyncio.sleep(STATUS_SECONDS)
 
-    task = asyncio.create_task(keep())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-        write_status(data / STATUS_FILE, meter.look(ENDED))
+    with StatusFile(data / STATUS_FILE) as file:
+        task = asyncio.create_task(keep(file))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            file.write(meter.look(ENDED))
 
 
 def read_connection_status(path: Path) -> ConnectionStatus:

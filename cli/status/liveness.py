@@ -1,12 +1,12 @@
 """Whether the process that keeps a status file up to date is still there."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
+from producer.durable_files import is_held
 
 # A process that has not written for so long is gone or stands still.
 STALE_SECONDS = 15.0
@@ -29,22 +29,14 @@ class Sign(Protocol):
         """What it did then."""
 
 
-def is_running(sign: Sign, now: datetime) -> bool:
-    """Whether the process that wrote a status is alive and still writes."""
-    if sign.role == ENDED or (now - sign.at).total_seconds() > STALE_SECONDS:
-        return False
-    try:
-        os.kill(sign.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def is_running(sign: Sign, file: Path, now: datetime) -> bool:
+    """Whether the process that wrote a status is alive and still writes; a copy of the file is no sign of that."""
+    return sign.role != ENDED and is_held(file) and (now - sign.at).total_seconds() <= STALE_SECONDS
 
 
-def describe_state(sign: Sign, now: datetime) -> str:
+def describe_state(sign: Sign, file: Path, now: datetime) -> str:
     """Say in a few words whether the process runs."""
-    if is_running(sign, now):
+    if is_running(sign, file, now):
         return f"running ({sign.role}), process {sign.pid}"
     ended = ENDED if sign.role == ENDED else "not running"
     return f"{ended}; last heard of {(now - sign.at).total_seconds():,.0f} s ago"

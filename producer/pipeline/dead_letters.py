@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from producer.clock import Clock
+from producer.durable_files import append_durably
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,11 @@ class DeadLetters:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(line)
-                file.flush()
-                os.fdatasync(file.fileno())
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                append_durably(descriptor, os.fstat(descriptor).st_size, line)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             logger.error("cannot be sent, nor written to %s (%s): %s", self._path, error, line.decode())  # noqa: TRY400, RUF100
         else:

@@ -16,7 +16,7 @@ from producer.errors import ProducerError
 from producer.model import Trade, decode_trade
 from producer.pipeline.batching import Batch, BatchLimits
 from producer.pipeline.counters import Counters
-from producer.pipeline.spool import Spool, Spooled, SpoolFull
+from producer.pipeline.spool import Spool, SpoolFull, SpoolUnreadable
 from producer.rate_limit import RateLimiter
 from producer.retry import RetryPolicy, with_retries
 from producer.source import Sink
@@ -97,13 +97,13 @@ class Delivery:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
-            if (spooled := await self._peek(self._spool)) is None:
+            spooled = await self._with_files(partial(self._spool.peek, self._limits.count, self._limits.size_bytes))
+            if spooled is None:
                 continue
             trades = [decode_trade(payload) for payload in spooled.payloads]
             self._oldest_spooled = trades[0].received_at
             await self._send(trades, spooled.payloads, self._settings.retry)
-            async with self._files:
-                await _to_the_end(partial(self._spool.commit, spooled))
+            await self._with_files(partial(self._spool.commit, spooled))
             self._counters.spooled = self._spool.trades
 
     def finish(self) -> None:
@@ -152,9 +152,15 @@ class Delivery:
         self._counters.spooled = spool.trades
         self._changed.set()
 
-    async def _peek(self, spool: Spool) -> Spooled | None:
-        async with self._files:
-            return await _to_the_end(partial(spool.peek, self._limits.count, self._limits.size_bytes))
+    async def _with_files(self, work: Callable[[], T]) -> T:
+        """Do what reads the spool, again until it can be read."""
+        while True:
+            try:
+                async with self._files:
+                    return await _to_the_end(work)
+            except SpoolUnreadable as error:
+                self._counters.last_error = str(error)
+            await self._clock.sleep(self._settings.full_disk_seconds)
 
     async def _send(self, trades: Sequence[Trade], payloads: Sequence[bytes], policy: RetryPolicy) -> None:
         async def attempt() -> None:

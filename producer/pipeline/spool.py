@@ -12,11 +12,13 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from producer.durable_files import append_durably, replace_file
 from producer.errors import BadData, Transient
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,10 @@ _SUFFIX = ".spool"
 
 class SpoolFull(Transient):
     """The spool has reached its limit, or the disk has."""
+
+
+class SpoolUnreadable(Transient):
+    """What is in the spool cannot be read at the moment: the machine has no file left to open, or the disk fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ class Spool:
         committed = self._read_cursor()
         self._next = committed + 1
         self._segments = deque(self._recovered(committed))
-        self._tail: BinaryIO | None = None
+        self._tail: int | None = None
+        self._is_behind = False
 
     def __enter__(self) -> "Spool":
         return self
@@ -107,17 +114,13 @@ class Spool:
         size = _HEADER.size + len(body)
         if self.batches and self.size_bytes + size > self._settings.limit_bytes:
             raise SpoolFull(f"the spool holds {self.size_bytes:,} bytes", source=str(self._folder))
-        tail = self._tail_with_room()
-        segment = self._segments[-1]
         sums = struct.pack("<QI", self._next, len(payloads))
         header = _HEADER.pack(len(body), zlib.crc32(body, zlib.crc32(sums)), self._next, len(payloads))
         try:
-            tail.write(header + body)
-            tail.flush()
-            os.fdatasync(tail.fileno())
+            tail = self._tail_with_room()
+            segment = self._segments[-1]
+            append_durably(tail, segment.size, header + body)
         except OSError as error:
-            self._close_tail()
-            os.truncate(segment.path, segment.size)
             raise SpoolFull(f"the disk takes no more: {error}", source=str(self._folder)) from error
         self._count_in(_Entry(self._next, segment.size, size, len(payloads)))
         segment.size += size
@@ -125,12 +128,12 @@ class Spool:
     def peek(self, count: int = 1, size_bytes: int = 1) -> Spooled | None:
         """Return the oldest batch that is not committed, or None where there is none.
 
-        Batches behind it are joined to it while all have at most so many trades and bytes.
+        Batches behind it are joined to it while all have at most so many trades and bytes. Raises `SpoolUnreadable`.
         """
         segment = self._oldest()
         if segment is None:
             return None
-        with segment.path.open("rb") as file:
+        with self._opened(segment) as file:
             first, body = _read(file, segment.front)
             payloads = body.split(b"\n")
             last, size = first, len(body)
@@ -144,11 +147,14 @@ class Spool:
         return Spooled(first.sequence, last.sequence, last.end, payloads)
 
     def commit(self, spooled: Spooled) -> None:
-        """Forget the oldest batches: they are delivered."""
+        """Forget the oldest batches: they are delivered. Raises `SpoolUnreadable`.
+
+        Where the disk has no room to note it, a later commit does; the next run may then send some once more.
+        """
         segment = self._oldest()
         oldest = self._next
         if segment is not None:
-            with segment.path.open("rb") as file:
+            with self._opened(segment) as file:
                 oldest = _read(file, segment.front)[0].sequence
         if segment is None or oldest != spooled.first:
             raise ValueError(f"the oldest batch is {oldest}, not {spooled.first}")
@@ -164,15 +170,28 @@ class Spool:
         self._close_tail()
         self._lock.close()
 
-    def _tail_with_room(self) -> BinaryIO:
+    def _tail_with_room(self) -> int:
         if not self._segments or self._segments[-1].size >= self._settings.segment_bytes:
             self._close_tail()
             self._segments.append(_Segment(self._folder / f"{self._next:020}{_SUFFIX}"))
             self._delete_delivered()
         if self._tail is None:
-            self._tail = self._segments[-1].path.open("ab")
-            _sync_folder(self._folder)
+            tail = os.open(self._segments[-1].path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                _sync_folder(self._folder)
+            except OSError:
+                os.close(tail)
+                raise
+            self._tail = tail
         return self._tail
+
+    @contextmanager
+    def _opened(self, segment: _Segment) -> Iterator[BinaryIO]:
+        try:
+            with segment.path.open("rb") as file:
+                yield file
+        except OSError as error:
+            raise SpoolUnreadable(f"the spool cannot be read: {error}", source=str(self._folder)) from error
 
     def _oldest(self) -> _Segment | None:
         return next((segment for segment in self._segments if not segment.is_done), None)
@@ -190,7 +209,7 @@ class Spool:
     def _close_tail(self) -> None:
         if self._tail is not None:
             tail, self._tail = self._tail, None
-            tail.close()
+            os.close(tail)
 
     def _recovered(self, committed: int) -> Iterator[_Segment]:
         paths = sorted(self._folder.glob(f"*{_SUFFIX}"))
@@ -222,10 +241,16 @@ class Spool:
         return sequence if crc == zlib.crc32(struct.pack("<Q", sequence)) else 0
 
     def _write_cursor(self, sequence: int) -> None:
-        # A cursor that a power failure sets back only makes batches go out twice.
-        fresh = self._folder / "cursor.next"
-        fresh.write_bytes(_CURSOR.pack(sequence, zlib.crc32(struct.pack("<Q", sequence))))
-        fresh.replace(self._folder / "cursor")
+        # A cursor that a power failure sets back, or that finds no room, only makes batches go out twice.
+        cursor = _CURSOR.pack(sequence, zlib.crc32(struct.pack("<Q", sequence)))
+        try:
+            replace_file(self._folder / "cursor", cursor)
+        except OSError as error:
+            if not self._is_behind:
+                logger.warning("%s: how far it is delivered cannot be noted: %s", self._folder, error)
+            self._is_behind = True
+        else:
+            self._is_behind = False
 
 
 def _records(path: Path) -> Iterator[_Entry]:

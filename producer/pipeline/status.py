@@ -1,18 +1,23 @@
 """How a producer is doing, as a value, and as a small file that another process may read."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import orjson
 
 from producer.clock import Clock
+from producer.durable_files import HeldFile
 from producer.errors import BadData
 from producer.pipeline.pipeline import Pipeline
 from producer.pipeline.spool import Spool
+
+logger = logging.getLogger(__name__)
 
 _RATE_SECONDS = 60.0
 
@@ -93,19 +98,47 @@ async def report_status(
     meter: StatusMeter, path: Path, clock: Clock, role: Callable[[], str] = lambda: "active", seconds: float = 1.0
 ) -> None:
     """Keep a status file up to date until cancelled, and leave the last look in it."""
-    try:
-        while True:
-            write_status(path, meter.look(role()))
-            await clock.sleep(seconds)
-    finally:
-        write_status(path, meter.look("ended"))
+    with StatusFile(path) as file:
+        try:
+            while True:
+                file.write(meter.look(role()))
+                await clock.sleep(seconds)
+        finally:
+            file.write(meter.look("ended"))
+
+
+class StatusFile:
+    """A file that says how a process does, locked for as long as the process keeps it; see `is_held`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = HeldFile(path)
+        self._is_failing = False
+
+    def __enter__(self) -> "StatusFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, status: object) -> None:
+        """Replace the file by a dataclass; where the disk takes it not, the old one stays until it does."""
+        try:
+            self._file.write(orjson.dumps(status, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
+        except OSError as error:
+            if not self._is_failing:
+                logger.warning("the status cannot be written: %s: %s", self._path, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
 
 def write_status(path: Path, status: object) -> None:
     """Replace a status file by a dataclass; a reader sees the old one or the new one."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_bytes(orjson.dumps(status, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
-    fresh.replace(path)
+    with StatusFile(path) as file:
+        file.write(status)
 
 
 def read_status(path: Path) -> Status:

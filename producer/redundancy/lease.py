@@ -16,6 +16,7 @@ from typing import Protocol
 import orjson
 
 from producer.clock import Clock
+from producer.durable_files import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +103,7 @@ class FileLease:
             return None
 
     def _write(self, claim: _Claim) -> None:
-        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        fresh.write_bytes(orjson.dumps(claim, option=orjson.OPT_UTC_Z))
-        fresh.replace(self._path)
+        replace_file(self._path, orjson.dumps(claim, option=orjson.OPT_UTC_Z))
 
 
 class _FileLock:
