@@ -1,6 +1,7 @@
 """Hubs with their partitions and consumer groups, in a folder or in memory."""
 
 import json
+import os
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from emulator.errors import KustoError
-from emulator.eventhubs.errors import HubError
+from emulator.eventhubs.errors import HubError, LogDamaged
 from emulator.eventhubs.hubs.log import Log, Retention
 from emulator.eventhubs.hubs.partition import Partition
 from emulator.eventhubs.hubs.partition_keys import partition_of
@@ -135,11 +136,17 @@ def _describe(folder: Path | None, name: str, partitions: int) -> Description:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         written = path.with_suffix(".new")
-        written.write_text(json.dumps(asdict(fresh)))
+        with written.open("w") as file:
+            file.write(json.dumps(asdict(fresh)))
+            file.flush()
+            os.fsync(file.fileno())
         written.replace(path)
         return fresh
-    kept = json.loads(path.read_text())
-    known = Description(kept["name"], kept["partitions"], kept["created_at"])
+    try:
+        kept = json.loads(path.read_text())
+        known = Description(str(kept["name"]), int(kept["partitions"]), int(kept["created_at"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise LogDamaged(f"{path} does not describe a hub") from error
     if known.partitions != partitions:
         raise KustoError(
             f"The hub '{name}' in '{folder}' has {known.partitions} partitions, not {partitions}.",

@@ -4,6 +4,7 @@ import logging
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -159,8 +160,9 @@ class Log:
         oldest = now - self._age
         last = self._segments[-1]
         if last.size and last.last_time < oldest:
-            # Where nothing more comes, what there is has to go all the same.
-            self._roll(last)
+            # Where nothing more comes, what there is has to go all the same; on a full disk the others first.
+            with suppress(OSError):
+                self._roll(last)
         total = sum(segment.size for segment in self._segments)
         gone = 0
         for segment in self._segments[:-1]:
@@ -224,19 +226,24 @@ def _existing(path: Path) -> Segment:
 def _recover(segment: Segment) -> None:
     torn = segment.recover()
     if torn:
-        # Never acknowledged; kept beside the log for whoever wants to look.
-        Path(segment.name).with_suffix(".torn").write_bytes(torn)
+        # Never acknowledged; kept beside the log for whoever wants to look, if there is room.
+        with suppress(OSError):
+            Path(segment.name).with_suffix(".torn").write_bytes(torn)
         _LOGGER.warning("%s: %d bytes after the last whole record are cut off", segment.name, len(torn))
 
 
 def _new_file(folder: Path, sequence: int, offset: int) -> Segment:
     data = FileBytes(folder / f"{sequence:020d}-{offset:020d}{_SUFFIX}")
-    # The name of a new file is durable once its folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # The name of a new file is durable once its folder is.
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        data.close()
+        raise
     return Segment(data, sequence, offset)
 
 

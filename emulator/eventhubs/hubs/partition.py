@@ -10,6 +10,7 @@ from emulator.eventhubs.errors import HubError
 from emulator.eventhubs.hubs.log import Log
 from emulator.eventhubs.hubs.messages import Event, Message, read_event
 from emulator.eventhubs.hubs.segment import Record
+from emulator.eventhubs.hubs.throttle import SERVER_BUSY
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_GROUP = 8 << 20
@@ -30,6 +31,7 @@ class Partition:
         self._waiting: list[tuple[Sequence[Message], int, asyncio.Future[None]]] = []
         self._waiting_size = 0
         self._committing: asyncio.Task[None] | None = None
+        self._is_refusing = False
         self._readers: set[asyncio.Future[None]] = set()
 
     @property
@@ -54,7 +56,7 @@ class Partition:
             return done
         size = sum(message.size for message in messages)
         if self._waiting_size + size > _MAX_WAITING:
-            raise HubError("com.microsoft:server-busy", f"More than {_MAX_WAITING} bytes wait to be stored")
+            raise HubError(SERVER_BUSY, f"More than {_MAX_WAITING} bytes wait to be stored")
         self._waiting.append((messages, size, done))
         self._waiting_size += size
         if self._committing is None:
@@ -105,22 +107,33 @@ class Partition:
             try:
                 await loop.run_in_executor(self._commits, self.log.append, events, self._now())
             except OSError as error:
-                _LOGGER.exception("partition %s: events cannot be stored", self.id)
-                for _, _, done in group:
-                    if not done.done():
-                        done.set_exception(HubError("amqp:internal-error", f"The events cannot be stored: {error}"))
+                self._refuse(group, error)
                 continue
+            if self._is_refusing:
+                self._is_refusing = False
+                _LOGGER.warning("partition %s: events are stored again", self.id)
             self.log.publish()
             self._wake(group)
             self._expire()
         self._committing = None
 
+    def _refuse(self, group: Sequence[tuple[Sequence[Message], int, asyncio.Future[None]]], error: OSError) -> None:
+        """Answer as a busy service does: clients keep their events and come again; told once until it is over."""
+        reason = f"The events cannot be stored now: {error.strerror or error}"
+        if not self._is_refusing:
+            _LOGGER.warning("partition %s: %s; clients are told to come again", self.id, reason)
+        self._is_refusing = True
+        for _, _, done in group:
+            if not done.done():
+                done.set_exception(HubError(SERVER_BUSY, reason))
+
     def _expire(self) -> None:
         try:
             self.log.expire(self._now())
-        except OSError:
+        except OSError as error:
             # Events that stay longer do no harm, and there is a next time.
-            _LOGGER.exception("partition %s: retention cannot be applied", self.id)
+            if not self._is_refusing:
+                _LOGGER.warning("partition %s: retention cannot be applied: %s", self.id, error)
 
     def _take(self) -> list[tuple[Sequence[Message], int, asyncio.Future[None]]]:
         size = 0

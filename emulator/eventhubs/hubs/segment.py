@@ -8,6 +8,7 @@ import struct
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,7 +59,7 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from a position."""
@@ -136,6 +137,7 @@ class Segment:
         self._data = data
         self._index: list[Mark] | None = []
         self._first_time: int | None = None
+        self._has_rest = False
 
     @property
     def name(self) -> str:
@@ -181,10 +183,15 @@ class Segment:
         for record in records:
             marks.append((record, self.size + len(data)))
             data += encode_record(record)
+        if self._has_rest:
+            self._cut()
         try:
             self._data.append(bytes(data))
         except OSError:
-            self._data.cut(self.size)
+            # If that fails too, the rest goes before anything else comes: behind it nothing would be found.
+            self._has_rest = True
+            with suppress(OSError):
+                self._cut()
             raise
         for record, position in marks:
             self._note(record, position)
@@ -215,6 +222,10 @@ class Segment:
     def close(self) -> None:
         """Close the segment."""
         self._data.close()
+
+    def _cut(self) -> None:
+        self._data.cut(self.size)
+        self._has_rest = False
 
     def _take_over(self, last: Record) -> None:
         self.next_sequence = last.sequence + 1
