@@ -101,6 +101,11 @@ def doing(work: Work | None) -> Iterator[None]:
         _DONE_HERE.reset(token)
 
 
+def work_here() -> Work | None:
+    """Return the work that this thread does."""
+    return _DONE_HERE.get()
+
+
 def check_work() -> None:
     """Raise the fault of the work that this thread does, if that has to end; 0.1 µs, for loops that may be long."""
     work = _DONE_HERE.get()

@@ -1,8 +1,8 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +13,7 @@ from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database
 from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.steps import Pipelines
+from emulator.engine.faults import STORAGE_ERRORS
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
 from emulator.engine.operations import Operations
@@ -27,6 +28,7 @@ from emulator.engine.session.workload import TableSizes
 from emulator.engine.storage.relations import DuckStorage
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
+from emulator.engine.works import Works
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, TableChanged
 from emulator.engine.writing.writer import Writer
@@ -35,11 +37,15 @@ from emulator.result import ResultTable
 from emulator.sql.build import lit
 from emulator.sql.render import render
 from emulator.sql.statements import SetOption
-from emulator.work import Work, doing
+from emulator.work import Work, work_here
 
 DATABASE_FILE = "eventhouse.duckdb"
 
 _ATTEMPTS = 4
+# What takes no longer than this is not ended by closing; what is ended takes no longer than that, unless DuckDB is in a
+# function of its own that does not look up.
+_GRACE_SECONDS = 0.5
+_PATIENCE_SECONDS = 3.0
 # A batch up to this many groups finds them through the index of a view; the default of 50 would scan the whole view.
 _INDEX_PROBES = 2048
 # How much of the log a crash leaves to be read again, a second's worth, against how often it is folded into the file.
@@ -56,6 +62,7 @@ class Core:
         self._readers = ReadConnections(self._new_cursor)
         self._shown = ShownViews(self.cursor)
         self._watch = Watch()
+        self.works = Works()
         self._closing = threading.Lock()
         self._is_closed = False
         self.compiled = CompiledQueries()
@@ -69,7 +76,7 @@ class Core:
         writing = self._new_cursor()
         writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
         writing.execute(render(SetOption("checkpoint_threshold", lit(_LOG_SIZE))))
-        self.writer = Writer(writing, self.pipelines, self._cores)
+        self.writer = Writer(writing, self.pipelines, self._cores, self._watch)
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -100,9 +107,18 @@ class Core:
         """Return a database by name, or raise EntityNotFound."""
         return find_database(self.catalog, name)
 
-    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Lend a connection for reading."""
-        return self._readers.lend()
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection for reading, whose statements end with the work that this thread does."""
+        work = work_here() or Work()
+        with self._readers.lend() as cursor:
+            try:
+                with self._watch.interrupting(work, cursor.interrupt):
+                    yield cursor
+            except STORAGE_ERRORS as error:
+                if work.is_over:
+                    raise work.fault() from error
+                raise
 
     def query(
         self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES, work: Work | None = None
@@ -110,19 +126,18 @@ class Core:
         """Run a query on the latest committed state; without `work` it may take what its options say."""
         decides = work is None
         work = work or Work(Limits.of(properties.options).timeout.total_seconds(), properties.client_request_id)
-        with doing(work):
+        with self.works.carrying_out(work):
             while True:
                 catalog = self.catalog
                 snapshot = find_database(catalog, database)
                 key = (snapshot.name, catalog.version)
                 storage = DuckStorage(shown=self._shown.of(snapshot))
-                work.check()
                 compiled = self.compiled.of(text, Entities(snapshot), storage, key)
                 if decides and compiled.options:
                     limits = Limits.of({**compiled.options, **properties.options})
                     work.allow(limits.timeout.total_seconds())
                 try:
-                    with self.cursor() as cursor:
+                    with self._readers.lend() as cursor:
                         return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch, work=work)
                 except EngineFault:
                     # A relation may have been dropped between compiling and running: then the catalog has moved on,
@@ -169,11 +184,12 @@ class Core:
             return marks.mark(cursor, name)
 
     def close(self) -> None:
-        """Finish the transaction in progress and close the file; further calls are errors."""
+        """Finish what is short, end what is not, and close the file; further calls are errors."""
         with self._closing:
             if self._is_closed:
                 return
             self._is_closed = True
+        self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
         self._readers.close()
         self._watch.close()
         self.writer.close()

@@ -18,7 +18,7 @@ from emulator.result import ResultTable
 from emulator.schema.definitions import Definitions
 from emulator.syntax.requests import is_command
 from emulator.text import encodable
-from emulator.work import Work, doing
+from emulator.work import Work
 
 
 class Eventhouse:
@@ -81,8 +81,7 @@ class Eventhouse:
         """Run one management command and return its table; `work` as for a query."""
         seconds = timeout(properties.options, COMMAND_TIMEOUT).total_seconds()
         work = work or Work(seconds, properties.client_request_id)
-        with doing(work):
-            work.check()
+        with self._core.works.carrying_out(work):
             return run_command(self._core, encodable(text), database or self._default)
 
     def ingest(
@@ -105,8 +104,7 @@ class Eventhouse:
         `work` is as for a query.
         """
         work = work or Work(COMMAND_TIMEOUT.total_seconds())
-        with doing(work):
-            work.check()
+        with self._core.works.carrying_out(work):
             return self._core.ingest(database or self._default, table, Payload(data, format, mapping), marks)
 
     def mark(self, name: str) -> int | None:
@@ -126,6 +124,6 @@ class Eventhouse:
         return tuple(self._core.catalog.databases)
 
     def close(self) -> None:
-        """Finish what is being written and close; closing twice is fine."""
+        """Finish what takes a moment, cancel what does not, and close; closing twice is fine."""
         self.queued.close()
         self._core.close()

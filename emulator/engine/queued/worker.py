@@ -24,9 +24,13 @@ from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.queued.outcomes import failed, skipped, succeeded
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.writing.jobs import Job
-from emulator.errors import EngineFault, IngestionFault, KustoError
+from emulator.errors import CancelFault, EngineFault, IngestionFault, KustoError
+from emulator.options import COMMAND_TIMEOUT
+from emulator.work import Work
 
 ATTEMPTS = 10
+# A batch that takes no longer than this is finished by closing.
+_GRACE_SECONDS = 0.5
 _BACKOFF = Backoff(0.2, 30.0)
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class Worker:
         self._batches = Batches(self._limits_of)
         self._changed = threading.Condition()
         self._is_stopping = False
+        self._work = Work()
         self._thread: threading.Thread | None = None
 
     @property
@@ -61,11 +66,13 @@ class Worker:
             self._changed.notify()
 
     def close(self) -> None:
-        """Finish the batch in progress and stop; what waits stays in the queue."""
+        """Finish the batch in progress if that takes a moment, and stop; what waits stays in the queue."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
         if self._thread is not None:
+            self._thread.join(_GRACE_SECONDS)
+            self._work.cancel("the Eventhouse closes")
             self._thread.join()
 
     def _run(self) -> None:
@@ -91,8 +98,16 @@ class Worker:
 
     def _ingest(self, run: Sequence[Pending]) -> None:
         """Store the messages of a run together; where that fails, each on its own."""
+        with self._changed:
+            if self._is_stopping:
+                return
+            self._work = work = Work(COMMAND_TIMEOUT.total_seconds())
         try:
-            self._store(run)
+            with self._core.works.carrying_out(work):
+                self._store(run)
+        except CancelFault:
+            # By closing: it stays in the queue, and is ingested after the next opening.
+            return
         except Exception as caught:  # noqa: BLE001 - the outermost place of the thread: the queue must go on
             error = _as_fault(caught)
             if len(run) > 1:

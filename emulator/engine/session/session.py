@@ -55,6 +55,10 @@ class Session:
         self._cores.rest()
         self._connection.begin()
 
+    def interrupt(self) -> None:
+        """End the statement that runs; from any thread."""
+        self._connection.interrupt()
+
     def run(self, sql: str, times: Mapping[str, datetime], rows: int | None = None) -> int:
         """Run a statement and return the rows it wrote; `rows` is what it reads at most, None for any number."""
         # As an array: a list of rows would take two turns at Python more.

@@ -11,6 +11,7 @@ from emulator.engine.writing.batch import Batch
 from emulator.engine.writing.marks import Stretch, advance
 from emulator.errors import KustoError
 from emulator.types import Schema
+from emulator.work import Work
 
 
 class TableChanged(KustoError):
@@ -19,11 +20,11 @@ class TableChanged(KustoError):
     permanent = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """Rows on their way into a table, in the columns of `schema`; `marks` say what they are of their sources.
 
-    `also` is what else commits together with the rows.
+    `also` is what else commits together with the rows, `work` what they are stored for.
     """
 
     database: str
@@ -32,6 +33,7 @@ class Job:
     rows: tuple[Rows, ...]
     marks: Mapping[str, Stretch] = field(default_factory=dict)
     also: Callable[[Transaction], None] | None = None
+    work: Work = field(default_factory=Work)
     is_done: bool = False
     fault: Exception | None = field(default=None)
 

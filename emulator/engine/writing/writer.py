@@ -2,7 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -17,6 +18,7 @@ from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import closed_fault, kusto_fault
 from emulator.engine.session.cores import Cores
+from emulator.engine.session.deadline import Watch
 from emulator.engine.session.session import Session
 from emulator.engine.storage.known_groups import KnownGroups
 from emulator.engine.storage.relations import last_ingestion
@@ -24,27 +26,35 @@ from emulator.engine.storage.staging import Staging
 from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, store
-from emulator.errors import KustoError
+from emulator.errors import CancelFault
+from emulator.work import Work, doing, work_here
 
 Result = TypeVar("Result")
 
 # Who waits first is not held up by all who come after; a larger payload makes a commit of its own.
 _MAX_ROWS_PER_COMMIT = 250_000
+# How often who waits for the writer looks whether it has to end: a lock cannot be told to wake one of those at it.
+_ASK_SECONDS = 0.1
 
 
 class Writer:
     """Owns the connection that writes, and publishes the catalog as of the last commit.
 
     Readers take `catalog` without waiting; DuckDB's snapshots keep their rows apart from a transaction in progress.
+
+    A transaction ends with the work it is for (`work_here`), at any moment before its commit, and is taken back whole;
+    from the commit on it counts as done, however late. Who waits for the writer leaves the queue with its work.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, pipelines: Pipelines, cores: Cores) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, pipelines: Pipelines, cores: Cores, watch: Watch) -> None:
         self.catalog, self.last_time = _set_up(connection)
         self._pipelines = pipelines
         self._session = Session(connection, cores)
         self._staging = Staging(self._session)
         self._groups = KnownGroups(self._session)
+        self._watch = watch
         self._turn = threading.Lock()
+        self._queue = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._is_closed = False
 
@@ -58,21 +68,29 @@ class Writer:
 
         It runs again, from the start and without them, after update policies that fail and are not transactional.
         """
-        with self._turn:
-            return self._commit(action)
+        work = work_here() or Work()
+        with self._turn_for(work):
+            return self._commit(action, (work,))
 
     def add(self, job: Job) -> None:
         """Commit a job, together with those that wait beside it; raises what the job itself failed with."""
-        self._waiting.append(job)
-        with self._turn:
+        job.work = work = work_here() or Work()
+        with self._queue:
+            self._waiting.append(job)
+        while not self._has_turn(work):
+            if work.is_over and self._leave(job):
+                raise work.fault()
+        try:
             while not job.is_done:
                 self._store(self._next_jobs())
+        finally:
+            self._turn.release()
         if job.fault is not None:
             raise job.fault
 
     def settle(self) -> None:
         """Wait until the transaction in progress, if any, has published its catalog."""
-        with self._turn:
+        with self._turn_for(work_here() or Work()):
             return
 
     def close(self) -> None:
@@ -82,57 +100,105 @@ class Writer:
                 self._is_closed = True
                 self._session.close()
 
+    @contextmanager
+    def _turn_for(self, work: Work) -> Iterator[None]:
+        while not self._has_turn(work):
+            work.check()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _has_turn(self, work: Work) -> bool:
+        """Wait for the turn, but no longer than until somebody should ask whether the work has to end."""
+        return self._turn.acquire(timeout=min(_ASK_SECONDS, work.seconds_left or _ASK_SECONDS))
+
+    def _leave(self, job: Job) -> bool:
+        """Take a job out of the queue; one that was taken up is about to end with its transaction."""
+        with self._queue:
+            if job not in self._waiting:
+                return False
+            self._waiting.remove(job)
+            return True
+
     def _next_jobs(self) -> list[Job]:
-        jobs = [self._waiting.popleft()]
-        rows = jobs[0].count
-        while self._waiting and rows + self._waiting[0].count <= _MAX_ROWS_PER_COMMIT:
-            jobs.append(self._waiting.popleft())
-            rows += jobs[-1].count
+        jobs: list[Job] = []
+        rows = 0
+        with self._queue:
+            while self._waiting and (not jobs or rows + self._waiting[0].count <= _MAX_ROWS_PER_COMMIT):
+                job = self._waiting.popleft()
+                if job.work.is_over:
+                    job.fault = job.work.fault()
+                    job.is_done = True
+                else:
+                    jobs.append(job)
+                    rows += job.count
         return jobs
 
     def _store(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
         try:
-            self._commit(partial(store, pipelines=self._pipelines, jobs=jobs))
-        except KustoError as fault:
+            works = [job.work for job in jobs]
+            self._commit(partial(store, pipelines=self._pipelines, jobs=jobs), works)
+        except Exception as fault:  # noqa: BLE001 - it belongs to the job that has caused it, whose thread raises it
             if len(jobs) > 1:
                 # One bad batch must not fail its neighbors: each gets a transaction of its own.
                 for job in jobs:
                     self._store([job])
                 return
             jobs[0].fault = fault
+        except BaseException:
+            # Ctrl-C in this thread: the others must not wait for it.
+            for job in jobs:
+                job.fault, job.is_done = CancelFault("Request is canceled", "E_QUERY_CANCELLED"), True
+            raise
         for job in jobs:
             job.is_done = True
 
-    def _commit(self, action: Callable[[Transaction], Result]) -> Result:
+    def _commit(self, action: Callable[[Transaction], Result], works: Sequence[Work]) -> Result:
         lost: dict[tuple[str, str], Failure] = {}
-        while True:
-            try:
-                return self._attempt(action, lost)
-            except PolicyAborted as aborted:
-                # The source keeps its rows; the next attempt leaves the policy out and records why.
-                lost[aborted.policy] = aborted.failure
+        # What is done for several must not end with the one of them whose thread does it.
+        with doing(works[0] if len(works) == 1 else None):
+            while True:
+                try:
+                    return self._attempt(action, lost, works)
+                except PolicyAborted as aborted:
+                    # The source keeps its rows; the next attempt leaves the policy out and records why.
+                    lost[aborted.policy] = aborted.failure
 
-    def _attempt(self, action: Callable[[Transaction], Result], lost: dict[tuple[str, str], Failure]) -> Result:
+    def _attempt(
+        self, action: Callable[[Transaction], Result], lost: dict[tuple[str, str], Failure], works: Sequence[Work]
+    ) -> Result:
         if self._is_closed:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
         self._session.begin()
         try:
-            transaction = Transaction(self._session, self._staging, self._groups, before, time, lost)
-            for failure in lost.values():
-                record_failure(transaction.connection, failure)
-            result = action(transaction)
-            self._staging.tables.clear()
-            after = transaction.catalog
-            if after is not before:
-                after = Catalog(after.databases, before.version + 1, after.next_relation)
-                catalog_store.save(transaction.connection, before, after)
+            with ExitStack() as interruptions:
+                for work in works:
+                    interruptions.enter_context(self._watch.interrupting(work, self._session.interrupt))
+                transaction = Transaction(self._session, self._staging, self._groups, before, time, lost)
+                for failure in lost.values():
+                    record_failure(transaction.connection, failure)
+                result = action(transaction)
+                self._staging.tables.clear()
+                after = transaction.catalog
+                if after is not before:
+                    after = Catalog(after.databases, before.version + 1, after.next_relation)
+                    catalog_store.save(transaction.connection, before, after)
+            # An interrupt may have come after the last statement. From here on there are none: one amid the commit
+            # would leave open whether it was one.
+            for work in works:
+                work.check()
             self._session.commit()
         except BaseException as error:
             self._groups.roll_back()
             self._staging.forget()
             self._session.roll_back()
+            if isinstance(error, Exception) and (ended := next((work for work in works if work.is_over), None)):
+                raise ended.fault() from error
             if isinstance(error, duckdb.Error):
                 raise kusto_fault(error) from error
             raise
