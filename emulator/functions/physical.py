@@ -133,6 +133,14 @@ def _macro(name: str) -> Callable[[Sql, str], Sql]:
     return lambda operand, _: call(name, operand)
 
 
+def decimal_of_real(operand: Sql, _: str = DECIMAL_TYPE) -> Sql:
+    """Emit the shortest decimal that reads as the double; null where it is none or too large.
+
+    DuckDB's own cast makes 19531.24999999999967232 of 19531.25.
+    """
+    return call("kql_decimal_of_text", cast(operand, "VARCHAR"))
+
+
 def _ticks_to_int(operand: Sql, _: str) -> Sql:
     return call("kql_int_of_long", call("kql_ticks", operand))
 
@@ -152,7 +160,7 @@ _CONVERSIONS: dict[tuple[Scalar, Scalar], Callable[[Sql, str], Sql]] = {
     (Scalar.LONG, Scalar.INT): _macro("kql_int_of_long"),
     (Scalar.REAL, Scalar.INT): _macro("kql_int_of_real"),
     (Scalar.REAL, Scalar.LONG): _macro("kql_long_of_real"),
-    (Scalar.REAL, Scalar.DECIMAL): try_cast,
+    (Scalar.REAL, Scalar.DECIMAL): decimal_of_real,
     (Scalar.DECIMAL, Scalar.REAL): cast,
     **{(Scalar.DECIMAL, target): _truncated for target in _WHOLE},
     (Scalar.DATETIME, Scalar.INT): _ticks_to_int,

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from emulator.errors import SemanticFault, UnsupportedFault
 from emulator.functions.function import Function, Operand, ResultName
+from emulator.functions.physical import decimal_of_real
 from emulator.functions.shorthand import DATETIMES, NUMBERS, TEXT, TIMESPANS, WHOLE, param, simple
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lit, op
@@ -123,7 +124,7 @@ def _format_bytes(operands: tuple[Operand, ...]) -> Sql:
 
     def shown(power: int) -> Sql:
         number = call("round", op("/", size, lit(float(1024**power))), precision)
-        return op("||", call("kql_decimal_text", cast(number, "DECIMAL(38,17)")), lit(f" {_UNITS[power]}"))
+        return op("||", call("kql_decimal_text", decimal_of_real(number)), lit(f" {_UNITS[power]}"))
 
     if unit:
         if unit not in _UNITS:
