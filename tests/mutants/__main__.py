@@ -29,7 +29,7 @@ def main() -> None:
     sample = random.Random(arguments.seed).sample(mutants, min(arguments.sample, len(mutants)))  # noqa: S311 - a sample
     _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
     verdicts = _tried(sample, arguments.jobs)
-    killed = sum(verdict.is_killed for verdict in verdicts)
+    killed = sum(verdict.failed is not None for verdict in verdicts)
     _say(f"{killed} of {len(verdicts)} changes were noticed")
     sys.exit(0 if killed >= _REQUIRED * len(verdicts) else 1)
 
@@ -82,7 +82,7 @@ def _tried(sample: list[Mutant], jobs: int) -> list[Verdict]:
                 verdict = place.tried(mutant, found)
             finally:
                 places.put(place)
-            if not verdict.is_killed:
+            if verdict.failed is None:
                 _say(f"lives ({verdict.tests} tests run it): {mutant}")
             return verdict
 

@@ -30,7 +30,9 @@ class Record:
 
     def __init__(self, path: Path = RECORD) -> None:
         with sqlite3.connect(path) as connection:
-            tests = {key: name.partition("|")[0] for key, name in connection.execute("SELECT id, context FROM context")}
+            tests = {
+                key: name.rpartition("|")[0] for key, name in connection.execute("SELECT id, context FROM context")
+            }
             files = dict(connection.execute("SELECT id, path FROM file"))
             self._tests: dict[tuple[str, int], set[str]] = defaultdict(set)
             self._breadth: dict[str, int] = defaultdict(int)
