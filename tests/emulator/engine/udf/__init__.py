@@ -1,0 +1,1 @@
+"""The functions that the engine adds to DuckDB, called as they are."""
