@@ -140,6 +140,7 @@ def modules_after(code: str) -> set[str]:
     return set(result.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "forbidden"),
     [
@@ -153,6 +154,7 @@ def test_light_parts_load_nothing_heavy(code: str, forbidden: tuple[str, ...]) -
     assert not loaded_after(code) & set(forbidden)
 
 
+@pytest.mark.slow
 def test_help_loads_neither_duckdb_nor_azure() -> None:
     code = "from cli.main import app\ntry:\n    app(['--help'])\nexcept SystemExit:\n    pass"
     assert not loaded_after(code) & set(HEAVY)

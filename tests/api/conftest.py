@@ -1,4 +1,4 @@
-"""The API over a real Eventhouse in memory, with the market database deployed and five months of bars in it."""
+"""The API over a real Eventhouse, with the market database and five months of bars in it."""
 
 import asyncio
 import json
@@ -11,10 +11,9 @@ import pytest
 
 from api.app import create_app
 from cli.composition.embedded import EmbeddedEventhouse
-from emulator.engine.eventhouse import Eventhouse
-from kql.deploy import deploy
 from kql.registry import Registry, load_registry
 from tests.companies import KNOWN
+from tests.kql.template import open_market
 
 FIRST_DAY = datetime(2023, 1, 2, tzinfo=UTC)
 DAYS = 150
@@ -57,7 +56,6 @@ def lines(records: list[dict[str, object]]) -> bytes:
 
 
 async def fill(eventhouse: EmbeddedEventhouse) -> None:
-    await deploy(eventhouse)
     days = trading_days()
     bars = [daily_bar(symbol, day) for symbol in KNOWN for day in days]
     await eventhouse.ingest("DailyBars", lines(bars), format="json", mapping="daily_bars_v1")
@@ -70,12 +68,11 @@ async def fill(eventhouse: EmbeddedEventhouse) -> None:
 
 
 @pytest.fixture(scope="session")
-def eventhouse() -> Iterator[EmbeddedEventhouse]:
-    engine = Eventhouse.open(None, database="market")
-    eventhouse = EmbeddedEventhouse(engine, "market")
+def eventhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEventhouse]:
+    eventhouse = open_market(tmp_path_factory.mktemp("market"))
     asyncio.run(fill(eventhouse))
     yield eventhouse
-    engine.close()
+    asyncio.run(eventhouse.close())
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,10 @@
 import re
 
 import httpx
+import pytest
 
 
+@pytest.mark.slow
 async def test_the_documentation_page_needs_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
     page = await http.get("/docs")
     assert page.status_code == 200

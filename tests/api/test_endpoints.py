@@ -78,6 +78,7 @@ async def test_companies_are_listed_with_their_aliases(http: httpx.AsyncClient) 
     assert companies[0]["aliases"] == ["APPLE"]
 
 
+@pytest.mark.slow
 async def test_history_answers_bars_from_inclusive_to_exclusive(http: httpx.AsyncClient) -> None:
     days = trading_days()
     first, last = days[3], days[10]
@@ -127,6 +128,7 @@ async def test_latest_prices_take_a_list_of_symbols(http: httpx.AsyncClient) -> 
     assert [row["symbol"] for row in some] == ["GOOGL", "MSFT"]
 
 
+@pytest.mark.slow
 async def test_the_market_summary_has_every_company(http: httpx.AsyncClient) -> None:
     summary = await records(http, "/v1/market/summary")
     before, last = trading_days()[-2:]
@@ -140,6 +142,7 @@ async def test_the_market_summary_has_every_company(http: httpx.AsyncClient) -> 
     ]
 
 
+@pytest.mark.slow
 async def test_a_rolling_average_is_warm_where_data_exist_before_the_range(http: httpx.AsyncClient) -> None:
     path, days = "/v1/analytics/NVDA/rolling-average", trading_days()
     averages = await records(http, path, kind="sma", window=5, **{"from": f"{days[10]:%Y-%m-%d}"})
@@ -265,6 +268,7 @@ async def test_quotes_and_pipes_in_values_stay_values(http: httpx.AsyncClient) -
     assert found["detail"] == f"The symbol '\"; Companies | take 1' is unknown; known are {', '.join(KNOWN)}."
 
 
+@pytest.mark.slow
 async def test_the_landing_page_links_to_working_examples(http: httpx.AsyncClient, registry: Registry) -> None:
     links = [unescape(link) for link in re.findall(r'href="([^"]*)"', (await http.get("/")).text)]
     examples = [

@@ -45,6 +45,7 @@ async def ask(
         return await http.get(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
@@ -71,6 +72,7 @@ async def test_trouble_of_the_eventhouse_is_not_the_callers_fault(
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 async def test_a_bug_is_a_problem_document_without_its_cause(registry: Registry) -> None:
     engine = Eventhouse.open(None, database="market")
     try:
@@ -85,6 +87,7 @@ async def test_a_bug_is_a_problem_document_without_its_cause(registry: Registry)
     assert "secret" not in answer.text
 
 
+@pytest.mark.slow
 async def test_a_database_that_is_not_deployed_is_not_ready(registry: Registry) -> None:
     engine = Eventhouse.open(None, database="market")
     try:
@@ -105,6 +108,7 @@ async def test_an_answer_beyond_the_limit_is_refused(registry: Registry, eventho
     assert "more than 10 records" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [

@@ -103,6 +103,7 @@ async def test_limits_and_defaults_are_advertised(document: dict[str, object]) -
     assert (interval["default"], "1m" in interval["enum"]) == ("1d", True)
 
 
+@pytest.mark.slow
 async def test_the_api_presents_itself_as_the_registry_says(
     document: dict[str, object], http: httpx.AsyncClient
 ) -> None:
@@ -127,6 +128,7 @@ async def test_the_api_presents_itself_as_the_registry_says(
     }
 
 
+@pytest.mark.slow
 async def test_the_moment_and_the_sources_follow_their_roles_and_no_name(tmp_path: Path) -> None:
     (tmp_path / "Seen_v1.kql").write_text(
         ".create-or-alter function Seen_v1(seenAt: datetime) {\n"

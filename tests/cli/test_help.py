@@ -83,6 +83,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert RUN.invoke(app, ["--version"]).output == f"tickhouse {version('tickhouse')}\n"
 
 
+@pytest.mark.slow
 def test_completion_can_be_shown_and_installed() -> None:
     # By a shell, since the tool asks which one has started it; in a build there may be none above it.
     script = f"{sys.executable} -m cli --show-completion; exit $?"

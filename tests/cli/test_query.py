@@ -110,6 +110,7 @@ def test_kql_comes_from_a_file_or_standard_input(data: Path, tmp_path: Path) -> 
         assert (asked.stdout, asked.stderr) == ("a\n2\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -196,6 +197,7 @@ def test_timespans_are_written_as_kusto_does(ticks: int, expected: str) -> None:
     assert timespan_text(ticks) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "typed", "source"),
     [([""], "", "the argument"), (["-"], " \n", "standard input"), (["--file", "empty.kql"], "", "empty.kql")],

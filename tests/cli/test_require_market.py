@@ -38,6 +38,7 @@ async def test_a_deployment_that_was_cut_off_is_completed(eventhouse: EmbeddedEv
         assert await names(eventhouse, command) == {each.name for each in STATEMENTS if each.kind is kind}
 
 
+@pytest.mark.slow
 async def test_a_whole_one_is_left_as_it_is(eventhouse: EmbeddedEventhouse) -> None:
     last = [each.name for each in STATEMENTS if each.kind is Kind.FUNCTION][-1]
     await eventhouse.command(f".create function {last}() {{ print 1 }}")
@@ -45,6 +46,7 @@ async def test_a_whole_one_is_left_as_it_is(eventhouse: EmbeddedEventhouse) -> N
     assert await names(eventhouse, ".show tables | project TableName") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [("TradesRaw",), ("TradesRaw", "DailyBars", "IntradayBars", "CorporateActions")])
 async def test_a_database_with_landing_tables_on_purpose_is_left_as_it_is(
     eventhouse: EmbeddedEventhouse, made: tuple[str, ...]

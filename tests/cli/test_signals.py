@@ -9,6 +9,8 @@ import pytest
 
 from tests.end_to_end.platform import ROOT, offline_environment, tickhouse
 
+pytestmark = pytest.mark.slow
+
 # The tool as it stands while it opens a folder: what comes before it serves takes seconds on a busy machine.
 OPENING = """
 import signal, time

@@ -132,6 +132,7 @@ def test_the_stronger_of_a_folder_and_a_url_is_taken() -> None:
         one_of(folder, url, "COMMANDLINE", "COMMANDLINE")
 
 
+@pytest.mark.slow
 def test_a_flag_wins_over_the_other_way_in_environment_and_file(tmp_path: Path) -> None:
     Path("tickhouse.toml").write_text('eventhouse = "http://127.0.0.1:1"\n')
     result = tickhouse("query", "print 1", "--data", "none", cwd=tmp_path)

@@ -57,6 +57,7 @@ async def kept(source: LiveSource, due: asyncio.Event, folder: Path) -> tuple[in
     return count, shown.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("errors", "count", "said"),
     [
@@ -73,6 +74,7 @@ async def test_a_session_is_stated_by_the_provider(
     assert said in shown
 
 
+@pytest.mark.slow
 async def test_the_simulated_market_is_left_as_it_is(due: asyncio.Event) -> None:
     source = await choose_source("simulated", Console(file=io.StringIO()), 5.0)
     assert source is not None

@@ -117,6 +117,7 @@ def test_a_command_in_a_document_exists(path: str) -> None:
         assert words in COMMANDS or first in COMMANDS, f"{path}: tickhouse {words}"
 
 
+@pytest.mark.slow
 def test_the_routes_are_those_of_the_registry() -> None:
     cells = table_with_head(README, "route", "answers")
     told = [route for cell, _ in cells for route in code_in(cell.replace("\\|", "|"))]

@@ -55,6 +55,7 @@ def assert_walked(calls: Calls, named: list[Call]) -> None:
     assert calls.in_order(named) == named
 
 
+@pytest.mark.slow
 async def test_a_trade(eventhouse: EmbeddedEventhouse, calls: Calls, tmp_path_factory: pytest.TempPathFactory) -> None:
     clock = ManualClock(OPEN)
     second, seen = asyncio.Event(), 2
@@ -77,6 +78,7 @@ async def test_a_trade(eventhouse: EmbeddedEventhouse, calls: Calls, tmp_path_fa
     assert unique == [[200.0], [201.0], [202.0]]
 
 
+@pytest.mark.slow
 async def test_a_request(eventhouse: EmbeddedEventhouse, calls: Calls) -> None:
     app = create_app(load_registry(), eventhouse)
     path = "/v1/prices/AAPL/latest"
@@ -89,6 +91,7 @@ async def test_a_request(eventhouse: EmbeddedEventhouse, calls: Calls) -> None:
     assert_walked(calls, walk(ARCHITECTURE, "a request"))
 
 
+@pytest.mark.slow
 async def test_a_text_over_the_wire(eventhouse: EmbeddedEventhouse, calls: Calls) -> None:
     wire = create_wire(eventhouse._engine)
     body = {"db": "Market", "csl": "Trades | where Price > 1 | summarize count() by Symbol"}

@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from emulator.schema.subjects import Kind
 from kql.loader import load_database
 from tests.kql.shared import ROOT
@@ -21,6 +23,7 @@ def queries() -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_no_query_of_a_consumer_names_a_table_or_a_view() -> None:
     named = {
         file: sorted(names)
@@ -30,6 +33,7 @@ def test_no_query_of_a_consumer_names_a_table_or_a_view() -> None:
     assert named == {}
 
 
+@pytest.mark.slow
 def test_there_are_queries_to_look_at() -> None:
     assert {
         "producer/history/coverage.py",

@@ -55,6 +55,7 @@ def test_a_released_function_describes_itself_its_parameters_and_columns(binder:
     assert undescribed == []
 
 
+@pytest.mark.slow
 def test_a_released_function_carries_its_version_in_name_and_folder() -> None:
     for name in RELEASED:
         assert re.fullmatch(r"[A-Z][A-Za-z]+_v[1-9][0-9]*", name)
@@ -95,6 +96,7 @@ def test_views_are_bound_with_their_columns(binder: DatabaseBinder) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [

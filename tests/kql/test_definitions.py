@@ -27,6 +27,7 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
         eventhouse.close()
 
 
+@pytest.mark.slow
 def test_what_the_files_say_is_what_an_eventhouse_holds(living: Definitions) -> None:
     wanted = load_database().definitions
     assert living == wanted
@@ -35,6 +36,7 @@ def test_what_the_files_say_is_what_an_eventhouse_holds(living: Definitions) -> 
     assert made == sorted(file.stem for file in DATABASE_FOLDER.rglob("*.kql"))
 
 
+@pytest.mark.slow
 def test_a_script_of_the_living_database_makes_the_same_definitions(living: Definitions, tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(market_folder(tmp_path / "market"), database=DATABASE)
     try:
@@ -45,6 +47,7 @@ def test_a_script_of_the_living_database_makes_the_same_definitions(living: Defi
     assert remade.canonical() == living.canonical()
 
 
+@pytest.mark.slow
 def test_every_command_of_the_files_is_about_something_with_a_name() -> None:
     for statement in load_database().statements:
         assert statement.kind is not Kind.OTHER, statement.text

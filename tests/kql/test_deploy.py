@@ -34,6 +34,7 @@ def test_it_says_what_it_did(eventhouse: Eventhouse) -> None:
     assert str(replace(deployment, seconds=1.5)) == f"Market: {counts} ({len(seen)} commands in 1.5 s)"
 
 
+@pytest.mark.slow
 def test_a_file_with_a_fault_leaves_the_eventhouse_as_it_was(eventhouse: Eventhouse, tmp_path: Path) -> None:
     (tmp_path / "Broken.kql").write_text(
         ".create-or-alter function Broken() {\n    Trades | project Prise\n}\n", encoding="utf-8"
@@ -43,6 +44,7 @@ def test_a_file_with_a_fault_leaves_the_eventhouse_as_it_was(eventhouse: Eventho
     assert asyncio.run(eventhouse.command(".show tables")).records() == []
 
 
+@pytest.mark.slow
 def test_a_changed_function_replaces_the_older_one(eventhouse: Eventhouse, tmp_path: Path) -> None:
     file = tmp_path / "Answer.kql"
     for number in (1, 2):

@@ -70,6 +70,7 @@ def test_a_bad_trade_is_kept_with_the_reason(shared_market: Market, change: dict
     assert accepted == [{"EventId": f"after {venue}"}]
 
 
+@pytest.mark.slow
 def test_the_landing_table_keeps_good_and_bad_alike(market: Market) -> None:
     land(market, {"symbol": UNKNOWN}, {"event_id": "e2"})
     assert market.query("TradesRaw | project EventId, Symbol | sort by EventId asc") == [
@@ -87,11 +88,13 @@ def test_an_alias_is_accepted_as_the_symbol(shared_market: Market, spelling: str
     assert accepted == [{"Symbol": "GOOGL"}]
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_slightly_ahead_is_forgiven(market: Market) -> None:
     land(market, {"timestamp": "2024-01-03T15:01:01Z"})
     assert market.query("TradesRejected | count") == [{"Count": 0}]
 
 
+@pytest.mark.slow
 def test_a_retried_event_counts_once_wherever_trades_are_summed(market: Market) -> None:
     land(market, {}, {"event_id": "e2", "price": 186.5, "size": 300})
     land(market, {"event_id": "e2", "price": 186.5, "size": 300})
@@ -102,6 +105,7 @@ def test_a_retried_event_counts_once_wherever_trades_are_summed(market: Market) 
     assert (bar["Volume"], bar["Turnover"], bar["TradeCount"]) == (volume, turnover, 2)
 
 
+@pytest.mark.slow
 def test_late_trades_find_their_bar(market: Market) -> None:
     for second, price in ((30, 11.0), (50, 12.0), (10, 10.0), (20, 14.0), (40, 9.0)):
         land(market, {"event_id": f"e{second}", "timestamp": f"2024-01-03T15:00:{second}Z", "price": price})
@@ -111,6 +115,7 @@ def test_late_trades_find_their_bar(market: Market) -> None:
     assert latest == [{"EventId": "e50", "Price": 12.0}]
 
 
+@pytest.mark.slow
 def test_a_trade_belongs_to_its_trading_date_in_new_york(market: Market) -> None:
     dates = {
         "2024-01-03T09:00:00Z": "2024-01-03",  # 04:00 in New York, winter

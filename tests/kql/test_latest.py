@@ -14,6 +14,7 @@ def latest(market: Market, as_of: datetime | None = None) -> tuple[object, ...]:
     return row["Price"], row["Source"], f"{row['Timestamp']:%d %H:%M:%S}", row["Size"], row["Venue"]
 
 
+@pytest.mark.slow
 def test_the_latest_price_is_what_was_known_last(market: Market) -> None:
     days(market, bar("2024-01-03", 10))
     assert latest(market) == (10.0, "yahoo", "03 00:00:00", None, "")
@@ -25,6 +26,7 @@ def test_the_latest_price_is_what_was_known_last(market: Market) -> None:
     assert latest(market) == (13.0, "finnhub", "04 15:01:01", 10.0, "XNAS")
 
 
+@pytest.mark.slow
 def test_an_earlier_moment_has_its_own_latest_price(market: Market) -> None:
     trades(market, ("2024-01-04T15:00:10Z", 12), ("2024-01-04T18:00:10Z", 13))
     assert latest(market, NOON)[:3] == (12.0, "finnhub", "04 15:00:10")
@@ -55,6 +57,7 @@ def test_an_unknown_symbol_has_no_rows(filled: tuple[Market, object], function: 
     assert market.call(function, symbol=symbol).records() == []
 
 
+@pytest.mark.slow
 def test_the_summary_names_every_company_even_without_data(market: Market) -> None:
     days(market, bar("2024-01-02", 8), bar("2024-01-03", 10))
     trades(market, ("2024-01-04T15:00:10Z", 12), ("2024-01-04T15:01:10Z", 11))
@@ -81,6 +84,7 @@ def test_the_summary_of_old_data_compares_the_last_two_days(filled: tuple[Market
     }
 
 
+@pytest.mark.slow
 def test_companies(market: Market) -> None:
     rows = market.call("Companies_v1").records()
     assert [row["Symbol"] for row in rows] == sorted(KNOWN)

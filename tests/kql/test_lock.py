@@ -53,10 +53,12 @@ def lock(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_released_functions_of_the_market_database_keep_their_contracts() -> None:
     assert problems(breaches(load_database())) == []
 
 
+@pytest.mark.slow
 def test_the_lock_of_the_market_database_is_as_the_command_writes_it() -> None:
     text = LOCK_FILE.read_text(encoding="utf-8")
     assert text == lock_text(read_lock())

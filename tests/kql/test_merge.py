@@ -3,7 +3,11 @@
 import json
 from datetime import datetime
 
+import pytest
+
 from tests.kql.market import Market
+
+pytestmark = pytest.mark.slow
 
 # A Thursday in winter: New York trades regularly from 14:30 to 21:00 UTC.
 NOON = datetime(2024, 1, 4, 17)  # noqa: DTZ001 - naive UTC, as everywhere in Arrow

@@ -158,6 +158,7 @@ def test_daily_ranges(filled: Filled, symbol: str) -> None:
     np.testing.assert_allclose(found["Range"].to_numpy(), each.high - each.low, rtol=0, atol=1e-9 * each.high.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", PRICED)
 def test_volume_analytics(filled: Filled, symbol: str) -> None:
     market, prices = filled

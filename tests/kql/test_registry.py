@@ -84,6 +84,7 @@ def database_with(kql: str) -> MarketDatabase:
         return load_database(DATABASE_FOLDER, Path(folder))
 
 
+@pytest.mark.slow
 def test_an_endpoint_has_examples_of_its_own(tmp_path: Path) -> None:
     entry = '\n[[endpoint]]\nroute = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n[endpoint.example]\nRange = 7.5\n'
     endpoint = load_registry(*extended(tmp_path, entry)).find("/v1/x/{symbol}")
@@ -138,6 +139,7 @@ GOOD = 'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n'
 DAYS = "[endpoint.parameter.days]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "line", "message", "hint"),
     [
@@ -229,6 +231,7 @@ def test_an_example_has_the_type_of_its_column(tmp_path: Path, column: str, valu
     assert caught.value.line == len(file.read_text(encoding="utf-8").splitlines())
 
 
+@pytest.mark.slow
 def test_an_example_of_no_column_is_told_at_its_line(tmp_path: Path) -> None:
     file, database = extended(tmp_path, "")
     text = file.read_text(encoding="utf-8")
@@ -260,6 +263,7 @@ def test_roles_are_declared_where_they_belong(registry: Registry) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "message", "hint"),
     [

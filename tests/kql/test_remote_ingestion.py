@@ -84,6 +84,7 @@ async def test_what_cannot_be_streamed_for_now_is_queued(
     assert arrived(engine, 2) == 2
 
 
+@pytest.mark.slow
 async def test_a_batch_that_is_too_large_to_stream_is_queued_at_once(
     wire: FaultyWire, managed: RemoteEventhouse, engine: Engine
 ) -> None:

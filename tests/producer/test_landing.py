@@ -53,6 +53,7 @@ def test_a_trade_is_json_with_utc_times() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("landing", [TRADES, DAILY_BARS, INTRADAY_BARS, CORPORATE_ACTIONS], ids=lambda it: it.table)
 def test_the_query_for_stored_rows_fits_the_market_database(landing: Landing) -> None:
     bound = bind_query(parse_query(stored_query(landing)), DatabaseBinder(load_database()))

@@ -59,6 +59,7 @@ def new_york(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).astimezone(UTC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "end", "days"),
     [

@@ -187,6 +187,7 @@ def alpaca(number: int, at: str, price: float, size: float) -> dict[str, object]
     return {"T": "t", "S": "AAPL", "i": number, "x": "V", "p": price, "s": size, "t": f"2025-11-05T{at}Z"}
 
 
+@pytest.mark.slow
 async def test_late_and_corrected_trades_change_the_bars_of_their_time(eventhouse: EmbeddedEventhouse) -> None:
     told = [
         alpaca(1, "15:00:01", 100.0, 10),

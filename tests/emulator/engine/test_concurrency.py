@@ -16,6 +16,8 @@ from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityNotFound, IngestionFault, KustoError
 from emulator.result import ResultTable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def eventhouse() -> Iterator[Eventhouse]:

@@ -108,6 +108,7 @@ def test_one_core_is_left_as_it_is() -> None:
                 assert threads(connection) == 1
 
 
+@pytest.mark.slow
 def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_load_knows_the_joins_of_its_query(core: Core, query: str, expected: l
     assert [tuple("".join(names[each] for each in side) for side in sides) for sides in joined] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "expected"), [(500, 1), (1_000, ALL)])
 def test_a_join_of_many_pairs_gets_all_cores(core: Core, rows: int, expected: int) -> None:
     core.ingest("D", "T", Payload("\n".join(map(str, range(rows))).encode(), "csv", None))
@@ -155,6 +157,7 @@ def test_a_join_of_many_pairs_gets_all_cores(core: Core, rows: int, expected: in
     assert threads(core._connection) == expected
 
 
+@pytest.mark.slow
 def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -> None:
     connection = core._connection
     assert threads(connection) == ALL
@@ -174,6 +177,7 @@ def test_an_eventhouse_works_on_one_core_until_there_is_much_to_do(core: Core) -
     assert threads(connection) == ALL
 
 
+@pytest.mark.slow
 def test_an_eventhouse_knows_at_once_that_a_table_is_no_longer_small(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def rows(eventhouse: Eventhouse, query: str) -> list[dict[str, object]]:
     return eventhouse.query(query)[0].records()
 
 
+@pytest.mark.slow
 def test_everything_is_there_after_closing(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path, database="Market")
     eventhouse.command('.create table T (A: int, B: dynamic) with (folder = "f", docstring = "d")')
@@ -112,6 +113,7 @@ def test_everything_is_there_after_closing(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_a_folder_has_one_owner(tmp_path: Path) -> None:
     owner = Eventhouse.open(tmp_path)
     with pytest.raises(KustoError, match=rf"'{tmp_path}' is in use by process {os.getpid()}\."):
@@ -127,6 +129,7 @@ def test_a_damaged_file_is_named_and_frees_the_folder(tmp_path: Path) -> None:
             Eventhouse.open(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_closed_eventhouse_says_so(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path)
     eventhouse.command(".create table T (A: int)")

@@ -114,6 +114,7 @@ def test_now_is_the_instant_of_the_request(connection: duckdb.DuckDBPyConnection
     ]
 
 
+@pytest.mark.slow
 def test_a_result_that_is_too_large_is_refused_unless_allowed(connection: duckdb.DuckDBPyConnection) -> None:
     text = "range x from 1 to 600000 step 1"
     with pytest.raises(LimitFault, match="limit of 500000 records"):
@@ -126,6 +127,7 @@ def test_a_result_that_is_too_large_is_refused_unless_allowed(connection: duckdb
     assert rows(connection, text, options={"notruncation": True}) == [(x,) for x in range(1, 600_001)]
 
 
+@pytest.mark.slow
 def test_size_counts_as_well_as_rows(connection: duckdb.DuckDBPyConnection) -> None:
     text = "range x from 1 to 400000 step 1 | project s = strcat_array(repeat('0123456789', 30), '')"
     with pytest.raises(LimitFault, match="allowed size of 67108864 bytes"):

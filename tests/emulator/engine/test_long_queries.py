@@ -50,6 +50,7 @@ def tables(count: int) -> str:
     return f"let t0 = T;{steps} t{count - 1}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [FEW, MANY])
 def test_a_chain_of_alternatives_may_be_of_any_length(eventhouse: Eventhouse, count: int) -> None:
     alternatives = " or ".join(f"A == {number}" for number in range(3, count + 3))
@@ -119,6 +120,7 @@ def test_an_expression_too_deep_for_the_storage_engine_is_refused_by_its_limit(e
     assert raised.value.message.endswith("than the storage engine follows (1000)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [sum_of(MANY), constants(MANY), operators(MANY), filters(MANY), lets(MANY), tables(MANY)],

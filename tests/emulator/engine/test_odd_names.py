@@ -1,7 +1,5 @@
 """Names and texts that DuckDB cannot hold as they are: half a surrogate pair, and NUL."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emulator import Eventhouse
@@ -9,41 +7,34 @@ from emulator import Eventhouse
 HALF, SHOWN = "\ud800", "\ufffd"
 
 
-@pytest.fixture
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
-    yield opened
-    opened.close()
-
-
 @pytest.mark.parametrize("half", [HALF, r"\ud800"], ids=["sent", "escaped"])
 def test_half_of_a_surrogate_pair_is_the_replacement_character_wherever_it_stands(
-    eventhouse: Eventhouse, half: str
+    empty_database: Eventhouse, half: str
 ) -> None:
-    run = eventhouse.command
+    run = empty_database.command
     run(f".create table ['T{half}'] (['c{half}']: string) with (docstring = '{half}')")
     run(f".create function ['F{half}']() {{ print x = '{half}' }}")
     run(f".set-or-append ['T{half}'] <| print '{half}'")
-    assert eventhouse.query(f"['T{half}'] | extend ['d{half}'] = '{half}'")[0].records() == [
+    assert empty_database.query(f"['T{half}'] | extend ['d{half}'] = '{half}'")[0].records() == [
         {f"c{SHOWN}": SHOWN, f"d{SHOWN}": SHOWN}
     ]
-    assert eventhouse.query(f"['F{SHOWN}']()")[0].records() == [{"x": SHOWN}]
+    assert empty_database.query(f"['F{SHOWN}']()")[0].records() == [{"x": SHOWN}]
     shown = run(".show tables").records()
     assert [(row["TableName"], row["DocString"]) for row in shown] == [(f"T{SHOWN}", SHOWN)]
 
 
-def test_halves_of_one_pair_are_joined(eventhouse: Eventhouse) -> None:
-    assert eventhouse.query(r"print x = '\ud83d\ude00', n = strlen('\ud83d\ude00')")[0].records() == [
+def test_halves_of_one_pair_are_joined(empty_database: Eventhouse) -> None:
+    assert empty_database.query(r"print x = '\ud83d\ude00', n = strlen('\ud83d\ude00')")[0].records() == [
         {"x": "\U0001f600", "n": 1}
     ]
 
 
-def test_a_view_may_have_a_column_whose_name_holds_a_nul(eventhouse: Eventhouse) -> None:
-    eventhouse.command(r".create table T (Id: long, ['a\0b']: long)")
+def test_a_view_may_have_a_column_whose_name_holds_a_nul(empty_database: Eventhouse) -> None:
+    empty_database.command(r".create table T (Id: long, ['a\0b']: long)")
     query = r"T | summarize take_any(*), ['n\0'] = count() by Id"
     for name, text in (("V", r"T | summarize ['n\0'] = count() by Id"), ("W", "T | summarize take_any(*) by Id")):
-        eventhouse.command(f".create materialized-view {name} on table T {{ {text} }}")
-    eventhouse.ingest("T", b"1,2\n1,2", format="csv")
-    assert eventhouse.query("V")[0].records() == [{"Id": 1, "n\0": 2}]
-    assert eventhouse.query("W")[0].records() == [{"Id": 1, "a\0b": 2}]
-    assert eventhouse.query(query)[0].records() == [{"Id": 1, "a\0b": 2, "n\0": 2}]
+        empty_database.command(f".create materialized-view {name} on table T {{ {text} }}")
+    empty_database.ingest("T", b"1,2\n1,2", format="csv")
+    assert empty_database.query("V")[0].records() == [{"Id": 1, "n\0": 2}]
+    assert empty_database.query("W")[0].records() == [{"Id": 1, "a\0b": 2}]
+    assert empty_database.query(query)[0].records() == [{"Id": 1, "a\0b": 2, "n\0": 2}]

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -22,11 +21,9 @@ COLUMNS = (
 
 
 @pytest.fixture
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
-    opened.command(f".create table T ({COLUMNS})")
-    yield opened
-    opened.close()
+def eventhouse(empty_database: Eventhouse) -> Eventhouse:
+    empty_database.command(f".create table T ({COLUMNS})")
+    return empty_database
 
 
 def rows(eventhouse: Eventhouse, query: str = "T") -> list[tuple[object, ...]]:

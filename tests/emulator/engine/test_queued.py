@@ -186,6 +186,7 @@ def wait_until(holds: Callable[[], object]) -> None:
     raise AssertionError("it did not happen within a minute")
 
 
+@pytest.mark.slow
 def test_a_passing_fault_is_tried_again(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=0.0))
     try:
@@ -206,6 +207,7 @@ def test_a_passing_fault_is_tried_again(tmp_path: Path) -> None:
         eventhouse.close()
 
 
+@pytest.mark.slow
 def test_a_blob_that_could_not_be_ingested_is_kept_to_be_looked_at() -> None:
     eventhouse = Eventhouse.open(None, batching=BatchingLimits(age=0.0))
     try:
@@ -217,6 +219,7 @@ def test_a_blob_that_could_not_be_ingested_is_kept_to_be_looked_at() -> None:
         eventhouse.close()
 
 
+@pytest.mark.slow
 def test_a_message_waits_for_the_next_opening(tmp_path: Path) -> None:
     for opening in (1, 2, 3):
         eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=3600.0))

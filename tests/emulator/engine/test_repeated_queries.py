@@ -25,15 +25,21 @@ TEXTS = [
 ]
 
 
-@pytest.fixture
-def core() -> Iterator[Core]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Core]:
     opened = Core.open(None)
     opened.writer.change(lambda transaction: transaction.put(Database("D")))
-    run_command(opened, ".create table T (X: long)", "D")
-    add(opened, 1, 2, 3, 4, 5)
-    opened.query("T", "D")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def core(shared: Core) -> Core:
+    run_command(shared, ".drop table T ifexists", "D")
+    run_command(shared, ".create table T (X: long)", "D")
+    add(shared, 1, 2, 3, 4, 5)
+    shared.query("T", "D")
+    return shared
 
 
 def add(core: Core, *numbers: int) -> None:

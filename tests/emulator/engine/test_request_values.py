@@ -178,6 +178,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BODIES)
 def test_rows_do_not_depend_on_what_is_known(prices: Prices, body: str) -> None:
     query = prices.compiled(FLAGS + body)

@@ -7,6 +7,8 @@ import pytest
 from emulator import Eventhouse
 from emulator.errors import EntityNotFound
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """.execute database script{properties} <|
 .create-merge table T (A: int)
 

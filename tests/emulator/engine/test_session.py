@@ -45,6 +45,7 @@ def rows(eventhouse: Eventhouse, query: str) -> list[tuple[object, ...]]:
     return list(eventhouse.query(query)[0].rows())
 
 
+@pytest.mark.slow
 def test_small_and_large_batches_in_turn_add_up(eventhouse: Eventhouse) -> None:
     for ids in (range(10), range(5, 6_000), range(5_990, 6_010), range(20)):
         ingest(eventhouse, ids)
@@ -53,6 +54,7 @@ def test_small_and_large_batches_in_turn_add_up(eventhouse: Eventhouse) -> None:
     assert rows(eventhouse, "Even | count") == rows(eventhouse, "Raw | where Id % 2 == 0 | count")
 
 
+@pytest.mark.slow
 def test_plans_make_room_for_each_other(eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "_CAPACITY", 1)
     for number in range(0, 20, 2):
@@ -62,6 +64,7 @@ def test_plans_make_room_for_each_other(eventhouse: Eventhouse, monkeypatch: pyt
     assert rows(eventhouse, "Raw | count") == [(40,)]
 
 
+@pytest.mark.slow
 def test_the_first_batch_may_be_of_any_size(eventhouse: Eventhouse) -> None:
     # DuckDB keeps rows in groups of 122,880.
     columns = {"Id": pa.array(range(130_000), pa.int64()), "Name": pa.array(["n"] * 130_000)}
@@ -70,6 +73,7 @@ def test_the_first_batch_may_be_of_any_size(eventhouse: Eventhouse) -> None:
     assert rows(eventhouse, "Names") == [("n", 130_000, 129_999)]
 
 
+@pytest.mark.slow
 def test_an_altered_view_keeps_groups_that_its_source_has_lost(eventhouse: Eventhouse) -> None:
     columns = {"Id": pa.array(range(130_000), pa.int64()), "Name": pa.array(["n"] * 130_000)}
     eventhouse.command(".create materialized-view Counts on table Raw { Raw | summarize count() by Id }")
@@ -81,6 +85,7 @@ def test_an_altered_view_keeps_groups_that_its_source_has_lost(eventhouse: Event
     assert rows(eventhouse, "Copy | count") == [(130_000,)]
 
 
+@pytest.mark.slow
 def test_batches_go_on_after_one_that_failed(eventhouse: Eventhouse) -> None:
     ingest(eventhouse, range(4))
     eventhouse.command(".alter-merge table Even (Extra: long)")
@@ -93,6 +98,7 @@ def test_batches_go_on_after_one_that_failed(eventhouse: Eventhouse) -> None:
     assert rows(eventhouse, "Names | summarize sum(count_)") == [(6,)]
 
 
+@pytest.mark.slow
 def test_a_new_column_reaches_the_batches_that_follow(eventhouse: Eventhouse) -> None:
     ingest(eventhouse, range(2))
     eventhouse.command(".alter-merge table Raw (Added: string)")

@@ -1,7 +1,5 @@
 """Queries over materialized views: of the columns that they read, whatever those are called and happens to the view."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emulator import Eventhouse
@@ -13,8 +11,8 @@ from emulator.engine.storage.relations import DuckStorage
 
 
 @pytest.fixture
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
+def eventhouse(empty_database: Eventhouse) -> Eventhouse:
+    opened = empty_database
     opened.command(".create table T (Key: string, key: long, Value: real, Text: string)")
     opened.command(
         ".create materialized-view V on table T"
@@ -22,8 +20,7 @@ def eventhouse() -> Iterator[Eventhouse]:
     )
     opened.command(".set-or-append T <| datatable(a: string, b: long, c: real, d: string)"
                    "['x', 1, 2.0, 'two', 'x', 1, 3.0, 'three', 'x', 2, 5.0, 'five']")  # fmt: skip
-    yield opened
-    opened.close()
+    return opened
 
 
 def rows(eventhouse: Eventhouse, query: str) -> list[tuple[object, ...]]:
@@ -31,8 +28,7 @@ def rows(eventhouse: Eventhouse, query: str) -> list[tuple[object, ...]]:
 
 
 def snapshot(eventhouse: Eventhouse) -> Database:
-    (database,) = eventhouse._core.catalog.databases.values()
-    return database
+    return eventhouse._core.database(eventhouse._default)
 
 
 def sql_of(eventhouse: Eventhouse, query: str) -> str:

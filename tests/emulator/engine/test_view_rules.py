@@ -65,23 +65,21 @@ def test_the_aggregates_of_views_are_the_documented_ones() -> None:
         ("T | make-series sum(X) on X from 0 to 9 step 1 by Key | summarize count() by Key", "'make-series'"),
     ],
 )
-def test_a_query_that_depends_on_more_than_single_rows_is_refused(query: str, problem: str) -> None:
-    eventhouse = Eventhouse.open(None)
-    eventhouse.command(".create table T (Key: string, X: long)")
+def test_a_query_that_depends_on_more_than_single_rows_is_refused(
+    empty_database: Eventhouse, query: str, problem: str
+) -> None:
+    empty_database.command(".create table T (Key: string, X: long)")
     with pytest.raises(SemanticFault, match=problem):
-        eventhouse.command(f".create materialized-view V on table T {{ {query} }}")
-    eventhouse.close()
+        empty_database.command(f".create materialized-view V on table T {{ {query} }}")
 
 
-def test_a_dimension_table_may_be_aggregated_before_it_is_joined() -> None:
-    eventhouse = Eventhouse.open(None)
-    eventhouse.command(".create table T (Key: string, X: long)")
-    eventhouse.command(".create table D (Key: string, Weight: long)")
-    eventhouse.command(".set-or-append D <| datatable(Key: string, Weight: long)['a', 2, 'a', 3]")
-    eventhouse.command(
+def test_a_dimension_table_may_be_aggregated_before_it_is_joined(empty_database: Eventhouse) -> None:
+    empty_database.command(".create table T (Key: string, X: long)")
+    empty_database.command(".create table D (Key: string, Weight: long)")
+    empty_database.command(".set-or-append D <| datatable(Key: string, Weight: long)['a', 2, 'a', 3]")
+    empty_database.command(
         ".create materialized-view with (dimensionTables = 'D') V on table T"
         " { T | lookup (D | summarize Weight = sum(Weight) by Key) on Key | summarize sum(X * Weight) by Key }"
     )
-    eventhouse.command(".set-or-append T <| print 'a', 10")
-    assert list(eventhouse.query("V")[0].rows()) == [("a", 50)]
-    eventhouse.close()
+    empty_database.command(".set-or-append T <| print 'a', 10")
+    assert list(empty_database.query("V")[0].rows()) == [("a", 50)]

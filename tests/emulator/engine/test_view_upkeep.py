@@ -141,6 +141,7 @@ def test_a_view_made_anew_after_one_that_was_taken_back_knows_its_own_groups(eve
     assert writer.change(look) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_event_counts_once_whenever_and_beside_whatever_it_comes_again(tmp_path: Path) -> None:
     def ingest(ids: Iterable[int]) -> None:
         lines = "\n".join(f'{{"Id": {each}, "Name": "n{each % 7}"}}' for each in ids)
@@ -230,6 +231,7 @@ def test_a_view_without_keys_has_its_group_even_of_a_row_that_it_leaves_out(even
         assert eventhouse.query("Totals")[0].records() == eventhouse.query(query)[0].records()
 
 
+@pytest.mark.slow
 def test_an_average_goes_on_from_what_the_view_holds(eventhouse: Eventhouse) -> None:
     run = eventhouse.command
     run(".create table Averaged (Key: string, X: real, N: long, D: decimal, S: timespan, T: datetime)")
@@ -303,6 +305,7 @@ def test_the_extreme_of_no_row_gives_way_to_any(eventhouse: Eventhouse, type_: s
         assert eventhouse.query(view)[0].records() == eventhouse.query(query)[0].records()
 
 
+@pytest.mark.slow
 def test_a_view_that_an_older_version_stored_in_other_columns_is_built_anew_on_opening(tmp_path: Path) -> None:
     opened = Eventhouse.open(tmp_path)
     opened.command(".create table T (Key: string, X: long)")

@@ -20,6 +20,7 @@ def lines(first: int, count: int) -> bytes:
     return b"\n".join(b'{"Id": %d, "Symbol": "A", "Price": 1.5}' % number for number in range(first, first + count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_batch_like_an_earlier_one_writes_no_statement(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     eventhouse = Eventhouse.open(None, database="Market")

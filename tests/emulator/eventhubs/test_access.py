@@ -40,6 +40,7 @@ async def test_a_configured_key_is_asked_for() -> None:
         await served.close()
 
 
+@pytest.mark.slow
 async def test_a_wrong_key_is_an_authentication_error_for_every_client() -> None:
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
     wrong = served.connection_string("trades").replace(KEY, "d3Jvbmc=")

@@ -71,6 +71,7 @@ def test_what_is_written_is_read_back_with_its_type(value: Value) -> None:
     assert skip(data, 0) == len(data)
 
 
+@pytest.mark.slow
 @given(SCALARS)
 def test_the_azure_client_reads_what_is_written(value: Value) -> None:
     if isinstance(value, Decimal | Char | float):
@@ -100,6 +101,7 @@ def test_any_other_bytes_are_a_codec_error_or_a_value(data: bytes) -> None:
     assert end <= len(data)
 
 
+@pytest.mark.slow
 @given(VALUES, st.data())
 def test_a_truncated_value_is_a_codec_error(value: Value, drawn: st.DataObject) -> None:
     data = encode(value)

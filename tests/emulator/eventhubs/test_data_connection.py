@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,11 +46,9 @@ def ids(eventhouse: Eventhouse) -> list[int]:
 
 
 @pytest.fixture
-def eventhouse() -> Iterator[Eventhouse]:
-    eventhouse = Eventhouse.open(None)
-    eventhouse.command(CREATE)
-    yield eventhouse
-    eventhouse.close()
+def eventhouse(empty_database: Eventhouse) -> Eventhouse:
+    empty_database.command(CREATE)
+    return empty_database
 
 
 @pytest.fixture
@@ -244,6 +242,7 @@ async def test_a_batch_of_nothing_but_dead_letters_moves_on(hub: Hub, eventhouse
         assert connection.dead_letters.latest() == ()
 
 
+@pytest.mark.slow
 async def test_a_table_that_is_not_there_is_waited_for_and_told(hub: Hub) -> None:
     eventhouse = Eventhouse.open(None)
     await fill(hub, record(1))
@@ -302,6 +301,7 @@ async def test_events_gone_by_retention_are_counted(eventhouse: Eventhouse) -> N
     await served.close()
 
 
+@pytest.mark.slow
 def test_marks_move_forward_with_their_rows_or_not_at_all(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path)
     eventhouse.command(CREATE)

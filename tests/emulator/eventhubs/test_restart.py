@@ -19,6 +19,7 @@ from tests.emulator.eventhubs.clients import PATIENCE, bodies, forgets_sockets, 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 async def test_clients_recover_when_the_server_comes_back(tmp_path: Path) -> None:
     served = await EventHubs.start(port=0, data=tmp_path, hubs={"trades": 1})
     connection, port = served.connection_string("trades"), served.port
@@ -45,6 +46,7 @@ async def test_clients_recover_when_the_server_comes_back(tmp_path: Path) -> Non
     await served.close()
 
 
+@pytest.mark.slow
 @forgets_sockets
 @pytest.mark.usefixtures("collected")
 async def test_what_is_acknowledged_outlives_a_kill(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ async def served() -> AsyncIterator[EventHubs]:
     await served.close()
 
 
+@pytest.mark.slow
 async def test_consumers_share_the_partitions_and_take_over_where_the_other_stopped(served: EventHubs) -> None:
     connection, store = served.connection_string("trades"), MemoryCheckpoints()
     first_events = await fill(served, "first")
@@ -111,6 +112,7 @@ async def test_consumers_share_the_partitions_and_take_over_where_the_other_stop
         assert sorted(came) == sorted(everything), "each event once"
 
 
+@pytest.mark.slow
 async def test_checkpoints_outlive_consumers_and_the_server(tmp_path: Path) -> None:
     store = MemoryCheckpoints()
     served = await EventHubs.start(port=0, data=tmp_path, hubs={"trades": PARTITIONS})

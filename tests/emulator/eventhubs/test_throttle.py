@@ -66,6 +66,7 @@ def test_without_a_throttle_there_is_no_limit() -> None:
     assert meter.take(10**9, 10**12) == 0
 
 
+@pytest.mark.slow
 async def test_the_client_waits_and_tries_again() -> None:
     throttled = Options(throttle=Throttle(20, patience=0))
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=throttled)

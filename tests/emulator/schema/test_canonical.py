@@ -85,6 +85,7 @@ def test_what_does_not_parse_stays_as_it_is_written(text: str) -> None:
     assert canonical_query(text) == text
 
 
+@pytest.mark.slow
 def test_a_view_in_another_layout_is_stored_and_not_made_anew() -> None:
     eventhouse = Eventhouse.open(None, database="D")
     try:

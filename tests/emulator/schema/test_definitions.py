@@ -82,6 +82,7 @@ def test_commands_are_records() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_engine_has_the_same_records_after_the_same_commands() -> None:
     eventhouse = Eventhouse.open(None, database="D")
     try:

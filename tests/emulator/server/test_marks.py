@@ -29,6 +29,7 @@ def rows(eventhouse: Eventhouse) -> int:
     return int(table.arrow.column(0)[0].as_py())
 
 
+@pytest.mark.slow
 async def test_rows_and_mark_are_stored_together_and_once(url: str, eventhouse: Eventhouse) -> None:
     name, before = "hub/ü/0", rows(eventhouse)
     assert await mark(url, name) is None

@@ -157,6 +157,7 @@ def test_a_token_is_accepted_and_ignored_on_loopback(url: str) -> None:
         assert client.execute(DATABASE, "print 1").primary_results[0][0][0] == 1
 
 
+@pytest.mark.slow
 @of_the_sdk
 def test_ten_thousand_rows_survive_the_journey(client: KustoClient) -> None:
     text = (

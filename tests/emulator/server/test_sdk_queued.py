@@ -153,6 +153,7 @@ def test_a_data_frame_arrives(ingest: QueuedIngestClient, client: KustoClient, t
     assert arrived(client, table) == ROWS
 
 
+@pytest.mark.slow
 def test_without_a_flush_rows_come_with_their_batch(
     ingest: QueuedIngestClient, client: KustoClient, table: str
 ) -> None:
@@ -161,6 +162,7 @@ def test_without_a_flush_rows_come_with_their_batch(
     assert arrived(client, table, 5) == [[number, "x"] for number in range(5)]
 
 
+@pytest.mark.slow
 def test_a_large_blob_comes_in_blocks(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     data = b"".join(b"%d,%d\n" % (number, number) for number in range(1000))
     address = object_in(resource(client, "TempStorage"), "folder/large.csv")
@@ -173,6 +175,7 @@ def test_a_large_blob_comes_in_blocks(ingest: QueuedIngestClient, client: KustoC
     assert arrived(client, table, 1000)[999] == [999, "999"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "format", "more", "code", "words"),
     [
@@ -229,6 +232,7 @@ def test_an_unknown_table_is_reported(ingest: QueuedIngestClient, client: KustoC
     assert "Nowhere" in str(failures(client, "Nowhere")[0]["Details"])
 
 
+@pytest.mark.slow
 def test_other_addresses_are_never_read(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     asked: list[str] = []
 
@@ -244,6 +248,7 @@ def test_other_addresses_are_never_read(ingest: QueuedIngestClient, client: Kust
     assert asked == []
 
 
+@pytest.mark.slow
 def test_a_bad_message_leaves_its_neighbors_alone(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     for data in (b"1,a\n", b"\xff\xfe,\xff", b"2,b\n"):
         ingest.ingest_from_stream(
@@ -253,6 +258,7 @@ def test_a_bad_message_leaves_its_neighbors_alone(ingest: QueuedIngestClient, cl
     assert failures(client, table)[0]["ErrorCode"] == "BadRequest_InvalidEncoding"
 
 
+@pytest.mark.slow
 def test_a_tag_is_ingested_once_while_its_rows_are_there(
     ingest: QueuedIngestClient, client: KustoClient, table: str
 ) -> None:
@@ -270,6 +276,7 @@ def test_a_tag_is_ingested_once_while_its_rows_are_there(
     assert arrived(client, table) == ROWS
 
 
+@pytest.mark.slow
 def test_successes_are_reported_to_who_asks(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     for level in (ReportLevel.FailuresOnly, ReportLevel.DoNotReport, ReportLevel.FailuresAndSuccesses):
         ingest.ingest_from_stream(io.BytesIO(CSV), properties(table, report_level=level))
@@ -287,6 +294,7 @@ def send(client: KustoClient, document: object) -> None:
         queue.send_message(text)
 
 
+@pytest.mark.slow
 def test_a_message_that_is_sent_again_is_one_message(client: KustoClient, table: str) -> None:
     address = object_in(resource(client, "TempStorage"), f"{table}.csv")
     with BlobClient.from_blob_url(address) as blob:
@@ -344,6 +352,7 @@ def test_a_message_that_nobody_could_be_told_of_is_refused(client: KustoClient, 
     assert caught.value.status_code == 400
 
 
+@pytest.mark.slow
 def test_a_status_is_found_by_its_source(ingest: QueuedIngestClient, client: KustoClient, table: str) -> None:
     result = ingest.ingest_from_stream(io.BytesIO(CSV), properties(table))
     key = f"(PartitionKey='{result.source_id}',RowKey='{result.source_id}')"
@@ -374,6 +383,7 @@ def test_a_blob_of_ours_is_streamed_at_once(
         assert rows(client, table) == ROWS
 
 
+@pytest.mark.slow
 def test_only_what_was_handed_out_opens_a_resource(client: KustoClient) -> None:
     blobs, queue = resource(client, "TempStorage"), resource(client, "SecuredReadyForAggregationQueue")
     signature = blobs.partition("?")[2]
@@ -393,6 +403,7 @@ def test_only_what_was_handed_out_opens_a_resource(client: KustoClient) -> None:
         BlobClient.from_blob_url(object_in(blobs, "missing")).download_blob()
 
 
+@pytest.mark.slow
 def test_a_token_guards_what_hands_out_the_addresses(eventhouse: Eventhouse, client: KustoClient, table: str) -> None:
     with serving(create_app(eventhouse, token=TOKEN)) as guarded:
         builder = KustoConnectionStringBuilder.with_aad_user_token_authentication(guarded, TOKEN)

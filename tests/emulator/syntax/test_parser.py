@@ -123,6 +123,7 @@ def test_nesting_has_a_limit_with_an_error_of_its_own() -> None:
         parse_expression("(" * (deepest + 1) + "1" + ")" * (deepest + 1))
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_operators_is_no_nesting() -> None:
     expression = parse_expression(" or ".join(["a == 1"] * 2000))
     assert not isinstance(expression, Name)

@@ -38,6 +38,7 @@ def test_every_form_of_every_operator_survives_printing(text: str) -> None:
     assert_round_trip(text)
 
 
+@pytest.mark.slow
 def test_every_measured_query_parses_and_survives_printing() -> None:
     vectors = SHARED / "conformance" / "dev.jsonl"
     if not vectors.exists():
@@ -69,6 +70,7 @@ def assert_text_survives(text: str) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_the_texts_of_all_cases_survive_printing() -> None:
     cases = cases_in("commands", "operators", "functions", "bind", "errors")
     texts = [step.text for case in cases for step in case.steps if step.kind == TEXT]

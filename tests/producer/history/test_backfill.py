@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from cli.composition.embedded import EmbeddedEventhouse
 from producer.clock import SystemClock
@@ -110,12 +111,14 @@ def days(gaps: Sequence[Gap]) -> list[tuple[str, str, str, int]]:
     return [(gap.symbol, f"{gap.first.date:%m-%d}", f"{gap.last.date:%m-%d}", gap.sessions) for gap in gaps]
 
 
+@pytest.mark.slow
 async def test_an_empty_database_lacks_every_session_and_no_other_day(eventhouse: EmbeddedEventhouse) -> None:
     plan = await planned(eventhouse, request(symbols=("AAPL", "MSFT")))
     assert days(plan.missing) == [("AAPL", "11-20", "12-01", 7), ("MSFT", "11-20", "12-01", 7)]
     assert plan.sessions == 14
 
 
+@pytest.mark.slow
 async def test_only_what_is_missing_is_planned(eventhouse: EmbeddedEventhouse) -> None:
     await store_bars(eventhouse, [bar("AAPL", label_of(date(2025, 11, day))) for day in (21, 25, 28)])
     plan = await planned(eventhouse, request())
@@ -131,6 +134,7 @@ async def test_only_what_is_missing_is_planned(eventhouse: EmbeddedEventhouse) -
     assert str(asked) == "AAPL daily 2025-11-20 to 2025-12-01"
 
 
+@pytest.mark.slow
 async def test_a_day_is_due_when_its_auction_is_over(eventhouse: EmbeddedEventhouse) -> None:
     last = [
         (await planned(eventhouse, request(), datetime(2025, 12, 1, 21, minute, tzinfo=UTC))).missing[-1].last.date.day
@@ -139,6 +143,7 @@ async def test_a_day_is_due_when_its_auction_is_over(eventhouse: EmbeddedEventho
     assert last == [28, 1]
 
 
+@pytest.mark.slow
 async def test_simulated_bars_do_not_count_as_real_ones_nor_the_other_way_round(
     eventhouse: EmbeddedEventhouse,
 ) -> None:
@@ -151,6 +156,7 @@ async def test_simulated_bars_do_not_count_as_real_ones_nor_the_other_way_round(
     assert lacking == [["AAPL"], ["MSFT"], ["AAPL", "MSFT"]]
 
 
+@pytest.mark.slow
 async def test_a_session_lacks_minutes_when_more_than_a_few_are_not_there(eventhouse: EmbeddedEventhouse) -> None:
     half_day = next(CALENDAR.sessions(date(2025, 11, 28), LAST))
     minutes = [half_day.opens_at + timedelta(minutes=n) for n in range(half_day.minutes)]
@@ -162,6 +168,7 @@ async def test_a_session_lacks_minutes_when_more_than_a_few_are_not_there(eventh
     assert (await planned(eventhouse, one_day)).missing == ()
 
 
+@pytest.mark.slow
 async def test_the_running_session_is_due_up_to_now(eventhouse: EmbeddedEventhouse) -> None:
     running = datetime(2025, 12, 1, 15, 30, tzinfo=UTC)
     today = replace(request("intraday"), first=LAST)
@@ -172,6 +179,7 @@ async def test_the_running_session_is_due_up_to_now(eventhouse: EmbeddedEventhou
     assert (await planned(eventhouse, today, datetime(2025, 12, 1, 14, 30, 30, tzinfo=UTC))).missing == ()
 
 
+@pytest.mark.slow
 async def test_a_range_ends_with_the_calendar_of_the_day(eventhouse: EmbeddedEventhouse) -> None:
     distant = replace(request(), last=date(2100, 1, 1))
     assert (await planned(eventhouse, distant)).missing[-1].last.date == LAST
@@ -192,6 +200,7 @@ def test_ranges_of_minutes_are_no_longer_than_a_week() -> None:
     assert pieces[0].end == sessions[4].closes_at + timedelta(minutes=1)
 
 
+@pytest.mark.slow
 async def test_a_run_fills_what_is_missing_and_a_second_has_nothing_to_do(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider()
     report = await ran(eventhouse, await planned(eventhouse, request(symbols=("AAPL", "MSFT"))), provider)
@@ -204,12 +213,14 @@ async def test_a_run_fills_what_is_missing_and_a_second_has_nothing_to_do(eventh
     assert len(provider.asked) == 4, "only for splits and dividends that were told late"
 
 
+@pytest.mark.slow
 async def test_minutes_are_filled_session_by_session(eventhouse: EmbeddedEventhouse) -> None:
     report = await ran(eventhouse, await planned(eventhouse, request("intraday")), Provider())
     assert report.bars_written == 6 * 390 + 210
     assert report.is_complete
 
 
+@pytest.mark.slow
 async def test_what_a_provider_lacks_is_left_as_a_gap(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider()
     provider.lacking = {date(2025, 11, 24)}
@@ -218,6 +229,7 @@ async def test_what_a_provider_lacks_is_left_as_a_gap(eventhouse: EmbeddedEventh
     assert not report.is_complete
 
 
+@pytest.mark.slow
 async def test_a_short_wait_is_waited_and_a_long_one_left_to_the_next_run(eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock(NOW)
     symbols = ("AAPL", "MSFT", "NVDA")
@@ -237,6 +249,7 @@ async def test_a_short_wait_is_waited_and_a_long_one_left_to_the_next_run(eventh
     assert resumed.is_complete
 
 
+@pytest.mark.slow
 async def test_a_symbol_without_data_does_not_stop_the_others(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider(errors=[NoData("never heard of it")])
     report = await ran(eventhouse, await planned(eventhouse, request(symbols=("AAPL", "MSFT"))), provider)
@@ -244,6 +257,7 @@ async def test_a_symbol_without_data_does_not_stop_the_others(eventhouse: Embedd
     assert report.bars_written == 7
 
 
+@pytest.mark.slow
 async def test_a_symbol_that_nobody_knows_is_asked_for_once(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider(errors=[UnknownSymbol("never heard of it")])
     asked = replace(request("intraday", symbols=("AAPL", "MSFT")), first=date(2025, 11, 3))
@@ -253,6 +267,7 @@ async def test_a_symbol_that_nobody_knows_is_asked_for_once(eventhouse: Embedded
     assert {gap.symbol for gap in report.gaps} == {"AAPL"}
 
 
+@pytest.mark.slow
 async def test_minutes_bring_the_splits_of_their_days(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider()
     provider.told_actions = (CorporateAction("AAPL", date(2025, 11, 24), "split", 4.0, "test", NOW),)
@@ -261,6 +276,7 @@ async def test_minutes_bring_the_splits_of_their_days(eventhouse: EmbeddedEventh
     assert [split.ratios for split in report.findings.splits] == [(("test", 4.0),)]
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_cut_off_is_continued(eventhouse: EmbeddedEventhouse) -> None:
     clock, provider = ManualClock(NOW), Provider()
     store = LandingStore(eventhouse, clock)
@@ -287,6 +303,7 @@ async def test_a_run_that_is_cut_off_is_continued(eventhouse: EmbeddedEventhouse
     assert not set(provider.asked[:2]) & set(provider.asked[2:]), "what was stored is not asked for again"
 
 
+@pytest.mark.slow
 async def test_the_simulated_market_has_every_day(eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock(NOW)
     source = SimulatedSource(clock, SimulatedSettings(symbols=("AAPL",)))
@@ -301,6 +318,7 @@ async def test_the_simulated_market_has_every_day(eventhouse: EmbeddedEventhouse
     assert (await planned(eventhouse, asked, dates=dates)).missing == ()
 
 
+@pytest.mark.slow
 async def test_the_report_tells_bars_that_were_stated_twice(eventhouse: EmbeddedEventhouse) -> None:
     rows = DAILY_BARS.rows([bar("AAPL", label_of(date(2025, 11, 20))), bar("AAPL", label_of(date(2025, 11, 21)))])
     for start in (0, 1, 1, 1):
@@ -315,6 +333,7 @@ async def ingest(eventhouse: EmbeddedEventhouse, table: str, rows: pa.Table) -> 
     await eventhouse.ingest(table, buffer.getvalue(), format="parquet")
 
 
+@pytest.mark.slow
 async def test_the_report_tells_where_providers_differ(eventhouse: EmbeddedEventhouse) -> None:
     day = label_of(date(2025, 11, 20))
     stated = [
@@ -335,6 +354,7 @@ async def test_the_report_tells_where_providers_differ(eventhouse: EmbeddedEvent
     )
 
 
+@pytest.mark.slow
 async def test_the_report_tells_splits_disputed_ones_and_suspected_ones(eventhouse: EmbeddedEventhouse) -> None:
     known, unknown = date(2025, 11, 21), date(2025, 11, 25)
     stated = {"yahoo": 4.0, "tiingo": 5.0}

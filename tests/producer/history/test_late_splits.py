@@ -34,6 +34,7 @@ async def test_a_split_that_is_told_late_changes_adjusted_answers_and_no_stored_
     assert list((await eventhouse.query("DailyBars | sort by Timestamp asc")).rows()) == stored
 
 
+@pytest.mark.slow
 async def test_splits_that_cannot_be_had_are_reported_and_leave_the_bars(eventhouse: EmbeddedEventhouse) -> None:
     provider = Provider()
     await ran(eventhouse, await planned(eventhouse, request()), provider)

@@ -61,6 +61,7 @@ async def load(
     return await clock.finish(load_file(store(eventhouse, clock, batch_rows), request, clock))
 
 
+@pytest.mark.slow
 async def test_loading_twice_changes_nothing(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     path = market_file(DAILY)
     report = await load(eventhouse, clock, path, "daily", adjustment="split")
@@ -167,6 +168,7 @@ async def test_progress_is_told_after_each_batch(eventhouse: MemoryEventhouse, c
     assert told == [Progress("DailyBars", 1_000, 1_000, 1_507), Progress("DailyBars", 1_507, 1_507, 1_507)]
 
 
+@pytest.mark.slow
 async def test_bars_are_stored_under_canonical_symbols(eventhouse: MemoryEventhouse, clock: ManualClock) -> None:
     await load(eventhouse, clock, market_file(INTRADAY), "intraday")
     symbols = pc.unique(eventhouse.tables["IntradayBars"]["Symbol"]).to_pylist()
@@ -190,6 +192,7 @@ def test_spellings_that_a_file_tells_apart_stay_apart(names: list[str], renamed:
 SHORT = BackfillSettings(timedelta(days=30), timedelta(hours=3), timedelta(minutes=2))
 
 
+@pytest.mark.slow
 async def test_a_fresh_database_gets_history_up_to_the_live_trades(
     eventhouse: MemoryEventhouse, clock: ManualClock
 ) -> None:

@@ -24,11 +24,13 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York")).astimezone(UTC)
 
 
+@pytest.mark.slow
 def test_the_table_is_what_the_generator_renders() -> None:
     pytest.importorskip("exchange_calendars")
     assert TABLE.read_text(encoding="utf-8") == render(FIRST_YEAR, LAST_YEAR)
 
 
+@pytest.mark.slow
 def test_every_session_equals_that_of_exchange_calendars(calendar: MarketCalendar) -> None:
     exchange_calendars = pytest.importorskip("exchange_calendars")
     schedule = exchange_calendars.get_calendar(

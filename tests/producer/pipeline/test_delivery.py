@@ -103,6 +103,7 @@ async def test_a_sink_that_stumbles_once_needs_no_spool(tmp_path: Path) -> None:
     assert not (tmp_path / "cursor").exists(), "nothing was ever committed"
 
 
+@pytest.mark.slow
 async def test_a_full_spool_holds_the_source_back_and_drops_nothing(tmp_path: Path) -> None:
     clock, sink = ManualClock(), ListSink()
     sink.fault = DOWN
@@ -246,6 +247,7 @@ def produce_and_kill(folder: Path, name: str) -> int:
     return on_disk
 
 
+@pytest.mark.slow
 async def test_a_killed_producer_leaves_what_it_had_on_disk_to_the_next_one(tmp_path: Path) -> None:
     safe = [produce_and_kill(tmp_path, name) for name in ("first", "second")]
     clock, sink = ManualClock(), ListSink()
@@ -307,6 +309,7 @@ def test_a_disk_that_refuses_dead_letters_leaves_them_to_the_log(
     assert letters.count == 1
 
 
+@pytest.mark.slow
 async def test_memory_stays_within_what_is_quoted(clock_and_sink: tuple[ManualClock, ListSink]) -> None:
     clock, sink = clock_and_sink
     sink.gate = asyncio.Event()

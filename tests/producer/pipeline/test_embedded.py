@@ -37,6 +37,7 @@ async def load_intraday(eventhouse: Eventhouse) -> LoadReport:
     return await load_file(store, LoadRequest(market_file(INTRADAY), "intraday"), SystemClock())
 
 
+@pytest.mark.slow
 async def test_real_daily_prices_are_stored_raw_and_once(eventhouse: EmbeddedEventhouse) -> None:
     path = market_file("daily/yahoo_splitadj_actions_2020_2023.parquet")
     request = LoadRequest(path, "daily", FileOptions(adjustment="split"))
@@ -47,6 +48,7 @@ async def test_real_daily_prices_are_stored_raw_and_once(eventhouse: EmbeddedEve
     assert await value(eventhouse, close) == pytest.approx(124.81 * 4, abs=0.02)
 
 
+@pytest.mark.slow
 async def test_trades_are_checked_and_counted_once(eventhouse: EmbeddedEventhouse) -> None:
     sink = EventhouseSink(eventhouse)
     trades = [

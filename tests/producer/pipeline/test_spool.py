@@ -59,6 +59,7 @@ def test_what_was_not_committed_is_there_in_the_next_run(tmp_path: Path) -> None
         assert list(taken(spool)) == [batch(11)], "numbers go on where they were"
 
 
+@pytest.mark.slow
 def test_delivered_segments_are_deleted(tmp_path: Path) -> None:
     with Spool(tmp_path, SMALL) as spool:
         for number in range(10):
@@ -206,6 +207,7 @@ def test_joined_batches_end_with_their_segment(tmp_path: Path) -> None:
     assert 1 < len(found) < 10
 
 
+@pytest.mark.slow
 def test_what_is_on_disk_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     with Spool(tmp_path) as spool:
@@ -235,6 +237,7 @@ with Spool(Path(sys.argv[1]), SpoolSettings(segment_bytes=20_000)) as spool:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing_it_was_told_is_safe(tmp_path: Path) -> None:
     for _ in range(3):
         command = [sys.executable, "-c", APPENDING, str(tmp_path)]

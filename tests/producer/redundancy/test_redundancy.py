@@ -81,6 +81,7 @@ async def step(clock: ManualClock, seconds: int) -> None:
         await clock.advance(1.0)
 
 
+@pytest.mark.slow
 async def test_two_active_producers_give_the_bars_of_one(eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock()
     producers = [Producer(SimulatedSource(clock, SIMULATION)) for _ in range(2)]
@@ -98,6 +99,7 @@ async def test_two_active_producers_give_the_bars_of_one(eventhouse: EmbeddedEve
     assert await value(eventhouse, "TradesUnique | count") == len(first)
 
 
+@pytest.mark.slow
 async def test_only_the_holder_of_the_lease_produces(tmp_path: Path) -> None:
     clock = ManualClock()
     sources = [standing_by(SimulatedSource(clock, SIMULATION), tmp_path / "lease", name, clock) for name in "ab"]
@@ -112,6 +114,7 @@ async def test_only_the_holder_of_the_lease_produces(tmp_path: Path) -> None:
         await producer.kill()
 
 
+@pytest.mark.slow
 async def test_the_one_that_stands_by_takes_over_without_a_gap(tmp_path: Path, eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock()
     everything = Producer(SimulatedSource(clock, SIMULATION))
@@ -185,6 +188,7 @@ class Quotes:
     async def close(self) -> None: ...
 
 
+@pytest.mark.slow
 async def test_differences_are_counted_once_across_a_takeover(tmp_path: Path, eventhouse: EmbeddedEventhouse) -> None:
     clock = ManualClock()
 
@@ -216,6 +220,7 @@ async def test_differences_are_counted_once_across_a_takeover(tmp_path: Path, ev
     assert await value(eventhouse, "TradesUnique | summarize sum(Size)") == last.day_volume - first_seen.day_volume
 
 
+@pytest.mark.slow
 async def test_a_restarted_producer_counts_what_was_traded_while_it_was_away(eventhouse: EmbeddedEventhouse) -> None:
     def quoted(seconds: int, volume: float) -> Quote:
         at = START + timedelta(seconds=seconds)

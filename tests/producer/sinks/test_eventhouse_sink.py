@@ -67,6 +67,7 @@ def stored(engine: Engine) -> tuple[int, int]:
     return int(str(row[0])), int(str(row[1]))
 
 
+@pytest.mark.slow
 async def test_trades_that_come_by_both_ways_count_once(
     served: tuple[FaultyWire, str], engine: Engine, sink: EventhouseSink, queued: list[int]
 ) -> None:
@@ -104,6 +105,7 @@ async def test_what_may_pass_is_tried_again_and_what_may_not_is_refused(
     assert stored(engine) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_a_delivery_goes_on_by_the_queue(
     served: tuple[FaultyWire, str], engine: Engine, sink: EventhouseSink, queued: list[int]
 ) -> None:

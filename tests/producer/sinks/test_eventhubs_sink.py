@@ -66,6 +66,7 @@ async def served() -> AsyncIterator[EventHubs]:
     await served.close()
 
 
+@pytest.mark.slow
 async def test_each_trade_is_an_event_keyed_by_its_symbol_and_in_order(served: EventHubs) -> None:
     sink = EventHubSink(settings(served))
     given = trades(50)
@@ -132,6 +133,7 @@ async def test_a_wrong_key_is_a_final_error() -> None:
         await served.close()
 
 
+@pytest.mark.slow
 async def test_a_throttled_sink_is_told_to_wait() -> None:
     options = Options(throttle=Throttle(events_per_second=1.0, patience=0.0))
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=options)
@@ -188,6 +190,7 @@ async def test_the_symbols_of_a_batch_go_out_side_by_side(served: EventHubs) -> 
     assert sorted(event for stored in events(served) for event in ids(stored)) == sorted_ids(given)
 
 
+@pytest.mark.slow
 async def test_a_batch_sent_again_does_not_repeat_what_was_acknowledged(served: EventHubs) -> None:
     sink = EventHubSink(settings(served, client_retries=0))
     given, payloads = trades(10), encoded(trades(10))
@@ -211,6 +214,7 @@ async def test_a_batch_sent_again_does_not_repeat_what_was_acknowledged(served: 
     assert found == sorted_ids(given), "each of them once"
 
 
+@pytest.mark.slow
 async def test_a_hub_that_goes_away_and_comes_back_gets_everything_in_order(tmp_path: Path) -> None:
     data = tmp_path / "hub"
     served = await EventHubs.start(port=0, data=data, hubs={"trades": 2})

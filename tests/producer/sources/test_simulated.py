@@ -138,6 +138,7 @@ async def test_a_day_is_made_of_its_minutes() -> None:
     assert day.volume == sum(bar.volume for bar in minutes)
 
 
+@pytest.mark.slow
 async def test_trades_lie_within_the_bar_of_their_minute() -> None:
     source = SimulatedSource(ManualClock(), SimulatedSettings(trades_per_second=50))
     for symbol in KNOWN:
