@@ -12,11 +12,11 @@ def main() -> int:
     """Serve an Eventhouse until interrupted; return the exit code."""
     arguments = _arguments()
     from emulator.engine.eventhouse import Eventhouse
+    from emulator.listening.sockets import ListenError, bind, url_of
     from emulator.server.app import serve_on
-    from emulator.server.listen import ListenError, bind, url_of
 
     try:
-        listener = bind(arguments.host, arguments.port, token=arguments.token)
+        listener = bind(arguments.host, arguments.port, key=arguments.token)
     except ListenError as error:
         return _complain(error)
     try:

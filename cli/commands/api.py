@@ -9,7 +9,7 @@ from cli.composition.servers import listen, run, running, server, until_signal_o
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.target import TargetSettings
 from cli.terminal import messages
-from emulator.server.listen import url_of
+from emulator.listening.sockets import url_of
 from kql.registry import load_registry
 
 

@@ -6,8 +6,8 @@ from cli.composition.instances import Instance, announced
 from cli.composition.servers import listen
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
+from emulator.listening.sockets import url_of
 from emulator.server.app import serve_on
-from emulator.server.listen import url_of
 
 
 def run_emulator(*, port: int, data: Path | None, host: str, token: str | None, database: str) -> None:

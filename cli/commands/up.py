@@ -22,8 +22,8 @@ from cli.composition.sources import LiveSource, choose_source, default_data, ref
 from cli.errors import CliError
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
+from emulator.listening.sockets import url_of
 from emulator.server.app import create_app as create_wire
-from emulator.server.listen import url_of
 from kql.deploy import deploy
 from kql.loader import load_database
 from kql.reference import known_symbols

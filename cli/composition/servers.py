@@ -13,9 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cli.errors import CliError
-from emulator.server.listen import ListenError, OpenToNetwork, PortInUse, bind
-
-GRACE_SECONDS = 5
+from emulator.listening.http_server import HttpServer, configuration
+from emulator.listening.limits import Limits
+from emulator.listening.sockets import ListenError, OpenToNetwork, PortInUse, bind
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def run(main: Coroutine[object, object, T]) -> T:
 def listen(host: str, port: int, *, port_flag: str, key_flag: str = "", key: str | None = None) -> socket.socket:
     """Return a listening socket, or refuse with the flag that helps: for another port, or for a key."""
     try:
-        return bind(host, port, token=key)
+        return bind(host, port, key=key)
     except OpenToNetwork as error:
         raise CliError(
             f"whoever reaches {host}:{port} could use it: beyond this machine it takes a key",
@@ -42,7 +42,7 @@ def listen(host: str, port: int, *, port_flag: str, key_flag: str = "", key: str
         raise CliError(str(error), hint="see --host") from error
 
 
-class Server(uvicorn.Server):
+class Server(HttpServer):
     """A server that leaves signals to whoever runs it."""
 
     @contextmanager
@@ -51,17 +51,9 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: ASGIApp) -> Server:
-    """Return a server for an application, quiet about single requests."""
-    return Server(
-        uvicorn.Config(
-            app,
-            access_log=False,
-            log_level="warning",
-            timeout_keep_alive=120,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+def server(app: ASGIApp, limits: Limits | None = None) -> Server:
+    """Return a server for an application."""
+    return Server(configuration(app, limits))
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from emulator.eventhubs.hubs.hub import Hub
 from emulator.eventhubs.hubs.messages import Event
 from emulator.eventhubs.hubs.partition import Partition
-from emulator.eventhubs.service.listen import ListenError
 from emulator.eventhubs.service.server import EventHubs, Options
+from emulator.listening.sockets import ListenError
 
 __all__ = ["Event", "EventHubs", "Hub", "ListenError", "Options", "Partition"]

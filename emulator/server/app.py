@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from emulator.engine.writing.mark_header import MARKS_PATH
+from emulator.listening.http_server import server_for
+from emulator.listening.sockets import bind
 from emulator.server.auth import METADATA, AccessLayer
 from emulator.server.exchange import ExchangePolicy, Workers
 from emulator.server.ingest import IngestionEndpoint
-from emulator.server.listen import bind, server_for
 from emulator.server.management import ManagementEndpoint
 from emulator.server.marks import MarksEndpoint
 from emulator.server.query import QueryEndpoints
@@ -72,7 +73,7 @@ def create_app(
 
 def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *, token: str | None = None) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP, then finish what runs; the caller closes the Eventhouse."""
-    serve_on(eventhouse, bind(host, port, token=token), token=token)
+    serve_on(eventhouse, bind(host, port, key=token), token=token)
 
 
 def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | None = None) -> None:

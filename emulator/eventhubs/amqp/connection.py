@@ -44,6 +44,11 @@ class Connection:
         self._sessions: dict[int, Session] = {}
         self._beating: asyncio.Task[None] | None = None
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the client has begun anything."""
+        return bool(self._sessions)
+
     async def serve(self) -> None:
         """Serve the client until it goes, or breaks the protocol."""
         try:
@@ -63,6 +68,10 @@ class Connection:
         """Tell the client that the server goes."""
         self.send(0, Close(error("amqp:connection:forced", "The server is shutting down")))
         self._end()
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._writer.transport.abort()
 
     def send(self, channel: int, performative: Performative) -> None:
         """Write a frame."""

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,8 @@ from emulator.eventhubs.hubs.log import Retention
 from emulator.eventhubs.hubs.throttle import Meter, Throttle
 from emulator.eventhubs.service.access import OPEN_KEY, POLICY
 from emulator.eventhubs.service.client import Client, Namespace
-from emulator.eventhubs.service.listen import bind
+from emulator.listening.limits import most_connections
+from emulator.listening.sockets import bind
 
 DEFAULT_PORT = 5672
 DEFAULT_HUBS: Mapping[str, int] = MappingProxyType({"trades": 4})
@@ -32,13 +33,14 @@ class Options:
     """What can be set beside the hubs.
 
     Without a key nobody is asked for one; then only loopback addresses are served. `retention` is by default a week
-    and 8 GiB per partition on disk, a day and 256 MiB in memory.
+    and 8 GiB per partition on disk, a day and 256 MiB in memory. `connections` are served at once.
     """
 
     key: str | None = None
     consumer_groups: Collection[str] = (DEFAULT_GROUP,)
     retention: Retention | None = None
     throttle: Throttle | None = None
+    connections: int = field(default_factory=most_connections)
 
 
 DEFAULTS = Options()
@@ -75,7 +77,7 @@ class EventHubs:
         `data` is a folder of the hubs' own, or None for memory. Raises ListenError where the port cannot be had, and
         KustoError where the folder is in use or was made for other partitions.
         """
-        listener = bind(host, port, key=options.key)
+        listener = bind(host, port, key=options.key, what="the hubs", key_name="a key")
         lock: FolderLock | None = None
         # Threads of its own: in a process that also stores what it reads, the loop's would all be busy with that.
         commits = ThreadPoolExecutor(_COMMITS, thread_name_prefix="commit")
@@ -144,6 +146,9 @@ class EventHubs:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(Client(self._namespace).open_link, reader, writer)
+        if len(self._connections) >= self._options.connections:
+            # Whoever has begun nothing yet makes room, the oldest first; where all are at work, the new one goes.
+            (next((each for each in self._connections if not each.is_used), connection)).abort()
         task = asyncio.current_task()
         if task is not None:
             self._connections[connection] = task

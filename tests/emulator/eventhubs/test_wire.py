@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from emulator.eventhubs import EventHubs
+from emulator.eventhubs import EventHubs, Options
 from emulator.eventhubs.amqp.codec import encode
 from emulator.eventhubs.amqp.frames import (
     AMQP_HEADER,
@@ -119,6 +119,46 @@ async def test_what_is_not_amqp_is_answered_with_a_header_and_the_end(hubs: Even
     # The server lives on.
     async with connected(hubs) as peer:
         await peer.begin()
+
+
+async def test_a_new_client_takes_the_place_of_one_that_has_begun_nothing() -> None:
+    hubs = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(connections=3))
+    try:
+        async with connected(hubs) as working:
+            await working.begin()
+            halves = [await asyncio.open_connection("127.0.0.1", hubs.port) for _ in range(10)]
+            async with connected(hubs) as other:
+                await other.begin()
+                # One half is left beside the two that work.
+                assert sum([await closed(reader) for reader, _ in halves[:9]]) == 9
+                working.attach(ENTRANCE, is_receiver=False)
+                await working.expect(Attach)
+            for _, writer in halves:
+                writer.close()
+    finally:
+        await hubs.close()
+
+
+async def test_where_all_have_begun_a_new_client_is_let_go() -> None:
+    hubs = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(connections=1))
+    try:
+        async with connected(hubs) as working:
+            await working.begin()
+            reader, writer = await asyncio.open_connection("127.0.0.1", hubs.port)
+            assert await closed(reader)
+            writer.close()
+            working.attach(ENTRANCE, is_receiver=False)
+            await working.expect(Attach)
+    finally:
+        await hubs.close()
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    """Wait until the server has ended a connection without a word."""
+    try:
+        return await asyncio.wait_for(reader.read(), 10) == b""
+    except ConnectionResetError:
+        return True
 
 
 async def test_a_message_in_parts_is_one_event_and_an_aborted_one_none(hubs: EventHubs) -> None:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from starlette.types import ASGIApp
 
-from emulator.server.listen import bind, server_for, url_of
+from emulator.listening.http_server import server_for
+from emulator.listening.sockets import bind, url_of
 
 
 @contextmanager

@@ -1,12 +1,13 @@
-"""Sockets and the server around an application."""
+"""Listening sockets."""
 
 import errno
 import socket
 
-import uvicorn
-from starlette.types import ASGIApp
-
 from emulator.loopback import is_loopback
+
+_LAST_PORT = 65_535
+# Connections that the system completes before the process takes them.
+_BACKLOG = 2048
 
 
 class ListenError(Exception):
@@ -14,51 +15,46 @@ class ListenError(Exception):
 
 
 class OpenToNetwork(ListenError):
-    """The address is not of this machine alone, and no token is asked for."""
+    """The address is not of this machine alone, and no key is asked for."""
 
 
 class PortInUse(ListenError):
     """Another process listens there."""
 
 
-def bind(host: str, port: int, *, token: str | None = None) -> socket.socket:
+def bind(
+    host: str, port: int, *, key: str | None = None, what: str = "the Eventhouse", key_name: str = "a token"
+) -> socket.socket:
     """Return a listening socket; port 0 takes a free one.
 
-    An address beyond loopback needs a token, since whoever reaches the port owns the data.
+    An address beyond loopback needs a key, by any name, since whoever reaches the port owns what is served.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ListenError(f"{port} is no port; ports are 0 to {_LAST_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise ListenError(f"the host '{host}' is unknown: {error.strerror}") from error
-    if not token and not is_loopback(str(address[0])):
-        raise OpenToNetwork(f"listening on {host} opens the Eventhouse to the network; give a token, or use 127.0.0.1")
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "no such name can be written"
+        raise ListenError(f"the host '{host}' is unknown: {reason}") from error
+    if not key and not is_loopback(str(address[0])):
+        raise OpenToNetwork(f"listening on {host} opens {what} to the network; give {key_name}, or use 127.0.0.1")
     # The event loop turns Nagle's delay off only for sockets that name their protocol; with it an answer of two writes
     # takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A peer that vanished without a word is found out in the end.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(f"port {port} on {host} is in use by another process") from error
         raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
-
-
-def server_for(app: ASGIApp) -> uvicorn.Server:
-    """Return a server for an application; run it with `server.serve(sockets=[…])`."""
-    config = uvicorn.Config(
-        app,
-        access_log=False,
-        log_level="warning",
-        # Clients pool connections; one closed under them in an idle moment is an error on their side.
-        timeout_keep_alive=120,
-        timeout_graceful_shutdown=10,
-    )
-    return uvicorn.Server(config)
 
 
 def url_of(listener: socket.socket) -> str:
