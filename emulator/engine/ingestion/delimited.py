@@ -1,17 +1,20 @@
 """Delimited payloads: csv, tsv, psv and their kin; also txt (a line is a field) and raw (one field)."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
-
 import duckdb
 import pyarrow as pa
-import pyarrow.csv
 
-from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, numbers, projection, run
+from emulator.engine.ingestion.separated import (
+    LONGEST_RECORD,
+    MOST_FIELDS,
+    decode,
+    lines,
+    read_separated,
+    table_of,
+    too_long,
+)
 from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_text
-from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.schema.mapping import FieldMapping
 from emulator.sql.ast import ColumnRef, Sql
@@ -32,87 +35,53 @@ def read(
 ) -> pa.Table:
     """Read a delimited payload; missing trailing fields are null, further ones are ignored."""
     data = data.removeprefix(_BYTE_ORDER_MARK)
+    # What no column asks for is not kept, however many fields a record has.
+    ordinals = _read_ordinals(target.mapping)
     match format_:
         case "raw":
-            fields = pa.table({"f0": [_decode(data)]})
+            if len(data) > LONGEST_RECORD:
+                raise too_long(1)
+            fields = table_of(iter([[decode(data)]]), ordinals)
         case "txt":
-            fields = pa.table({"f0": _decode(data).splitlines()}, pa.schema([("f0", pa.string())]))
+            fields = table_of(([line] for line in lines(data)), ordinals)
         case "tsve":
-            fields = _escaped(data)
+            width = 1 + max(ordinals, default=0)
+            fields = table_of((_unescaped(line, width) for line in lines(data)), ordinals)
         case _:
-            fields = _quoted(data, _DELIMITERS[format_])
+            fields = read_separated(data, _DELIMITERS[format_], ordinals)
     if ignore_first_record:
         fields = fields.slice(1)
-    numbers = pa.array(range(1, fields.num_rows + 1), pa.int64())
-    width = fields.num_columns
-    fields = fields.append_column("number", numbers)
-    statement = target.statement(
-        width, lambda: projection(INPUT, _columns(target.schema, target.mapping, width), target.schema)
+    fields = fields.append_column("number", numbers(fields.num_rows))
+    target.check_size(fields.num_rows)
+    return run(
+        cursor,
+        fields,
+        target.statement(None, lambda: projection(INPUT, _columns(target.schema, target.mapping), target.schema)),
     )
-    return project(cursor, fields, statement)
 
 
-def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], width: int) -> tuple[Sql, ...]:
+def _read_ordinals(mapping: tuple[FieldMapping, ...]) -> list[int]:
+    found = {field.ordinal for field in mapping if field.ordinal is not None}
+    # Without any there are rows all the same.
+    return sorted(ordinal for ordinal in found if 0 <= ordinal < MOST_FIELDS) or [0]
+
+
+def _columns(schema: Schema, mapping: tuple[FieldMapping, ...]) -> tuple[Sql, ...]:
+    ordinals = frozenset(_read_ordinals(mapping))
     columns: list[Sql] = []
     for column, field in column_fields(schema, mapping):
         given = None if field is None else derived(field, ColumnRef("number"))
         if given is not None:
             columns.append(from_text(given, column.type))
-        elif field is None or field.ordinal is None or not 0 <= field.ordinal < width:
+        elif field is None or field.ordinal not in ordinals:
             columns.append(null_of(column.type))
         else:
             columns.append(from_text(ColumnRef(f"f{field.ordinal}"), column.type, field.transform))
     return tuple(columns)
 
 
-def _quoted(data: bytes, delimiter: str) -> pa.Table:
-    # Arrow's reader takes a quote that does not end for one that ends with the payload.
-    if data.count(b'"') % 2:
-        return _ragged(list(_records(_lines(data), delimiter)))
-    # It is fast but wants rows of one width; the first row says which.
-    width = len(next(_records(io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline=""), delimiter), ()))
-    names = [f"f{position}" for position in range(width)]
-    try:
-        return pyarrow.csv.read_csv(
-            pa.BufferReader(data),
-            read_options=pyarrow.csv.ReadOptions(column_names=names),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=True
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowInvalid:
-        return _ragged(list(_records(_lines(data), delimiter)))
-
-
-def _ragged(rows: list[list[str]]) -> pa.Table:
-    width = max(map(len, rows), default=0)
-    padded = [row + [""] * (width - len(row)) for row in rows]
-    columns = zip(*padded, strict=True)
-    return pa.table({f"f{position}": pa.array(column, pa.string()) for position, column in enumerate(columns)})
-
-
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    """Iterate over the records that are not empty; raise IngestionFault naming the first that is malformed."""
-    number = 1
-    try:
-        for record in csv.reader(lines, delimiter=delimiter, strict=True):
-            if record:
-                yield record
-                number += 1
-    except csv.Error as error:
-        raise IngestionFault(f"Row {number} is not delimited text: {error}.", "BadRequest_InvalidCsv") from error
-
-
-def _lines(data: bytes) -> Iterable[str]:
-    return io.StringIO(_decode(data), newline="")
-
-
-def _escaped(data: bytes) -> pa.Table:
-    rows = [[_unescape(field) for field in line.split("\t")] for line in _decode(data).splitlines() if line]
-    return _ragged(rows)
+def _unescaped(line: str, width: int) -> list[str]:
+    return [_unescape(field) for field in line.split("\t", width)[:width]]
 
 
 def _unescape(field: str) -> str:
@@ -125,12 +94,3 @@ def _unescape(field: str) -> str:
         parts.append(_UNESCAPED.get(pair, field[position]))
         position += 2 if pair in _UNESCAPED else 1
     return "".join(parts)
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise IngestionFault(
-            f"The payload is not UTF-8: byte {error.start} cannot be read.", "BadRequest_InvalidEncoding"
-        ) from error

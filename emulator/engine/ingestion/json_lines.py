@@ -1,6 +1,5 @@
 """JSON payloads: one object per line, or any sequence and arrays of objects (multijson)."""
 
-import json
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,14 +8,20 @@ from typing import TypeAlias
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from emulator.engine.ingestion.projection import (
-    INPUT,
-    column_fields,
-    derived,
-    project,
-    projection,
+from emulator.engine.ingestion.json_records import (
+    document_array,
+    documents,
+    last_of_each,
+    line_array,
+    malformed,
+    record,
+    texts,
 )
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, numbers, projection, run
+from emulator.engine.ingestion.separated import decode
+from emulator.engine.ingestion.sizes import LONGEST_VALUE, within_limits
 from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_json, from_text
 from emulator.engine.session.statement import Statement
@@ -25,13 +30,20 @@ from emulator.engine.storage.rows import LINES, ArrowRows, LineRows, Rows
 from emulator.errors import IngestionFault
 from emulator.functions.physical import null_of
 from emulator.schema.mapping import FieldMapping, JsonPath
-from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, SubqueryRef, TableRef
+from emulator.sql.ast import Call, ColumnRef, From, Item, ListLiteral, Literal, Select, Sql, Star, SubqueryRef, TableRef
 from emulator.sql.build import call, lit
+from emulator.sql.render import render
 from emulator.text_forms import json_kind
 from emulator.types import Scalar, Schema
 
-_BYTE_ORDER_MARK = "\ufeff"
-_BETWEEN_DOCUMENTS = re.compile(r"[\s,]*")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BETWEEN_KEYS = "\x1f"
+_KEY_END = re.compile(rb'"\s*:')
+_SPACED = re.compile(rb'"\s+:')
+_LINE_KEYS = call("array_to_string", call("json_keys", ColumnRef("line")), lit(_BETWEEN_KEYS))
+_KEYS = Statement(
+    render(Select((Item(_LINE_KEYS, "names"), Item(call("count", Star()), "lines")), INPUT, group_by=(_LINE_KEYS,)))
+)
 
 Paths: TypeAlias = tuple[JsonPath, ...]
 
@@ -45,23 +57,55 @@ def read(
 ) -> Rows:
     """Read a JSON payload; every record must be an object.
 
-    Few records are converted where they are stored, many on a connection that `lend` lends.
+    Few records are converted where they are stored, many on a connection that `lend` lends. Of a key that an object
+    has twice the last counts.
     """
-    text = _decode(data)
-    lines = _documents(text) if multiline else [line for line in text.split("\n") if line and not line.isspace()]
-    # A line that DuckDB cannot read would end the writer's transaction, and so delay its neighbors; to parse a line of
-    # 200 bytes takes a microsecond, a ten-thousandth of the time to store it.
-    if len(lines) <= SMALL and all(map(_is_record, lines)):
-        return LineRows(tuple(lines), tuple(range(1, len(lines) + 1)), _statement(target, LINES).sql)
-    if not all(line.lstrip().startswith("{") for line in lines):
-        raise _fault(lines)
-    numbers = pa.array(range(1, len(lines) + 1), pa.int64())
-    fields = pa.table({"line": pa.array(lines, pa.string()), "number": numbers})
+    data = data.removeprefix(_BYTE_ORDER_MARK)
+    if len(data) <= LONGEST_VALUE:
+        lines = list(documents(decode(data))) if multiline else _few_lines(data)
+        # A line that DuckDB cannot read would end the writer's transaction, and so delay its neighbors; to parse a
+        # line of 200 bytes takes a microsecond, a ten-thousandth of the time to store it.
+        records = [line for each in lines if (line := record(each)) is not None] if len(lines) <= SMALL else []
+        if len(records) == len(lines):
+            return LineRows(tuple(records), tuple(range(1, len(lines) + 1)), _statement(target, LINES).sql)
+        found = pa.chunked_array([pa.array(lines, pa.string())])
+    else:
+        found = document_array(data) if multiline else line_array(data)
+    target.check_size(len(found))
     try:
         with lend() as cursor:
-            return ArrowRows(project(cursor, fields, _statement(target, INPUT)))
+            table = _converted(cursor, found, target, None if multiline else data)
     except duckdb.InvalidInputException as error:
-        raise _fault(lines) from error
+        raise _fault(found) from error
+    return ArrowRows(within_limits(table, target.schema))
+
+
+def _few_lines(data: bytes) -> list[str]:
+    return [line for line in decode(data).split("\n") if line and not line.isspace()]
+
+
+def _converted(
+    cursor: duckdb.DuckDBPyConnection, lines: pa.ChunkedArray, target: Target, data: bytes | None
+) -> pa.Table:
+    if not pc.all(pc.starts_with(pc.utf8_ltrim_whitespace(lines), "{")).as_py():
+        raise _fault(lines)
+    fields = pa.table({"line": lines, "number": numbers(len(lines))})
+    # Of documents the last of equal keys was taken where they were read.
+    if data is not None and _may_repeat_keys(data, run(cursor, fields, _KEYS)):
+        fields = fields.set_column(0, "line", pa.chunked_array([list(map(last_of_each, texts(lines)))], pa.string()))
+    return run(cursor, fields, _statement(target, INPUT))
+
+
+def _may_repeat_keys(data: bytes, keys: pa.Table) -> bool:
+    # Records of a payload mostly have the same keys, so DuckDB counts the different lists of them: 0.3 us a line where
+    # to parse it in Python takes 1.1. Objects within records, and texts that look like keys, have colons beyond those.
+    found = 0
+    for text, count in zip(*(column.to_pylist() for column in keys.columns), strict=True):
+        names = text.split(_BETWEEN_KEYS) if text else []
+        if len(set(names)) < len(names):
+            return True
+        found += len(names) * count
+    return found != (len(_KEY_END.findall(data)) if _SPACED.search(data) else data.count(b'":'))
 
 
 def _statement(target: Target, lines: TableRef) -> Statement:
@@ -111,62 +155,12 @@ def json_pointer(path: JsonPath) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def _is_record(line: str) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        # What DuckDB takes beyond the standard, as a comma at the end, is not known here.
-        return False
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
-    except UnicodeDecodeError as error:
-        raise IngestionFault(
-            f"The payload is not UTF-8: byte {error.start} cannot be read.", "BadRequest_InvalidEncoding"
-        ) from error
-
-
-def _documents(text: str) -> list[str]:
-    decoder = json.JSONDecoder()
-    documents: list[str] = []
-    position = _skip(text, 0)
-    while position < len(text):
-        try:
-            document, position = decoder.raw_decode(text, position)
-        except RecursionError as error:
-            raise _malformed(len(documents) + 1, "it is nested too deeply") from error
-        except ValueError as error:
-            raise _malformed(len(documents) + 1, str(error)) from error
-        documents.extend(map(_line, document if isinstance(document, list) else [document]))
-        position = _skip(text, position)
-    return documents
-
-
-def _line(record: object) -> str:
-    try:
-        return orjson.dumps(record).decode()
-    except TypeError:
-        # A number of more than 64 bits, half a surrogate pair, or many levels.
-        return json.dumps(record)
-
-
-def _skip(text: str, position: int) -> int:
-    match = _BETWEEN_DOCUMENTS.match(text, position)
-    return position if match is None else match.end()
-
-
-def _fault(lines: list[str]) -> IngestionFault:
-    for number, line in enumerate(lines, start=1):
+def _fault(lines: pa.ChunkedArray) -> IngestionFault:
+    for number, line in enumerate(texts(lines), start=1):
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            return _malformed(number, str(error))
+            return malformed(number, str(error))
         if not isinstance(record, dict):
-            return _malformed(number, f"a record is an object, found {json_kind(record)}")
+            return malformed(number, f"a record is an object, found {json_kind(record)}")
     return IngestionFault("The payload is not JSON.", "BadRequest_InvalidJson")
-
-
-def _malformed(row: int, problem: str) -> IngestionFault:
-    return IngestionFault(f"Row {row} is not a JSON record: {problem}.", "BadRequest_InvalidJson")

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from emulator.engine.ingestion.projection import INPUT, column_fields, derived, project, projection
+from emulator.engine.ingestion.projection import INPUT, column_fields, derived, numbers, projection, run
 from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_text, from_unix
 from emulator.errors import IngestionFault
@@ -46,11 +46,12 @@ def read(cursor: duckdb.DuckDBPyConnection, data: bytes, target: Target) -> pa.T
         raise IngestionFault(
             f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"
         ) from error
+    target.check_size(rows)
     table, types = _normalized(table, rows)
     statement = target.statement(
         tuple(types.items()), lambda: projection(INPUT, _columns(target.schema, target.mapping, types), target.schema)
     )
-    return project(cursor, table, statement)
+    return run(cursor, table, statement)
 
 
 def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], types: dict[str, KqlType]) -> tuple[Sql, ...]:
@@ -70,6 +71,8 @@ def _columns(schema: Schema, mapping: tuple[FieldMapping, ...], types: dict[str,
 def _value(field: FieldMapping, source: KqlType, target: KqlType) -> Sql:
     assert field.path is not None  # noqa: S101 - the caller looked
     value: Sql = ColumnRef(str(field.path[0]))
+    if source.scalar is Scalar.DYNAMIC:
+        value = call("to_json", value)
     for step in field.path[1:]:
         value = call("json_extract", value, lit(f"$[{step}]" if isinstance(step, int) else f'$."{step}"'))
     if field.transform.name.startswith("UNIX"):
@@ -85,7 +88,7 @@ def _normalized(table: pa.Table, rows: int) -> tuple[pa.Table, dict[str, KqlType
     types: dict[str, KqlType] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         columns[name], types[name] = _column(column)
-    columns["$number"] = pa.chunked_array([pa.array(range(1, rows + 1), pa.int64())])
+    columns["$number"] = pa.chunked_array([numbers(rows)])
     return pa.table(columns), types
 
 
@@ -112,8 +115,17 @@ def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
     if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return column, STRING
     if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
-        return column, STRING
+        return _text(column), STRING
     return column, DYNAMIC
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        # string.md: what is no UTF-8 is replaced.
+        texts = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _ticks(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,5 +1,6 @@
 """A payload as columns of a table: the one entry into the formats."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,15 +8,18 @@ from dataclasses import dataclass
 import duckdb
 
 from emulator.engine.catalog.records import Database, Table
+from emulator.engine.faults import kusto_fault
 from emulator.engine.ingestion import delimited, json_lines, parquet
 from emulator.engine.ingestion.compression import decompress
+from emulator.engine.ingestion.sizes import within_limits
 from emulator.engine.ingestion.target import Target
 from emulator.engine.lru import LruCache
 from emulator.engine.storage.rows import ArrowRows, Rows
-from emulator.errors import EntityNotFound, IngestionFault
+from emulator.errors import EntityNotFound, IngestionFault, KustoError, LimitFault
 from emulator.schema.mapping import KINDS, identity, parse_mapping
 
 _KEPT_TARGETS = 256
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,34 @@ class PayloadReader:
                 f"ignoreFirstRecord is for delimited formats, the data are {format_}.",
                 "BadRequest_InvalidIngestionProperty",
             )
-        data = decompress(payload.data)
+        try:
+            return self._rows(decompress(payload.data), format_, target, skips=payload.ignore_first_record)
+        except (KustoError, OSError):
+            raise
+        except (MemoryError, duckdb.OutOfMemoryException) as error:
+            raise LimitFault(
+                "The payload needs more memory than this Eventhouse may use.", "OutOfMemory", hint="split it"
+            ) from error
+        except (duckdb.InterruptException, duckdb.IOException) as error:
+            raise kusto_fault(error) from error
+        except Exception as error:
+            # Reading depends on nothing but the payload and the table, so what fails once fails each time.
+            _LOG.exception("a payload of %d bytes of %s cannot be read", len(payload.data), format_)
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise IngestionFault(
+                f"The payload cannot be read as {format_}: {reason}.", "BadRequest_InvalidBlob"
+            ) from error
+
+    def _rows(self, data: bytes, format_: str, target: Target, *, skips: bool) -> Rows:
+        kind = mapping_kind(format_)
         if kind == "json":
             return json_lines.read(self._lend, data, target, multiline=format_ == "multijson")
         with self._lend() as cursor:
             if kind == "csv":
-                skips = payload.ignore_first_record
-                return ArrowRows(delimited.read(cursor, data, format_, target, ignore_first_record=skips))
-            return ArrowRows(parquet.read(cursor, data, target))
+                table = delimited.read(cursor, data, format_, target, ignore_first_record=skips)
+            else:
+                table = parquet.read(cursor, data, target)
+        return ArrowRows(within_limits(table, target.schema))
 
     def _target(self, payload: Payload, kind: str, database: Database, table: Table) -> Target:
         text = payload.inline_mapping or _mapping_text(payload.mapping, kind, database, table)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from emulator.emit.names import physical_names
@@ -16,8 +17,8 @@ from emulator.types import Column, Schema
 INPUT = TableRef(("$payload",), "p")
 
 
-def project(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, statement: Statement) -> pa.Table:
-    """Run a projection over fields, which it reads as `INPUT`."""
+def run(cursor: duckdb.DuckDBPyConnection, fields: pa.Table, statement: Statement) -> pa.Table:
+    """Run a statement over fields, which it reads as `INPUT`."""
     cursor.register(INPUT.parts[0], fields)
     try:
         # Copying the rows costs less than planning the statement twice, as DuckDB does for a relation.
@@ -30,6 +31,11 @@ def projection(source: From, columns: Sequence[Sql], schema: Schema) -> str:
     """Render the SELECT of the physical columns of a table, one expression each."""
     items = tuple(Item(sql, name) for name, sql in zip(physical_names(schema), columns, strict=True))
     return render(Select(items, source))
+
+
+def numbers(rows: int) -> pa.Array:
+    """Return the numbers of rows, from 1."""
+    return pa.array(np.arange(1, rows + 1), pa.int64())
 
 
 def column_fields(schema: Schema, mapping: Sequence[FieldMapping]) -> tuple[tuple[Column, FieldMapping | None], ...]:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Hashable
 
 from emulator.engine.lru import LruCache
 from emulator.engine.session.statement import Statement
+from emulator.errors import IngestionFault
 from emulator.schema.mapping import FieldMapping
 from emulator.types import Schema
 
 # Payloads of one mapping differ in few ways: in how many fields they have, or of which types.
 _KEPT_STATEMENTS = 16
+# A value takes 8 bytes or more once it is converted, so these are 1 GB.
+MOST_VALUES = 1 << 27
 
 
 class Target:
@@ -18,6 +21,18 @@ class Target:
         self.schema = schema
         self.mapping = mapping
         self._statements: LruCache[Hashable, Statement] = LruCache(_KEPT_STATEMENTS)
+
+    def check_size(self, rows: int) -> None:
+        """Raise IngestionFault for more rows than are converted at one time.
+
+        Many short rows in a wide table are far larger than the payload that they come from.
+        """
+        if rows * len(self.schema) > MOST_VALUES:
+            raise IngestionFault(
+                f"The payload makes {rows} rows of {len(self.schema)} columns, more than {MOST_VALUES} values.",
+                "BadRequest_FileTooLarge",
+                hint="split it",
+            )
 
     def statement(self, layout: Hashable, sql: Callable[[], str]) -> Statement:
         """Return the statement for payloads of a layout, made when the first one comes."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from emulator import Eventhouse
+from emulator.engine.ingestion import delimited, target
 from emulator.errors import IngestionFault
 from tests.emulator.engine.payloads import parquet
 
@@ -169,14 +170,120 @@ def test_lines_that_come_one_by_one_make_the_rows_of_those_that_come_together(ev
     assert sorted(str(row[1]) for row in rows(eventhouse)) == sorted(str(record.get("B") or "") for record in RECORDS)
 
 
-def test_a_field_of_a_ragged_payload_may_be_as_long_as_the_reader_of_rows_takes(eventhouse: Eventhouse) -> None:
+def test_a_field_may_be_longer_than_the_reader_of_rows_takes_by_itself(eventhouse: Eventhouse) -> None:
     long = b"x" * 131_073
-    with pytest.raises(IngestionFault, match="Row 2 is not delimited text: field larger than field limit"):
-        eventhouse.ingest("T", b"1,a,2\n2," + long, format="csv")
-    with pytest.raises(IngestionFault, match="Row 1 is not delimited text: field larger than field limit"):
-        eventhouse.ingest("T", b"1," + long, format="csv")
-    assert eventhouse.ingest("T", b"1,a\n2," + long, format="csv") == 2
-    assert rows(eventhouse, "T | project A, strlen(B) | sort by A asc") == [(1, 1), (2, 131_073)]
+    for data in (b"1,a,2\n2," + long, b"2," + long + b"\n1,a\n", b'1,a\n2,"' + long + b'"'):
+        assert eventhouse.ingest("T", data, format="csv") == 2
+        assert rows(eventhouse, "T | project A, strlen(B) | sort by A asc") == [(1, 1), (2, 131_073)]
+        eventhouse.command(".clear table T data")
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("format_", "data"),
+    [
+        ("csv", '5,{long},7\n6,"short",8\n'),
+        ("csv", '5,"{long}",7\n6,short\n'),
+        ("tsve", "5\t{long}\n6\tshort\n"),
+        ("json", '{{"A":5,"B":"{long}"}}\n{{"A":6,"B":"short"}}'),
+        ("multijson", '[{{"A":5,"B":"{long}"}},\n{{"A":6,"B":"short"}}]'),
+    ],
+)
+def test_a_text_above_a_megabyte_is_cut_at_a_character(eventhouse: Eventhouse, format_: str, data: str) -> None:
+    # Two bytes a character, and one before them: the last character that begins below the limit does not end there.
+    assert eventhouse.ingest("T", data.format(long="x" + "é" * MEGABYTE).encode(), format=format_) == 2
+    found = rows(eventhouse, "T | sort by A asc | project A, B")
+    assert found == [(5, "x" + "é" * (MEGABYTE // 2 - 1)), (6, "short")]
+
+
+def test_a_text_of_a_megabyte_is_whole_and_a_larger_dynamic_value_is_null(eventhouse: Eventhouse) -> None:
+    text, items = "y" * MEGABYTE, list(range(MEGABYTE // 2))
+    lines = [json.dumps({"A": 1, "B": text, "H": [1]}), json.dumps({"A": 2, "B": "z", "H": items})]
+    assert eventhouse.ingest("T", "\n".join(lines).encode(), format="json") == 2
+    assert eventhouse.ingest("T", parquet({"A": pa.array([3]), "B": pa.array([text + "e"])}), format="parquet") == 1
+    assert rows(eventhouse, "T | sort by A asc | project A, B, H") == [
+        (1, text, "[1]"),
+        (2, "z", None),
+        (3, text, None),
+    ]
+
+
+TWICE = [
+    '{"A": 1, "B": "first", "A": 2}',
+    '{"A" : 1, "A"\t:2, "B": "\\":"}',
+    '{"B": "x", "H": {"k": 1, "k": [{"z": 1, "z": 2.5}]}, "A": 2}',
+    '{"A": 1, "\\u0041": 2, "G": 1.25}',
+]
+LAST = [
+    (2, "first", None, None),
+    (2, '":', None, None),
+    (2, "x", '{"k":[{"z":2.5}]}', None),
+    (2, "", None, Decimal("1.25")),
+]
+
+
+@pytest.mark.parametrize("line", range(len(TWICE)))
+@pytest.mark.parametrize("others", [0, 5_000], ids=["alone", "among many"])
+def test_of_a_key_that_stands_twice_the_last_counts(eventhouse: Eventhouse, line: int, others: int) -> None:
+    # Many lines are read by DuckDB, which takes the first.
+    data = "\n".join([*['{"A": 1, "B": "y"}'] * others, TWICE[line]]).encode()
+    assert eventhouse.ingest("T", data, format="json") == others + 1
+    assert rows(eventhouse, 'T | where B <> "y" | project A, B, H, G') == [LAST[line]]
+    eventhouse.command(".clear table T data")
+    assert eventhouse.ingest("T", TWICE[line].encode(), format="multijson") == 1
+    assert [row[0] for row in rows(eventhouse)] == [2]
+
+
+def test_lines_of_a_large_payload_are_those_of_a_small_one(eventhouse: Eventhouse) -> None:
+    few = ["", '{"A": 1, "B": "\u2028"}', " \t\r", '  {"A": 2, "B": "é"}\r', '{"A": 3}']
+    many = [*few, *[f'{{"A": 0, "C": {"0.1" + "1" * 120}}}'] * 10_000]
+    for ending in ("", "\n"):
+        assert eventhouse.ingest("T", ("\n".join(many) + ending).encode(), format="json") == 10_003
+        assert rows(eventhouse, "T | where A > 0 | sort by A asc | project A, B") == [(1, "\u2028"), (2, "é"), (3, "")]
+        eventhouse.command(".clear table T data")
+    for bad, problem in (
+        ("[1]", "found an array"),
+        ('{"A":', "unexpected end of data"),
+        ("\x00{}", "Row 10004 is not"),
+    ):
+        with pytest.raises(IngestionFault, match="Row 10004 is not a JSON record") as caught:
+            eventhouse.ingest("T", "\n".join([*many, bad]).encode(), format="json")
+        assert problem in caught.value.message
+    with pytest.raises(IngestionFault, match="not UTF-8: byte"):
+        eventhouse.ingest("T", "\n".join(many).encode() + b'\n{"B": "\xff"}', format="json")
+
+
+def test_a_payload_that_makes_more_values_than_are_converted_at_once_is_refused(
+    eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "MOST_VALUES", 109)
+    for format_, data in (
+        ("csv", b"1\n" * 10),
+        ("txt", b"1\n" * 10),
+        ("tsve", b"1\n" * 10),
+        ("json", b"{}\n" * 5_000),
+        ("parquet", parquet({"A": pa.array([1] * 10)})),
+    ):
+        with pytest.raises(IngestionFault, match="columns, more than 109 values") as caught:
+            eventhouse.ingest("T", data, format=format_)
+        assert (caught.value.code, caught.value.permanent) == ("BadRequest_FileTooLarge", True)
+    assert eventhouse.ingest("T", b"1\n" * 9, format="csv") == 9
+
+
+def test_whatever_keeps_a_payload_from_being_read_is_permanent(
+    eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("not foreseen\nat all")
+
+    monkeypatch.setattr(delimited, "read_separated", fail)
+    with pytest.raises(IngestionFault, match="not foreseen") as caught:
+        eventhouse.ingest("T", b"1,a", format="csv")
+    assert caught.value.message == "The payload cannot be read as csv: not foreseen."
+    assert (caught.value.code, caught.value.permanent) == ("BadRequest_InvalidBlob", True)
+    assert [record.message for record in caplog.records] == ["a payload of 3 bytes of csv cannot be read"]
 
 
 def test_documents_of_multijson_stand_apart_by_anything_empty(eventhouse: Eventhouse) -> None:

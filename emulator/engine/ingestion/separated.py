@@ -1,0 +1,230 @@
+"""Separated values (RFC 4180) as columns of text: by Arrow where it reads them right, else record by record."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from emulator.errors import IngestionFault
+
+# kusto/query/scalar-data-types/string.md: a value, or a record, above it fails the ingestion.
+LONGEST_RECORD = 64 * 1024 * 1024
+# A record becomes a list of its fields, so its memory goes by their number; a table has at most 10,000 columns.
+MOST_FIELDS = 1_000_000
+# Text values that stand in memory as Python objects at one time.
+_CELLS_AT_ONCE = 1 << 18
+_SCANNED_AT_ONCE = 1 << 22
+_QUOTE = b'"'[0]
+_QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+_IN_QUOTES = re.compile(r'"[^"]*+"?')
+
+# The standard of 131,072 is less than a value may have. The limit is one of the process; nobody else reads CSV here.
+csv.field_size_limit(LONGEST_RECORD)
+
+
+def decode(data: bytes) -> str:
+    """Return a payload as text, or raise IngestionFault with the place of the byte that is none."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise IngestionFault(
+            f"The payload is not UTF-8: byte {error.start} cannot be read.", "BadRequest_InvalidEncoding"
+        ) from error
+
+
+def lines(data: bytes) -> Iterator[str]:
+    """Iterate over the lines that are not empty, without their ends: `\\n`, `\\r\\n` or `\\r`, none of Unicode's."""
+    for row, line in enumerate(_lines(data), start=1):
+        if len(line) > LONGEST_RECORD:
+            raise too_long(row)
+        if text := line.rstrip("\r\n"):
+            yield text
+
+
+def read_separated(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.Table:
+    """Return the fields at some ascending places of the records as columns `f0`, `f1`, …; what a record lacks is null.
+
+    Empty lines are no records. What is not separated text raises IngestionFault with row and column.
+    """
+    first = next(_records(data, delimiter), [])
+    there = [ordinal for ordinal in ordinals if ordinal < len(first)]
+    if there and _stands_as_arrow_reads_it(data, delimiter.encode()):
+        # Arrow is fast but wants rows of one width, shorter than its blocks; else each row is read by itself.
+        with suppress(pa.ArrowInvalid):
+            even = _read_even(data, delimiter, there)
+            # One array of nulls stands for all columns that no record reaches.
+            nothing = pa.nulls(even.num_rows, pa.string())
+            columns = [*even.columns, *[pa.chunked_array([nothing])] * (len(ordinals) - len(there))]
+            return pa.table(columns, names=_names(ordinals))
+    return table_of(_records(data, delimiter), ordinals)
+
+
+def table_of(records: Iterator[list[str]], ordinals: Sequence[int]) -> pa.Table:
+    """Return the fields at some ascending places of the records as columns `f0`, `f1`, …; what a record lacks is null.
+
+    A few records at a time are widened to the widest of them, so that one wide record does not cost the width of all.
+    """
+    schema = pa.schema([(name, pa.string()) for name in _names(ordinals)])
+    is_start = list(ordinals) == list(range(len(ordinals)))
+    batches: list[pa.RecordBatch] = []
+    rows: list[list[str]] = []
+    widest = 1
+    for record in records:
+        row = record[: len(ordinals)] if is_start else [record[each] for each in ordinals if each < len(record)]
+        wider = max(widest, len(row))
+        if rows and wider * (len(rows) + 1) > _CELLS_AT_ONCE:
+            batches.append(_batch(rows, schema))
+            rows, wider = [], max(1, len(row))
+        rows.append(row)
+        widest = wider
+    if rows:
+        batches.append(_batch(rows, schema))
+    return pa.Table.from_batches(batches, schema)
+
+
+def _names(ordinals: Sequence[int]) -> list[str]:
+    return [f"f{ordinal}" for ordinal in ordinals]
+
+
+def _batch(rows: list[list[str]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [pa.array(column, pa.string()) for column in zip_longest(*rows)]
+    nothing = pa.nulls(len(rows), pa.string())
+    return pa.RecordBatch.from_arrays([*columns, *[nothing] * (len(schema) - len(columns))], schema=schema)
+
+
+def _read_even(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.Table:
+    names = _names(ordinals)
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        # The names of all columns are Arrow's own, `f0` and on: a first row of a million fields costs no Python.
+        read_options=pyarrow.csv.ReadOptions(autogenerate_column_names=True),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            include_columns=names,
+        ),
+    )
+
+
+def _stands_as_arrow_reads_it(data: bytes, delimiter: bytes) -> bool:
+    """Tell whether every quote opens a field, closes one, or is one of a pair within a field.
+
+    Arrow reads on where a quote does not end, and takes text behind a closing quote for a part of the field.
+    """
+    if data.count(b'"') % 2:
+        return False
+    text = np.frombuffer(data, np.uint8)
+    may_neighbor = np.zeros(256, np.bool_)
+    may_neighbor[[_QUOTE, *b"\r\n", *delimiter]] = True
+    seen = 0
+    for start in range(0, len(text), _SCANNED_AT_ONCE):
+        places = np.flatnonzero(text[start : start + _SCANNED_AT_ONCE] == _QUOTE) + start
+        # Every other quote opens, counted from the start of the payload.
+        opening, closing = places[seen % 2 :: 2], places[1 - seen % 2 :: 2]
+        seen += len(places)
+        before, after = opening[opening > 0] - 1, closing[closing < len(text) - 1] + 1
+        if not (may_neighbor[text[before]].all() and may_neighbor[text[after]].all()):
+            return False
+    return True
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    reader = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+    while True:
+        try:
+            line = reader.readline(LONGEST_RECORD + 1)
+        except UnicodeDecodeError:
+            decode(data)
+            raise
+        if not line:
+            return
+        yield line
+
+
+def _records(data: bytes, delimiter: str) -> Iterator[list[str]]:
+    """Iterate over the records that are not empty; raise IngestionFault naming the first that is malformed."""
+    source = _Source(data, delimiter)
+    try:
+        for record in csv.reader(source, delimiter=delimiter, strict=True):
+            if record:
+                yield record
+                source.row += 1
+            source.begin()
+    except csv.Error as error:
+        raise _malformed(source, error, delimiter) from error
+
+
+class _Source:
+    """The lines of a payload for the reader of records, and those of the record that is being read."""
+
+    def __init__(self, data: bytes, delimiter: str) -> None:
+        self.row = 1
+        self._lines = _lines(data)
+        self._delimiter = delimiter
+        self.begin()
+
+    def begin(self) -> None:
+        """Take the next line for the first one of a record."""
+        self.record: list[str] = []
+        self._length = 0
+        self._delimiters = 0
+        self._counted_at = MOST_FIELDS
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.record.append(line)
+        self._length += len(line)
+        self._delimiters += line.count(self._delimiter)
+        if self._length > LONGEST_RECORD:
+            raise too_long(self.row)
+        if self._delimiters >= self._counted_at:
+            # Those between quotes are none; the text is looked through at every doubling, not at every line.
+            if _IN_QUOTES.sub("", "".join(self.record)).count(self._delimiter) >= MOST_FIELDS:
+                raise IngestionFault(
+                    f"Row {self.row} has more than {MOST_FIELDS} fields.", "BadRequest_InvalidCsv", hint="split it"
+                )
+            self._counted_at = 2 * self._delimiters
+        return line
+
+
+def too_long(row: int) -> IngestionFault:
+    """Return the fault of a row that is longer than a record may be."""
+    return IngestionFault(
+        f"Row {row} is longer than {LONGEST_RECORD} characters.",
+        "Stream_InputStreamTooLarge",
+        hint="a closing quote may be missing",
+    )
+
+
+def _malformed(source: _Source, error: csv.Error, delimiter: str) -> IngestionFault:
+    record = "".join(source.record)
+    position, column = 0, 1
+    ends = (delimiter, "\r", "\n", "")
+    while record[position : position + 1] not in ("\r", "\n", ""):
+        if record[position] == '"':
+            field = _QUOTED.match(record, position)
+            if field is None:
+                problem = f"The quote that begins its column {column} is not closed."
+                break
+            position = field.end()
+            if record[position : position + 1] not in ends:
+                problem = f"Text follows the quote that closes its column {column}."
+                break
+        else:
+            place = record.find(delimiter, position)
+            position = len(record) if place < 0 else place
+        position, column = position + 1, column + 1
+    else:
+        problem = ""
+    text = f"Row {source.row} is not delimited text: {error}. {problem}"
+    return IngestionFault(text.rstrip(), "BadRequest_InvalidCsv")

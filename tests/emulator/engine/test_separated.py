@@ -1,0 +1,125 @@
+"""Separated values: which rows come of a text, and which fault of one that is none."""
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+import pyarrow as pa
+import pytest
+
+from emulator.engine.ingestion import separated
+from emulator.engine.ingestion.separated import read_separated, table_of
+from emulator.errors import IngestionFault
+
+WIDE = 1_000_000
+
+
+def records(data: bytes, width: int = 2, delimiter: str = ",") -> list[tuple[str | None, ...]]:
+    found = read_separated(data, delimiter, range(width))
+    assert found.column_names == [f"f{position}" for position in range(width)]
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "\x01"])
+def test_fields_may_hold_breaks_quotes_and_separators_in_any_row(delimiter: str, ending: str) -> None:
+    rows = ['"a{e}b"{d}1', '"{d}"{d}"say ""so"""', 'c"d{d}2', '""{d}', "e\0\u2028\x0bf{d}\x85"]
+    data = ending.join(rows).format(d=delimiter, e=ending).encode()
+    expected = [(f"a{ending}b", "1"), (delimiter, 'say "so"'), ('c"d', "2"), ("", ""), ("e\0\u2028\x0bf", "\x85")]
+    assert records(data, 2, delimiter) == expected
+    assert records(data + ending.encode(), 2, delimiter) == expected
+    # One row of another width, and none is read by Arrow.
+    assert records(data + (ending + "z").encode(), 2, delimiter) == [*expected, ("z", None)]
+
+
+def test_rows_are_as_long_as_they_are_and_empty_lines_are_none() -> None:
+    assert records(b"\n\r\n1\n\n2,b\n3,c,more\n\n", 3) == [("1", None, None), ("2", "b", None), ("3", "c", "more")]
+    assert records(b"1,a\n2,b\n", 3) == [("1", "a", None), ("2", "b", None)]
+    assert records(b"1,a,x\n2,b,y\n", 1) == [("1",), ("2",)]
+    assert records(b"") == records(b"\n\r\n\n") == []
+
+
+def test_only_the_places_asked_for_are_read() -> None:
+    found = read_separated(b"a,b,c,d\ne,f\ng,h,i,j,k\n", ",", [1, 3, 9])
+    assert found.to_pydict() == {"f1": ["b", "f", "h"], "f3": ["d", None, "j"], "f9": [None, None, None]}
+    found = read_separated(b"a,b,c,d\ne,f,g,h\n", ",", [1, 3, 9])
+    assert found.to_pydict() == {"f1": ["b", "f"], "f3": ["d", "h"], "f9": [None, None]}
+
+
+UNCLOSED, BEHIND = (
+    "The quote that begins its column {} is not closed.",
+    "Text follows the quote that closes its column {}.",
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "problem"),
+    [
+        ('"open,1\n', 1, UNCLOSED.format(1)),
+        ('a,1\nb,"open\nc,2\n', 2, UNCLOSED.format(2)),
+        ('a,1\n"b\n2",x,"', 2, UNCLOSED.format(3)),
+        ('"a"x', 1, BEHIND.format(1)),
+        ('a,1\n"b"c,2\n', 2, BEHIND.format(1)),
+        ('a,1\nb,"x ""y"" "z\n', 2, BEHIND.format(2)),
+        ('a,1\n\n"b,\n2","c" ,\n', 2, BEHIND.format(2)),
+        # An even number of quotes, of which no field is wrong by itself.
+        ('a"b,1\nc,"d"e\nf",2\n', 2, BEHIND.format(2)),
+    ],
+)
+def test_a_malformed_row_is_named_with_its_column(data: str, row: int, problem: str) -> None:
+    for ending in ("\n", "\r\n", "\r"):
+        with pytest.raises(IngestionFault) as caught:
+            records(data.replace("\n", ending).encode())
+        assert caught.value.message.startswith(f"Row {row} is not delimited text: ")
+        assert caught.value.message.endswith(problem)
+        assert (caught.value.code, caught.value.permanent) == ("BadRequest_InvalidCsv", True)
+
+
+def test_rows_that_are_no_text_are_named() -> None:
+    for data, place in ((b"a,1\nb\xff,2\n", 5), ("a,1\nb,2\n".encode("utf-16"), 0), (b"a\n\xc3", 2)):
+        with pytest.raises(IngestionFault, match=f"not UTF-8: byte {place} cannot be read") as caught:
+            records(data)
+        assert caught.value.code == "BadRequest_InvalidEncoding"
+
+
+def test_a_row_of_more_fields_than_memory_is_for_is_refused_wherever_it_stands() -> None:
+    wide = b"," * WIDE
+    for data, row in ((wide, 1), (b"a\n" + wide, 2), (b'a\n"x\n",' + wide, 2), (wide[:-9] + b'"\n",' * 20, 1)):
+        with pytest.raises(IngestionFault, match=f"Row {row} has more than 1000000 fields"):
+            records(data)
+    # Between quotes they are none.
+    assert records(b'a\n"' + wide + b'",b') == [("a", None), (wide.decode(), "b")]
+
+
+def test_wide_rows_do_not_widen_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    padded: list[int] = []
+    real = separated._batch
+
+    def batch(rows: list[list[str]], schema: object) -> object:
+        padded.append(len(rows) * max(map(len, rows)))
+        return real(rows, schema)
+
+    monkeypatch.setattr(separated, "_batch", batch)
+    wide = [str(number) for number in range(10_000)]
+    found = table_of(iter([*[["a"]] * 1_000, wide, *[["b"]] * 1_000]), range(10_000))
+    assert found.num_rows == 2_001
+    assert found.column("f0").to_pylist() == [*["a"] * 1_000, "0", *["b"] * 1_000]
+    assert found.column("f9999").to_pylist() == [*[None] * 1_000, "9999", *[None] * 1_000]
+    assert sum(padded) < 2 * 2**18
+
+
+def outcome(read: Callable[[], pa.Table]) -> object:
+    try:
+        return read().to_pydict()
+    except IngestionFault as fault:
+        return str(fault)
+
+
+def test_both_ways_of_reading_agree() -> None:
+    chance = random.Random(7)  # noqa: S311 - texts to try, no secrets
+    parts = ["a", '"', ",", "\n", "\r\n", "\r", '"a"', '""', " ", "é", "\0", '"b\n"']
+    for _ in range(300):
+        data = "".join(chance.choices(parts, k=chance.randint(0, 14))).encode()
+        ordinals = sorted(chance.sample(range(5), 2))
+        by_rows = outcome(partial(lambda text, places: table_of(separated._records(text, ","), places), data, ordinals))
+        assert outcome(partial(read_separated, data, ",", ordinals)) == by_rows, data
