@@ -117,6 +117,13 @@ class EngineFault(KustoError):
     http_status = 500
 
 
+class DiskFull(EngineFault):
+    """The disk has no room; what was stored is safe, and it goes on when there is some."""
+
+    kind = "Disk full"
+    http_status = 503
+
+
 class NetworkFault(EngineFault):
     """The Eventhouse was not reached."""
 

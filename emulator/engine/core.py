@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,9 @@ import duckdb
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Catalog, Database
+from emulator.engine.data_folder.commits import require_all
+from emulator.engine.data_folder.log import WriteAheadLog
+from emulator.engine.data_folder.opening import connect, unopened, unusable
 from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.faults import STORAGE_ERRORS
@@ -39,8 +43,6 @@ from emulator.sql.render import render
 from emulator.sql.statements import SetOption
 from emulator.work import Work, work_here
 
-DATABASE_FILE = "eventhouse.duckdb"
-
 _ATTEMPTS = 4
 # What takes no longer than this is not ended by closing; what is ended takes no longer than that, unless DuckDB is in a
 # function of its own that does not look up.
@@ -48,18 +50,19 @@ _GRACE_SECONDS = 0.5
 _PATIENCE_SECONDS = 3.0
 # A batch up to this many groups finds them through the index of a view; the default of 50 would scan the whole view.
 _INDEX_PROBES = 2048
-# How much of the log a crash leaves to be read again, a second's worth, against how often it is folded into the file.
-_LOG_SIZE = "64MB"
 _UTC = render(SetOption("TimeZone", lit("UTC")))
 
 
 class Core:
     """One open Eventhouse; every method may be called from any thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, lock: FolderLock | None) -> None:
-        self._connection = connection
+    def __init__(
+        self, open_database: Callable[[], duckdb.DuckDBPyConnection], lock: FolderLock | None, log: WriteAheadLog | None
+    ) -> None:
+        self._open_database = open_database
         self._lock = lock
-        self._readers = ReadConnections(self._new_cursor)
+        self._connection: duckdb.DuckDBPyConnection
+        self._is_connected = False
         self._shown = ShownViews(self.cursor)
         self._watch = Watch()
         self.works = Works()
@@ -69,33 +72,35 @@ class Core:
         self.operations = Operations()
         self.pipelines = Pipelines()
         self._payloads = PayloadReader(self.cursor)
-        self._sizes = TableSizes(connection)
-        self._cores = Cores(connection, self._sizes)
         expect_copies()
-        register(connection)
-        writing = self._new_cursor()
-        writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
-        writing.execute(render(SetOption("checkpoint_threshold", lit(_LOG_SIZE))))
-        self.writer = Writer(writing, self.pipelines, self._cores, self._watch)
+        self.writer = Writer(self._connect, self.pipelines, log, self._watch)
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
-        """Open the Eventhouse of a folder, made if it is not there; None keeps everything in memory."""
+        """Open the Eventhouse of a folder, made if it is not there; None keeps everything in memory.
+
+        Raises KustoError for a folder that cannot be used, is not complete, or belongs to another process.
+        """
         if folder is None:
-            return cls(duckdb.connect(":memory:"), None)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FolderLock.acquire(folder)
+            return cls(partial(duckdb.connect, ":memory:"), None, None)
         try:
-            return cls(duckdb.connect(folder / DATABASE_FILE), lock)
-        except duckdb.Error as error:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = FolderLock.acquire(folder)
+        except OSError as error:
+            raise unusable(folder, error) from error
+        log = None
+        try:
+            require_all(folder)
+            log = WriteAheadLog(folder)
+            return cls(partial(connect, folder), lock, log)
+        except BaseException as error:
+            if log is not None:
+                log.close()
             lock.release()
-            raise EngineFault(
-                f"The data folder '{folder}' cannot be opened: {error}",
-                "TH_FolderDamaged",
-                hint=f"'{DATABASE_FILE}' may come from a newer version, or be damaged",
-            ) from error
-        except BaseException:
-            lock.release()
+            if isinstance(error, duckdb.Error):
+                raise unopened(folder, error) from error
+            if isinstance(error, OSError):
+                raise unusable(folder, error) from error
             raise
 
     @property
@@ -132,6 +137,7 @@ class Core:
                 snapshot = find_database(catalog, database)
                 key = (snapshot.name, catalog.version)
                 storage = DuckStorage(shown=self._shown.of(snapshot))
+                reopened = self.writer.reopened
                 compiled = self.compiled.of(text, Entities(snapshot), storage, key)
                 if decides and compiled.options:
                     limits = Limits.of({**compiled.options, **properties.options})
@@ -141,9 +147,10 @@ class Core:
                         return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch, work=work)
                 except EngineFault:
                     # A relation may have been dropped between compiling and running: then the catalog has moved on,
-                    # or is about to, since a commit shows its tables a moment before its catalog.
+                    # or is about to, since a commit shows its tables a moment before its catalog. Or DuckDB has failed.
                     self.writer.settle()
-                    if work.is_over or self.catalog.databases.get(snapshot.name) is snapshot:
+                    is_same = self.catalog.databases.get(snapshot.name) is snapshot
+                    if work.is_over or (is_same and self.writer.reopened == reopened):
                         raise
 
     def read(self, database: str, table: str, payload: Payload) -> Job:
@@ -190,14 +197,33 @@ class Core:
                 return
             self._is_closed = True
         self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
-        self._readers.close()
         self._watch.close()
         self.writer.close()
+        self._disconnect()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _connect(self) -> tuple[duckdb.DuckDBPyConnection, Cores]:
+        """Open the database, or open it again; return the connection that writes, and the cores."""
+        if self._is_connected:
+            if self._lock is None:
+                raise EngineFault("The storage engine failed, and with it what was in memory.", "TH_MemoryLost")
+            self._disconnect()
+        connection = self._open_database()
+        self._connection, self._is_connected = connection, True
+        self._readers = ReadConnections(self._new_cursor)
+        self._sizes = TableSizes(connection)
+        self._cores = Cores(connection, self._sizes)
+        register(connection)
+        writing = self._new_cursor()
+        writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
+        return writing, self._cores
+
+    def _disconnect(self) -> None:
+        self._readers.close()
         self._cores.close()
         self._sizes.close()
         self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()

@@ -44,9 +44,9 @@ class Eventhouse:
         Raises KustoError naming the folder and its owner where another process has it open.
         """
         core = Core.open(folder)
-        if database not in core.catalog.databases:
-            core.writer.change(lambda transaction: transaction.put(Database(database)))
         try:
+            if database not in core.catalog.databases:
+                core.writer.change(lambda transaction: transaction.put(Database(database)))
             return cls(core, database, QueuedIngestion(core, folder, batching))
         except BaseException:
             core.close()

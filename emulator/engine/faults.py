@@ -1,12 +1,20 @@
 """DuckDB's errors in Kusto's words: what a user can cause has a fault of its own, all else is a bug of ours."""
 
+import errno
+import os
+
 import duckdb
 import pyarrow as pa
 
-from emulator.errors import EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
+from emulator.errors import DiskFull, EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
 
 # While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
 STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
+
+# The code of a fault after which the database is opened again.
+REOPENING = "TH_StorageReopens"
+
+_NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 # What a value that cannot be computed is to DuckDB.
 VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
@@ -15,6 +23,12 @@ VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.I
 def kusto_fault(error: Exception) -> KustoError:
     """Return the fault for a failed query; DuckDB names the kind of an error at the start of its text."""
     text = str(error).strip().partition("\n")[0] or type(error).__name__
+    if is_disk_full(error):
+        return DiskFull(
+            f"There is no space left on the disk of the data folder: {text}",
+            "TH_DiskFull",
+            hint="make room: what was acknowledged is safe, and nothing needs to be started again",
+        )
     kind, _, reason = text.partition(" Error: ")
     match kind:
         case "INTERRUPT":
@@ -31,6 +45,8 @@ def kusto_fault(error: Exception) -> KustoError:
                 "TH_QueryTooDeep",
                 hint="join fewer values in one expression",
             )
+        case "FATAL":
+            return EngineFault(f"The storage engine failed and is opened again: {text}", REOPENING)
         case "IO":
             return EngineFault(f"Storage failed: {text}", "TH0910")
         case "Out of Range" | "Conversion" | "Invalid Input":
@@ -41,6 +57,17 @@ def kusto_fault(error: Exception) -> KustoError:
                 "TH0911",
                 hint="this is a bug of the embedded Eventhouse, not of the query",
             )
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error is that the disk, a quota or the limit of a file leaves no room; DuckDB only tells by words."""
+    text = str(error)
+    return any(words in text for words in _NO_ROOM)
+
+
+def is_invalidated(error: Exception) -> bool:
+    """Whether DuckDB has given up its instance, so that nothing can be done but to open the file again."""
+    return isinstance(error, duckdb.FatalException) or "database has been invalidated" in str(error)
 
 
 def closed_fault() -> KustoError:

@@ -22,6 +22,7 @@ from emulator.sql.statements import (
     Execute,
     Insert,
     Merge,
+    Pragma,
     Prepare,
     SetOption,
     Statement,
@@ -70,6 +71,8 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
             return f"BEGIN TRANSACTION{' READ ONLY' if read_only else ''}"
         case SetOption(name, value, session):
             return f"SET {'SESSION ' if session else ''}{identifier(name)} = {expression(value)}"
+        case Pragma(name):
+            return f"PRAGMA {identifier(name)}"
         case Prepare(name, prepared):
             return f"PREPARE {identifier(name)} AS {render(prepared)}"
         case Deallocate(name):

@@ -167,6 +167,13 @@ class SetOption:
 
 
 @dataclass(frozen=True, slots=True)
+class Pragma:
+    """`PRAGMA name`: something that DuckDB does for the whole instance from now on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepare:
     """`PREPARE name AS statement`, whose plan the connection keeps under the name."""
 
@@ -205,6 +212,7 @@ Statement: TypeAlias = (
     | Describe
     | Begin
     | SetOption
+    | Pragma
     | Prepare
     | Execute
     | Deallocate

@@ -19,15 +19,19 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from emulator.engine.faults import is_invalidated
 from emulator.engine.lru import LruCache
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.kept_plans import KeptPlans
 from emulator.engine.session.optimizer import Optimizer
 from emulator.engine.session.statement import Statement
 from emulator.engine.session.workload import SMALL
+from emulator.sql.ast import Item, Select
 from emulator.sql.build import lit
+from emulator.sql.render import render
 
 _CAPACITY = 2_048
+_ALIVE = render(Select((Item(lit(True), "alive"),)))
 
 
 class Session:
@@ -104,11 +108,20 @@ class Session:
             self._cores.give_back(has_written=True)
             self._has_all_cores = False
 
+    def fold(self) -> None:
+        """Fold the log into the file."""
+        self._connection.checkpoint()
+
+    def is_alive(self) -> bool:
+        """Whether DuckDB still serves the connection."""
+        try:
+            self._connection.execute(_ALIVE)
+        except duckdb.Error as error:
+            return not is_invalidated(error)
+        return True
+
     def close(self) -> None:
-        """Fold the log into the file and close the connection."""
-        # Where that fails the log has everything too; the next opening reads it.
-        with suppress(duckdb.Error):
-            self._connection.checkpoint()
+        """Close the connection."""
         self._connection.close()
 
     def _execute(self, text: str) -> duckdb.DuckDBPyConnection:

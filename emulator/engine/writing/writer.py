@@ -1,22 +1,24 @@
 """The one writer of an Eventhouse: transactions one after the other, small ingestions together in one commit."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import duckdb
 
 from emulator.engine import failures
 from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.records import Catalog
+from emulator.engine.data_folder.log import WriteAheadLog
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
-from emulator.engine.faults import closed_fault, kusto_fault
+from emulator.engine.faults import closed_fault, is_invalidated, kusto_fault
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
 from emulator.engine.session.session import Session
@@ -26,10 +28,14 @@ from emulator.engine.storage.staging import Staging
 from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, store
-from emulator.errors import CancelFault
+from emulator.errors import CancelFault, KustoError
 from emulator.work import Work, doing, work_here
 
 Result = TypeVar("Result")
+# Opens the database, or opens it again: the connection that writes, and its cores.
+Opening: TypeAlias = Callable[[], tuple[duckdb.DuckDBPyConnection, Cores]]
+
+_LOGGER = logging.getLogger(__name__)
 
 # Who waits first is not held up by all who come after; a larger payload makes a commit of its own.
 _MAX_ROWS_PER_COMMIT = 250_000
@@ -46,15 +52,17 @@ class Writer:
     from the commit on it counts as done, however late. Who waits for the writer leaves the queue with its work.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, pipelines: Pipelines, cores: Cores, watch: Watch) -> None:
-        self.catalog, self.last_time = _set_up(connection)
-        self._pipelines = pipelines
-        self._session = Session(connection, cores)
-        self._staging = Staging(self._session)
-        self._groups = KnownGroups(self._session)
+    def __init__(self, open_: Opening, pipelines: Pipelines, log: WriteAheadLog | None, watch: Watch) -> None:
+        self._open = open_
         self._watch = watch
+        self._pipelines = pipelines
+        self._log = log
+        connection, cores = open_()
+        self.catalog, self.last_time = _set_up(connection)
+        self._use(connection, cores)
         self._turn = threading.Lock()
         self._queue = threading.Lock()
+        self.reopened = 0
         self._waiting: deque[Job] = deque()
         self._is_closed = False
 
@@ -89,15 +97,21 @@ class Writer:
             raise job.fault
 
     def settle(self) -> None:
-        """Wait until the transaction in progress, if any, has published its catalog."""
+        """Wait until the transaction in progress has published its catalog; open a database that failed again."""
         with self._turn_for(work_here() or Work()):
-            return
+            if not self._is_closed and not self._session.is_alive():
+                self._reopen()
 
     def close(self) -> None:
         """Wait for the transaction in progress and close the connection."""
         with self._turn:
             if not self._is_closed:
                 self._is_closed = True
+                if self._log is not None:
+                    # Where that fails the log has everything too; the next opening reads it.
+                    with suppress(duckdb.Error):
+                        self._log.fold(self._session.fold, self.last_time)
+                    self._log.close()
                 self._session.close()
 
     @contextmanager
@@ -120,6 +134,32 @@ class Writer:
                 return False
             self._waiting.remove(job)
             return True
+
+    def _use(self, connection: duckdb.DuckDBPyConnection, cores: Cores) -> None:
+        self._session = Session(connection, cores)
+        self._staging = Staging(self._session)
+        self._groups = KnownGroups(self._session)
+
+    def _reopen(self) -> None:
+        """Go on with the database opened again, as of its last commit; raises KustoError where it cannot be."""
+        _LOGGER.warning("the storage engine has failed; the database is opened again")
+        with suppress(duckdb.Error):
+            self._session.close()
+        try:
+            self._use(*self._open())
+        except duckdb.Error as error:
+            raise kusto_fault(error) from error
+        self.reopened += 1
+
+    def _fold(self, log: WriteAheadLog) -> None:
+        try:
+            log.fold(self._session.fold, self.last_time)
+        except duckdb.Error as error:
+            # The commit stands whatever comes of this.
+            _LOGGER.warning("the log cannot be folded into the database: %s", str(error).partition("\n")[0])
+            if is_invalidated(error):
+                with suppress(KustoError):
+                    self._reopen()
 
     def _next_jobs(self) -> list[Job]:
         jobs: list[Job] = []
@@ -174,8 +214,8 @@ class Writer:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
         before = self.catalog
-        self._session.begin()
         try:
+            self._session.begin()
             with ExitStack() as interruptions:
                 for work in works:
                     interruptions.enter_context(self._watch.interrupting(work, self._session.interrupt))
@@ -194,6 +234,9 @@ class Writer:
                 work.check()
             self._session.commit()
         except BaseException as error:
+            if isinstance(error, duckdb.Error) and is_invalidated(error):
+                self._reopen()
+                raise kusto_fault(error) from error
             self._groups.roll_back()
             self._staging.forget()
             self._session.roll_back()
@@ -212,6 +255,8 @@ class Writer:
             self._staging.forget()
             self._session.release_plans()
         self._session.give_back_cores()
+        if self._log is not None and self._log.committed(time):
+            self._fold(self._log)
         return result
 
 

@@ -39,7 +39,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture
 def core() -> Iterator[Core]:
-    opened = Core(duckdb.connect(":memory:", config={"threads": ALL}), None)
+    opened = Core(lambda: duckdb.connect(":memory:", config={"threads": ALL}), None, None)
     opened.writer.change(lambda transaction: transaction.put(Database("D")))
     run_command(opened, ".create table T (X: long)", "D")
     yield opened

@@ -1,0 +1,1 @@
+"""The files of a data folder: opened, watched over, checked, copied."""
