@@ -1,7 +1,7 @@
 """`python -m tests.mutants`: try a sample of small changes of the code and list those that no test fails on.
 
-The first run records which tests run which lines, in about twice the time of the suite; `--record` does so again, which
-it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision.
+The first run records which tests run which lines, in about twice the time of the quick tests; `--record` does so again,
+which it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision.
 """
 
 import argparse
