@@ -76,7 +76,9 @@ class Workplace:
             **os.environ,
             "TICKHOUSE_SHARED": shared,
             "TICKHOUSE_OFFLINE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # A changed module is newer than its bytecode, and older again when it is put back; tests that pytest has to
+            # rewrite at each start cost a second.
+            "PYTHONDONTWRITEBYTECODE": "",
             # Processes that tests start elsewhere are to run the copy too.
             "PYTHONPATH": str(folder),
         }
