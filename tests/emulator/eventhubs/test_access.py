@@ -40,6 +40,23 @@ async def test_a_configured_key_is_asked_for() -> None:
         await served.close()
 
 
+async def test_the_connection_string_of_an_address_of_version_6() -> None:
+    try:
+        served = await EventHubs.start(host="::1", port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
+    except ListenError:
+        pytest.skip("this machine has no addresses of version 6")
+    try:
+        assert served.connection_string("trades") == (
+            f"Endpoint=sb://[::1]:{served.port};SharedAccessKeyName={POLICY};SharedAccessKey={KEY};"
+            "UseDevelopmentEmulator=true;EntityPath=trades"
+        )
+        _, writer = await asyncio.open_connection("::1", served.port)
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await served.close()
+
+
 @pytest.mark.slow
 async def test_a_wrong_key_is_an_authentication_error_for_every_client() -> None:
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
