@@ -161,3 +161,27 @@ def test_commands_without_a_name_work_on_what_up_runs_until_it_is_killed(tmp_pat
     # The folder's record is a leftover too: the folder is opened here.
     asked = tickhouse("query", "Trades | count", "-f", "csv", "--data", str(tmp_path / "prices"))
     assert (asked.stdout, asked.stderr) == ("Count\n0\n", "")
+
+
+@pytest.mark.parametrize(("folder", "way"), [(None, "managed"), (Path("prices"), "streaming")])
+def test_the_way_of_ingestion_is_for_an_eventhouse_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, folder: Path | None, way: str
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("kql.client.remote.RemoteEventhouse.connect", lambda *given: asked.append(given))
+    asyncio.run(open_eventhouse(Target("D", "http://127.0.0.1:1", folder), ingestion="managed"))
+    assert asked == [("http://127.0.0.1:1", "D", way)]
+
+
+def test_a_folder_that_is_not_there_is_made_only_where_that_is_asked_for() -> None:
+    target = Target("Market", None, Path("new/prices"))
+    with pytest.raises(CliError) as caught:
+        asyncio.run(open_eventhouse(target))
+    assert caught.value.message == "no Eventhouse runs, and there is no data folder 'new/prices'"
+    assert not Path("new").exists()
+
+    async def opened() -> None:
+        await (await open_eventhouse(target, create=True)).close()
+
+    asyncio.run(opened())
+    assert Path("new/prices").is_dir()
