@@ -1,7 +1,9 @@
 """The FastAPI application over one Eventhouse, generated from the registry; no globals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -9,14 +11,16 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
+from api.access import METHODS, AccessLayer
 from api.cache import AnswerCache
 from api.health import add_health
 from api.index_page import landing_page
-from api.keys import ApiKeyLayer
 from api.limits import ApiLimits
 from api.parameters import issues_of, names_issues
-from api.problems import ApiError, Problem, bad_parameters, status_problem
+from api.problems import ApiError, Problem, bad_parameters, problem_response, status_problem
 from api.routes import add_route
+from emulator.listening.faults import FaultLayer
+from emulator.listening.keys import usable_key
 from kql.client import Eventhouse
 from kql.reference import Company, load_companies
 from kql.registry import Endpoint, Registry
@@ -27,16 +31,21 @@ def create_app(
     eventhouse: Eventhouse,
     *,
     api_key: str | None = None,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
     limits: ApiLimits | None = None,
     companies: tuple[Company, ...] | None = None,
     notice: Callable[[], str] = lambda: "",
 ) -> FastAPI:
     """Return the application; the caller keeps and closes the Eventhouse.
 
-    With an API key every request must carry it, except for health checks. `companies` are the known symbols, by
+    With an API key every request must carry it, except for health checks; one that no header can carry is UnusableKey.
+    Without one the server answers to names of this machine and to `hosts`. Pages of browsers are let in from loopback
+    and from `origins`. `companies` are the known symbols, by
     default those of the market database. `notice` is asked with every request: while it says why data are missing,
     answers repeat it, and one without records is a 503 to be asked again.
     """
+    api_key = usable_key(api_key)
     limits = limits or ApiLimits()
     companies = companies or load_companies()
     # The documentation page must work on a machine without internet, so its script comes from a package, not a CDN.
@@ -46,16 +55,18 @@ def create_app(
         description=f"{registry.texts.summary}\n\n{registry.texts.description}\n",
         redoc_url=None,
         static_url="/docs-assets",
+        # A redirect would name whatever host the request named.
+        redirect_slashes=False,
     )
     for endpoint in registry.endpoints:
         add_route(app, endpoint, eventhouse, limits, companies, notice)
     add_health(app, registry, eventhouse)
     _add_landing(app, registry)
     _add_problem_handlers(app, {endpoint.route: endpoint for endpoint in registry.endpoints})
-    _describe_problems(app)
+    _describe(app, has_key=api_key is not None)
     app.add_middleware(AnswerCache, registry=registry, limits=limits)
-    if api_key:
-        app.add_middleware(ApiKeyLayer, key=api_key)
+    app.add_middleware(AccessLayer, key=api_key, hosts=hosts, origins=origins)
+    app.add_middleware(FaultLayer, answer=_failed)
     return app
 
 
@@ -81,16 +92,22 @@ def _add_problem_handlers(app: FastAPI, endpoints: dict[str, Endpoint]) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        return status_problem(error.status_code, request.url.path).response()
+        if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return status_problem(error.status_code, request.url.path).response()
+        # All that is served here is read; HEAD has been made GET on the way.
+        allow = {"Allow": METHODS}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        return status_problem(error.status_code, request.url.path, allow).response()
 
-    @app.exception_handler(Exception)
-    async def failure(_request: Request, _error: Exception) -> Response:
-        # Starlette raises the error again after this answer, so that the server's log has it.
-        hint = "the cause stands in the server's log"
-        return ApiError(500, "internal", "Internal error", "The request failed inside the API.", hint=hint).response()
+
+def _failed(id_: str) -> Response:
+    detail = f"The request failed inside the API (fault {id_})."
+    hint = "the cause stands in the server's log under this id"
+    return ApiError(500, "internal", "Internal error", detail, hint=hint).response()
 
 
-def _describe_problems(app: FastAPI) -> None:
+def _describe(app: FastAPI, *, has_key: bool) -> None:
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
@@ -98,10 +115,24 @@ def _describe_problems(app: FastAPI) -> None:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas |= schema.pop("$defs", {})
             schemas[Problem.__name__] = schema
+            if has_key:
+                _describe_key(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _describe_key(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {
+        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "Bearer": {"type": "http", "scheme": "bearer"},
+    }
+    document["security"] = [{"ApiKey": []}, {"Bearer": []}]
+    refusal = problem_response("The request carries no valid API key.")
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"] = dict(sorted({**operation["responses"], "401": refusal}.items()))
 
 
 def _version() -> str:

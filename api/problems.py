@@ -88,11 +88,18 @@ def unknown_symbol(issue: Issue) -> ApiError:
     return ApiError(404, "unknown-symbol", "Unknown symbol", issue.detail, issues=[issue])
 
 
-def status_problem(status: int, path: str) -> ApiError:
+def problem_response(description: str) -> dict[str, object]:
+    """Return how OpenAPI says that a request is answered with a problem."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def status_problem(status: int, path: str, headers: Mapping[str, str] | None = None) -> ApiError:
     """Return the answer to what no route takes: an unknown path, a wrong method."""
     phrase = HTTPStatus(status).phrase
     hint = "the routes stand at /docs and /openapi.json" if status == HTTPStatus.NOT_FOUND else None
-    return ApiError(status, phrase.lower().replace(" ", "-"), phrase, f"{phrase}: {path}", hint=hint)
+    kind = phrase.lower().replace(" ", "-")
+    return ApiError(status, kind, phrase, f"{phrase}: {path}", hint=hint, headers=headers)
 
 
 def incomplete(notice: str) -> ApiError:

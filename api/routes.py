@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from api.limits import ApiLimits
 from api.models import answer_model
 from api.parameters import canonical_symbols, check_order, names_issues, signature
-from api.problems import MEDIA_TYPE, Problem, bad_parameters, from_eventhouse, incomplete
+from api.problems import bad_parameters, from_eventhouse, incomplete, problem_response
 from api.records import records_json, sources
 from api.values import argument, public
 from emulator.context import ParameterValue
@@ -168,7 +168,4 @@ def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, object]]:
     }
     if any(parameter.is_symbol for parameter in endpoint.parameters):
         texts = {404: "No company has this symbol.", **texts}
-    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-    return {
-        status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}} for status, text in texts.items()
-    }
+    return {status: problem_response(text) for status, text in texts.items()}

@@ -12,10 +12,12 @@ def main() -> int:
     """Serve an Eventhouse until interrupted; return the exit code."""
     arguments = _arguments()
     from emulator.engine.eventhouse import Eventhouse
+    from emulator.listening.keys import usable_key
     from emulator.listening.sockets import ListenError, bind, url_of
     from emulator.server.app import serve_on
 
     try:
+        usable_key(arguments.token)
         listener = bind(arguments.host, arguments.port, key=arguments.token)
     except ListenError as error:
         return _complain(error)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from cli.errors import CliError
 from emulator.listening.http_server import HttpServer, configuration
+from emulator.listening.keys import UnusableKey, usable_key
 from emulator.listening.limits import Limits
 from emulator.listening.sockets import ListenError, OpenToNetwork, PortInUse, bind
 
@@ -30,12 +31,15 @@ def run(main: Coroutine[object, object, T]) -> T:
 def listen(host: str, port: int, *, port_flag: str, key_flag: str = "", key: str | None = None) -> socket.socket:
     """Return a listening socket, or refuse with the flag that helps: for another port, or for a key."""
     try:
+        usable_key(key)
         return bind(host, port, key=key)
     except OpenToNetwork as error:
         raise CliError(
             f"whoever reaches {host}:{port} could use it: beyond this machine it takes a key",
             hint=f"give {key_flag}, or leave --host at 127.0.0.1",
         ) from error
+    except UnusableKey as error:
+        raise CliError(str(error), hint=f"give {key_flag} another") from error
     except PortInUse as error:
         raise CliError(str(error), hint=f"choose another port with {port_flag}") from error
     except ListenError as error:

@@ -5,6 +5,9 @@ from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 MEBIBYTE = 1024 * 1024
 
+# What an application may be sent, unless it says less.
+LARGEST_BODY = 64 * MEBIBYTE
+
 # Of the descriptors of a process: what files, logs and calls to others take, and how many servers share the rest.
 _RESERVED_DESCRIPTORS = 100
 _SERVERS = 3
@@ -32,7 +35,8 @@ class Limits:
     url: int = 16 * 1024
     head: int = 64 * 1024
     headers: int = 100
-    body: int = 64 * MEBIBYTE
+    # A little more than applications take, who say so in their clients' own language.
+    body: int = LARGEST_BODY + MEBIBYTE
     head_seconds: float = 10.0
     stall_seconds: float = 10.0
     slowest: int = 1024

@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from emulator.engine.writing.mark_header import MARKS_PATH
+from emulator.listening.faults import FaultLayer
 from emulator.listening.http_server import server_for
+from emulator.listening.keys import usable_key
 from emulator.listening.sockets import bind
 from emulator.server.auth import METADATA, AccessLayer
+from emulator.server.errors import RequestContext, error_body, internal_fault
 from emulator.server.exchange import ExchangePolicy, Workers
 from emulator.server.ingest import IngestionEndpoint
 from emulator.server.management import ManagementEndpoint
@@ -33,14 +36,17 @@ def create_app(
     eventhouse: "Eventhouse",
     *,
     token: str | None = None,
-    origins: Iterable[str] = (),
+    origins: Collection[str] = (),
+    hosts: Collection[str] = (),
     policy: ExchangePolicy | None = None,
 ) -> Starlette:
     """Return the application; the caller keeps and closes the Eventhouse.
 
     With a token every request must carry it as `Authorization: Bearer <token>`, except for the blobs and queues of
-    queued ingestion, whose addresses are signed. Browsers' pages are let in from loopback and from `origins`.
+    queued ingestion, whose addresses are signed. Browsers' pages are let in from loopback and from `origins`; without a
+    token the server answers to names of this machine and to `hosts`. A token that no header can carry is UnusableKey.
     """
+    token = usable_key(token)
     workers = Workers()
     policy = policy or ExchangePolicy()
     queries = QueryEndpoints(eventhouse, workers, policy)
@@ -54,7 +60,7 @@ def create_app(
         yield
         workers.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v2/rest/query", queries.v2, methods=["GET", "POST"]),
             Route("/v1/rest/query", queries.v1, methods=["GET", "POST"]),
@@ -66,9 +72,15 @@ def create_app(
             Route("/", _about, methods=["GET"]),
             *storage_routes(eventhouse.queued, storage, workers),
         ],
-        middleware=[Middleware(AccessLayer, token=token, origins=tuple(origins))],
+        middleware=[
+            Middleware(FaultLayer, answer=_failed),
+            Middleware(AccessLayer, token=token, origins=tuple(origins), hosts=tuple(hosts)),
+        ],
         lifespan=lifespan,
     )
+    # A redirect would name whatever host the request named.
+    app.router.redirect_slashes = False
+    return app
 
 
 def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *, token: str | None = None) -> None:
@@ -84,6 +96,10 @@ def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | 
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with listener, suppress(KeyboardInterrupt):
         server_for(create_app(eventhouse, token=token)).run(sockets=[listener])
+
+
+def _failed(id_: str) -> Response:
+    return Response(error_body(internal_fault(id_), RequestContext("", id_)), 520, media_type="application/json")
 
 
 async def _metadata(_request: Request) -> Response:

@@ -92,6 +92,15 @@ _SERVICE_ERROR = _Words(
 )
 
 
+def internal_fault(id_: str) -> InternalFault:
+    """Return the fault of a request that failed for a reason nobody foresaw, which the log has under the id."""
+    return InternalFault(
+        f"The request failed inside the embedded Eventhouse (activity {id_})",
+        code="InternalServiceError",
+        hint="the cause stands in the server's log under this activity",
+    )
+
+
 def status_of(fault: KustoError) -> int:
     """Return the HTTP status of a fault; the engine's own timeout is a timeout of the gateway to a client."""
     return TimeoutFault.http_status if fault.code == TIMEOUT_CODE else fault.http_status

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import logging
 import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from os import cpu_count
 from typing import TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -17,24 +17,28 @@ from starlette.responses import Response
 
 from emulator.content_codings import accepted_codings
 from emulator.errors import KustoError
+from emulator.listening.faults import log_fault
+from emulator.listening.limits import LARGEST_BODY
 from emulator.loopback import is_loopback
 from emulator.server.errors import (
     TIMEOUT_CODE,
-    InternalFault,
     PayloadFault,
     RequestContext,
     TimeoutFault,
     error_body,
+    internal_fault,
     status_of,
 )
-
-_LOG = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
 # A request body as sent, and after decompression.
-MAX_BODY = 64 * 1024 * 1024
+MAX_BODY = LARGEST_BODY
 MAX_INFLATED = 512 * 1024 * 1024
+
+# What a client calls its request is repeated in a header.
+_LONGEST_ID = 1024
+_IN_HEADERS = "".join(chr(code) for code in range(0x20, 0x7F))
 
 # The engine ends an overdue statement itself; the server steps in only if that takes longer than this.
 _GRACE = timedelta(seconds=2)
@@ -95,7 +99,7 @@ class Exchange:
     def identify(self, client_request_id: str) -> None:
         """Take the id from the request's properties where no header carried one."""
         if client_request_id and "x-ms-client-request-id" not in self.request.headers:
-            self.client_request_id = client_request_id
+            self.client_request_id = header_text(client_request_id)
 
     async def body(self) -> bytes:
         """Read the whole body, decompressed.
@@ -154,14 +158,14 @@ class ExchangePolicy:
             return await handle(exchange)
         except KustoError as fault:
             return exchange.fail(fault)
-        except Exception:  # noqa: BLE001 - the outermost place of a request
-            _LOG.exception("request %s failed", exchange.activity_id)
-            internal = InternalFault(
-                f"The request failed inside the embedded Eventhouse (activity {exchange.activity_id})",
-                code="InternalServiceError",
-                hint="the cause stands in the server's log under this activity",
-            )
-            return exchange.fail(internal)
+        except Exception as error:  # noqa: BLE001 - the outermost place of a request
+            log_fault("request", exchange.activity_id, error)
+            return exchange.fail(internal_fault(exchange.activity_id))
+
+
+def header_text(text: str) -> str:
+    """Return a text as a header can carry it: what it cannot is percent-encoded, what is too long cut off."""
+    return quote(text[:_LONGEST_ID], safe=_IN_HEADERS, errors="replace")
 
 
 def inflate(data: bytes) -> bytes:

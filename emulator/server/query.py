@@ -78,7 +78,7 @@ class QueryEndpoints:
 
 async def _read(exchange: Exchange) -> WireRequest:
     request = exchange.request
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         wire = read_fields(dict(request.query_params), request.headers, QUERY_TIMEOUT)
     else:
         wire = read_body(await exchange.body(), request.headers, QUERY_TIMEOUT)

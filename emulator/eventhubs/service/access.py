@@ -64,9 +64,9 @@ def _verified(token: str, key: str) -> Grant:
     if fields.get("skn", [POLICY])[0] != POLICY:
         raise HubError(UNAUTHORIZED, f"The policy '{fields['skn'][0]}' does not exist; use '{POLICY}'")
     signed = f"{quote_plus(resource)}\n{expiry}".encode()
-    expected = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()).decode()
+    expected = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest())
     # A plus sign that a client left unquoted reads as a blank.
-    if not hmac.compare_digest(expected, signature.replace(" ", "+")):
+    if not hmac.compare_digest(expected, signature.replace(" ", "+").encode()):
         raise HubError(UNAUTHORIZED, "The token has an invalid signature")
     if time.time() >= expires:
         raise HubError(UNAUTHORIZED, "The token has expired")

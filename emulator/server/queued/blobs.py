@@ -1,16 +1,18 @@
 """Blob endpoints: upload at once or by blocks, read, and ask for the size."""
 
 import re
-from xml.etree import ElementTree
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.engine.queued.blobs import Blob, BlobStore
 from emulator.errors import KustoError
-from emulator.server.exchange import Workers
+from emulator.server.exchange import MAX_BODY, Workers
+from emulator.server.queued.documents import NotReadable, read_document
 from emulator.server.queued.storage import WITHIN, Storage, http_date, read_body
 
+# Names of 50,000 blocks, the most that a blob has on the service.
+_MAX_LIST = 8 * 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -28,7 +30,8 @@ class BlobEndpoint:
 
     async def _put(self, request: Request) -> Response:
         key = self._key(request, "w")
-        part, data = request.query_params.get("comp", ""), await read_body(request)
+        part = request.query_params.get("comp", "")
+        data = await read_body(request, _MAX_LIST if part == "blocklist" else MAX_BODY)
         match part:
             case "":
                 if request.headers.get("x-ms-blob-type", "BlockBlob").lower() != "blockblob":
@@ -74,13 +77,10 @@ def _headers(blob: Blob) -> dict[str, str]:
 
 
 def _block_list(data: bytes) -> list[str]:
-    if b"<!" in data:
-        # No list needs a document type, which is how XML grows without end.
-        raise KustoError("The list of blocks may not declare a document type.", "InvalidXmlDocument")
     try:
-        root = ElementTree.fromstring(data)  # noqa: S314 - without declarations, as above
-    except ElementTree.ParseError as error:
-        raise KustoError(f"The list of blocks is not XML: {error}.", "InvalidXmlDocument") from error
+        root = read_document(data)
+    except NotReadable as error:
+        raise KustoError(f"The list of blocks {error}.", "InvalidXmlDocument") from error
     return [each.text or "" for each in root if each.tag in ("Latest", "Uncommitted", "Committed")]
 
 

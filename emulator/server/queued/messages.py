@@ -6,26 +6,26 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from xml.etree import ElementTree
 
 from emulator.engine.queued.message import IngestionMessage, ReportLevel
 from emulator.errors import KustoError
+from emulator.server.queued.documents import NotReadable, read_document
 from emulator.server.queued.storage import without_query
 
 MAX_MESSAGE = 64 * 1024
+# In base64, with the elements around it.
+MAX_MESSAGE_BODY = 128 * 1024
 
 
 def message_text(body: bytes) -> str:
     """Return the text of the message in the body of a request to a queue."""
-    if b"<!" in body:
-        raise _bad("the request may not declare a document type")
     try:
-        text = ElementTree.fromstring(body).findtext("MessageText") or ""  # noqa: S314 - without declarations, as above
+        text = read_document(body).findtext("MessageText") or ""
         if len(text) > MAX_MESSAGE * 4 // 3 + 4:
             raise _bad(f"it is larger than {MAX_MESSAGE} bytes")
         return base64.b64decode(text, validate=True).decode()
-    except ElementTree.ParseError as error:
-        raise _bad(f"the request is not XML: {error}") from error
+    except NotReadable as error:
+        raise _bad(f"the request {error}") from error
     except (binascii.Error, UnicodeDecodeError) as error:
         raise _bad(f"its text is not base64 of UTF-8: {error}") from error
 

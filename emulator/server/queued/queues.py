@@ -13,7 +13,7 @@ from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.engine.queued.store import REPORT_LIFETIME, Report, ReportQueue
 from emulator.errors import KustoError
 from emulator.server.exchange import Workers
-from emulator.server.queued.messages import message_text, parse_message
+from emulator.server.queued.messages import MAX_MESSAGE_BODY, message_text, parse_message
 from emulator.server.queued.storage import WITHIN, Storage, http_date, number, read_body, xml
 
 _MOST_AT_ONCE = 32
@@ -45,7 +45,9 @@ class QueueEndpoint:
         self._storage.check(request, queue, "a")
         if queue != INGESTION_QUEUE:
             raise KustoError(f"Only the Eventhouse itself writes to the queue '{queue}'.", "OperationNotAllowed")
-        message = parse_message(message_text(await read_body(request)), self._storage.own_blob)
+        message = parse_message(
+            message_text(await read_body(request, MAX_MESSAGE_BODY, "put the data into a blob")), self._storage.own_blob
+        )
         id_ = await self._workers.write(lambda: self._queued.add(message), WITHIN)
         now = datetime.now(UTC)
         receipt = Report(id_, now, now, str(uuid.uuid4()), 0, "")

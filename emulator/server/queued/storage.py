@@ -1,6 +1,5 @@
 """What all storage endpoints share: signatures, bodies, headers, and faults as XML."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,13 @@ from starlette.responses import Response
 from emulator.engine.queued.access import ACCOUNT, EXPORT, SCRATCH, Access
 from emulator.engine.queued.blobs import BlobNotFound
 from emulator.errors import EngineFault, KustoError
+from emulator.listening.faults import log_fault
 from emulator.server.errors import PayloadFault
 from emulator.server.exchange import MAX_BODY
 
 PREFIX = f"/{ACCOUNT}/"
 WITHIN = timedelta(minutes=5)
 
-_LOG = logging.getLogger(__name__)
 _STATUSES = {"BlobNotFound": 404, "MessageNotFound": 404, "ResourceNotFound": 404, "EntityAlreadyExists": 409}
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 
@@ -38,9 +37,11 @@ class Storage:
             return _with_headers(await handle(request))
         except KustoError as fault:
             return fault_response(fault)
-        except Exception:  # noqa: BLE001 - the outermost place of a request
-            _LOG.exception("a storage request failed")
-            return fault_response(EngineFault("The request failed inside the embedded Eventhouse.", "InternalError"))
+        except Exception as error:  # noqa: BLE001 - the outermost place of a request
+            id_ = str(uuid4())
+            log_fault("storage request", id_, error)
+            text = f"The request failed inside the embedded Eventhouse (request {id_})."
+            return fault_response(EngineFault(text, "InternalError"))
 
     def check(self, request: Request, resource: str, permission: str) -> None:
         """Raise AccessDenied unless the request may do this to a resource."""
@@ -68,13 +69,13 @@ def without_query(address: str) -> str:
     return address.partition("?")[0].partition(";")[0]
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int = MAX_BODY, hint: str = "send blocks") -> bytes:
     """Read a body as it is."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > MAX_BODY:
-            raise PayloadFault(f"The body is larger than {MAX_BODY} bytes.", "RequestBodyTooLarge", hint="send blocks")
+        if len(received) > most:
+            raise PayloadFault(f"The body is larger than {most} bytes.", "RequestBodyTooLarge", hint=hint)
     return bytes(received)
 
 

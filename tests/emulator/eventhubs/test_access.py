@@ -103,6 +103,8 @@ def test_a_token_is_for_its_entity_and_what_is_below() -> None:
     ("text", "kind", "reason"),
     [
         (token("sb://localhost/trades", key="d3Jvbmc="), SAS, "invalid signature"),
+        ("SharedAccessSignature sr=x&sig=%C3%A9&se=9999999999", SAS, "invalid signature"),
+        ("SharedAccessSignature sr=x&sig=é🔑&se=9999999999", SAS, "invalid signature"),
         (token("sb://localhost/trades", policy="Other"), SAS, "'Other' does not exist"),
         (token("sb://localhost/trades"), "jwt", "'jwt' cannot be checked"),
         ("SharedAccessSignature sr=x&sig=y", SAS, "malformed"),

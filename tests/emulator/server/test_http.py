@@ -174,6 +174,9 @@ async def test_a_foreign_name_for_this_machine_is_refused(http: httpx.AsyncClien
         ({"authorization": "secret"}, 401),
         ({"authorization": "Bearer sécret".encode()}, 401),
         ({"authorization": "Bearer secret"}, 200),
+        ({"authorization": "bearer secret"}, 200),
+        ({"authorization": "BEARER  secret"}, 200),
+        ({"authorization": "Basic OnNlY3JldA=="}, 401),
         ({"authorization": "Bearer secret", "host": "eventhouse.example"}, 200),
     ],
 )
@@ -186,6 +189,47 @@ async def test_a_token_is_demanded_where_one_is_set(
         assert (await http.get("/v1/rest/ping")).status_code == 200
         assert (await http.get("/v1/rest/auth/metadata")).status_code == 200
         assert (await http.options(QUERY)).status_code == 204
+
+
+@pytest.mark.parametrize("sent", ["Bearer sécret-🔑".encode(), "bearer sécret-🔑".encode()])
+async def test_a_token_is_of_any_letters(eventhouse: Eventhouse, sent: bytes) -> None:
+    async with page(eventhouse, token="sécret-🔑") as http:  # noqa: S106 - a token of this test only
+        answer = await http.post(QUERY, json={"csl": "print 1"}, headers={b"authorization": sent})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v2/rest/query/", "/v1/rest/ping/", "//evil.example/"])
+async def test_nobody_is_sent_elsewhere(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.get("http://127.0.0.1:8080" + path)
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "header"),
+    [
+        ("a\r\nX-Evil: 1", "a%0D%0AX-Evil: 1"),
+        ("a\0b", "a%00b"),
+        ("\U0001f600é", "%F0%9F%98%80%C3%A9"),
+        ("x" * 5000, "x" * 1024),
+        ("\ud800", "?"),
+    ],
+)
+@pytest.mark.parametrize("path", [QUERY, "/v1/rest/query", "/v1/rest/mgmt"])
+@pytest.mark.parametrize("text", ["print 1", ".show tables", "nonsense |", ""])
+async def test_an_id_that_no_header_carries_is_echoed_safely(
+    http: httpx.AsyncClient, path: str, text: str, sent: str, header: str
+) -> None:
+    body = {"csl": text, "properties": json.dumps({"ClientRequestId": sent})}
+    answer = await http.post(path, json=body)
+    # A request without a text is refused before its properties are read.
+    assert answer.headers["x-ms-client-request-id"] == header or not text
+    assert answer.status_code in (200, 400)
+
+
+async def test_head_is_get_without_a_body(http: httpx.AsyncClient) -> None:
+    for path in ("/", "/v1/rest/ping", "/v1/rest/auth/metadata", f"{QUERY}?csl=print%201"):
+        assert (await http.head(path)).status_code == 200
+    assert sorted((await http.put(QUERY)).headers["allow"].split(", ")) == ["GET", "HEAD", "POST"]
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,11 @@ def test_the_text_of_a_request_to_a_queue() -> None:
     assert message_text(in_queue(base64.b64encode(largest))) == largest.decode()
 
 
+# The letters of the type in any coding that the parser knows by itself or by the declaration.
+CODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+BOMB = '<!DOCTYPE a [<!ENTITY b "c">]><QueueMessage><MessageText>&b;</MessageText></QueueMessage>'
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
@@ -197,6 +202,7 @@ def test_the_text_of_a_request_to_a_queue() -> None:
         ),
         (b"<Queue", "the request is not XML: unclosed token: line 1, column 0"),
         (b"<!DOCTYPE a []><QueueMessage/>", "the request may not declare a document type"),
+        *((BOMB.encode(coding), "the request may not declare a document type") for coding in CODINGS),
         (in_queue(base64.b64encode(b"x" * (MAX_MESSAGE + 4))), f"it is larger than {MAX_MESSAGE} bytes"),
     ],
 )

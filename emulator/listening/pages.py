@@ -1,0 +1,118 @@
+"""Which names a server answers to, and which web pages a browser lets speak to it.
+
+A page elsewhere reaches a loopback port through its visitor's browser, also under a name of its own that it points
+here; hence the checks of `Origin` and `Host`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import Message, Send
+
+from emulator.loopback import is_loopback
+
+_USUAL = frozenset({"127.0.0.1", "localhost", "[::1]", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not let in, and what would help."""
+
+    text: str
+    hint: str = ""
+
+
+class Pages:
+    """The rules of one server.
+
+    `hosts` are names it is reached by, beside loopback, plain addresses and names without a dot; where none are given
+    and every caller has a key (`has_key`), any name will do. `origins` are pages that are let in beside those of
+    loopback and of the server itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Collection[str] = (),
+        origins: Collection[str] = (),
+        has_key: bool = False,
+        methods: str,
+        headers: str,
+        exposed: str,
+    ) -> None:
+        self._hosts = frozenset(_name(host) for host in hosts)
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+        self._any_host = has_key and not hosts
+        self._methods = methods
+        self._headers = headers
+        self._exposed = exposed
+
+    def refusal(self, headers: Headers) -> Refusal | None:
+        """Return why a request comes from somewhere else, None if it does not."""
+        hosts = headers.getlist("host")
+        origin = headers.get("origin")
+        if len(hosts) > 1:
+            return Refusal("The request names several hosts")
+        host = hosts[0] if hosts else ""
+        if origin is not None and not self._is_trusted(origin, host):
+            return Refusal(f"Pages of the origin '{origin}' may not use this server")
+        if not self._any_host and not self._is_own(host):
+            return Refusal(
+                f"The host name '{host}' is not this machine's own",
+                "use 127.0.0.1 or localhost, or start the server with a key, or with the name as an allowed host",
+            )
+        return None
+
+    def preflight(self, origin: str | None) -> Response:
+        """Return the answer to a browser that asks what a page may send (Fetch, CORS preflight)."""
+        headers = {
+            "Allow": self._methods,
+            "Access-Control-Allow-Methods": self._methods,
+            "Access-Control-Allow-Headers": self._headers,
+            "Access-Control-Max-Age": "600",
+        }
+        if origin is not None:
+            headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        return Response(status_code=204, headers=headers)
+
+    def shown_to(self, origin: str, send: Send) -> Send:
+        """Return a `send` whose answers a page may read."""
+
+        async def send_with_origin(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Access-Control-Allow-Origin"] = origin
+                headers["Access-Control-Expose-Headers"] = self._exposed
+                headers.add_vary_header("Origin")
+            await send(message)
+
+        return send_with_origin
+
+    def _is_own(self, host: str) -> bool:
+        name = _name(host)
+        return name in _USUAL or name in self._hosts or is_loopback(name) or _is_local(name)
+
+    def _is_trusted(self, origin: str, host: str) -> bool:
+        origin = origin.lower()
+        if origin in self._origins:
+            return True
+        try:
+            parts = urlsplit(origin)
+            return is_loopback(parts.hostname or "") or (bool(host) and parts.netloc == host.lower())
+        except ValueError:
+            return False
+
+
+def _name(host: str) -> str:
+    """Return the name of a `Host` header without its port."""
+    bracket = host.find("]")
+    name = host[: bracket + 1] if bracket >= 0 else host.partition(":")[0]
+    return name.lower().rstrip(".")
+
+
+def _is_local(name: str) -> bool:
+    """Whether a host is an address, or a name of the local network alone: nothing that a stranger could point here."""
+    return "." not in name or (name.isascii() and name.replace(".", "").isdigit()) or name.startswith("[")
