@@ -3,9 +3,12 @@
 `tickhouse --help` must stay quick: nothing here may load DuckDB, Arrow, FastAPI or an Azure package.
 """
 
+import errno
 import os
+import resource
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import CliError
-from cli.flags import database, prices, serving
+from cli.flags import data_folder, database, prices, serving
 from cli.flags.command import Command
 from cli.flags.data_connection import connection_app
 from cli.flags.producer import producer_app
@@ -41,10 +44,18 @@ for command in (
     prices.replay,
     database.query,
     serving.api,
+    data_folder.backup,
+    data_folder.restore,
+    data_folder.check_data,
 ):
     app.command(cls=Command)(command)
 app.add_typer(producer_app)
 app.add_typer(connection_app)
+
+
+# What the machine is short of, whichever file it was about.
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
+_FILES = 65_536
 
 
 def _show_version(is_asked: bool) -> None:
@@ -78,7 +89,7 @@ def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Optio
             yield (
                 prefix + name,
                 tuple(
-                    Option(parameter.name, option.lstrip("-"))
+                    Option(parameter.name, option.lstrip("-"), getattr(parameter, "is_flag", False))
                     for parameter in command.params
                     for option in parameter.opts
                     if parameter.name and option.startswith("--") and option != "--help"
@@ -89,6 +100,7 @@ def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Optio
 def main() -> None:
     """Run the tool; a known error ends with one message on standard error and exit code 1."""
     end_by_signals()
+    _allow_files()
     try:
         app()
     except CliError as error:
@@ -96,14 +108,24 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        # A file or folder that may not be read, written or made; without its name it is not the user's to mend.
-        if error.filename is None:
+        # A file or folder that may not be read, written or made; without its name only some are the user's to mend.
+        if error.filename is None and error.errno not in _OF_THE_MACHINE:
             raise
-        fail(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        named = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        fail(f"{named}{error.strerror}")
     except Exception as error:
         if not is_reportable(error):
             raise
         fail(str(error))
+
+
+def _allow_files() -> None:
+    """Take as many open files as this user may have: the usual 1,024 are few for clients and segments of logs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def is_reportable(error: Exception) -> bool:

@@ -16,6 +16,8 @@ def main() -> int:
     from emulator.listening.sockets import ListenError, bind, url_of
     from emulator.server.app import serve_on
 
+    # What DuckDB makes is made as the process lets it: for its owner alone.
+    os.umask(0o077)
     try:
         usable_key(arguments.token)
         listener = bind(arguments.host, arguments.port, key=arguments.token)

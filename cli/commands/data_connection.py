@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.composition.data_folder import make_data_folder
 from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.hub import CONNECTION_VARIABLE, connection_in, describe_hub
 from cli.composition.instances import serving
@@ -57,7 +58,7 @@ async def _run(settings: ConnectionSettings, console: Console) -> None:
     # What it complains of is told once more by the connection, in fewer words.
     logging.getLogger("azure.eventhub").setLevel(logging.ERROR)
     data = settings.data or DEFAULT_DATA
-    data.mkdir(parents=True, exist_ok=True)
+    make_data_folder(data)
     destination = _destination(settings)
     async with _table(settings, data) as (table, name):
         await _require_marks(table, console)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cli.composition.data_folder import make_data_folder
 from cli.composition.instances import Instance, announced
 from cli.composition.servers import listen
 from cli.terminal import messages
@@ -14,7 +15,7 @@ def run_emulator(*, port: int, data: Path | None, host: str, token: str | None, 
     """Serve until Ctrl-C; the folder is created when it does not exist."""
     with listen(host, port, port_flag="--port", key_flag="--token", key=token) as listener:
         if data is not None:
-            data.mkdir(parents=True, exist_ok=True)
+            make_data_folder(data)
         eventhouse = Eventhouse.open(data, database=database)
         try:
             url = url_of(listener)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.composition.data_folder import make_data_folder
 from cli.composition.delivery import Delivery, direct, into_hub
 from cli.composition.eventhouses import find_target, open_eventhouse
 from cli.composition.hub import CONNECTION_VARIABLE, connection_in
@@ -68,7 +69,7 @@ async def _run(settings: ProducerSettings, console: Console) -> None:
         raise CliError("a producer needs a source", hint="give --source auto, simulated or live providers")
     try:
         data = settings.data or default_data(source)
-        data.mkdir(parents=True, exist_ok=True)
+        make_data_folder(data)
         way = connection if via == "eventhubs" else None
         async with _delivery(settings, way, source, queued.add) as (delivery, eventhouse):
             console.print(f"[bold]{source.name}[/] → [bold]{delivery.name}[/]  Ctrl-C ends it.")

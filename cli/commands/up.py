@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.app import create_app
+from cli.composition.data_folder import make_data_folder
 from cli.composition.delivery import Delivery, direct, through_hub
 from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.hub import HubSettings
@@ -77,7 +78,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
             raise CliError(
                 f"data folder '{data}' is served already at {other.url}", hint="end that process, or give --data"
             )
-        data.mkdir(parents=True, exist_ok=True)
+        make_data_folder(data)
         engine = await asyncio.to_thread(Eventhouse.open, data, database=settings.database)
         async with AsyncExitStack() as stack:
             stack.callback(engine.close)

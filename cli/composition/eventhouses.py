@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.composition.data_folder import make_data_folder
 from cli.composition.instances import Instance, running_instances, serving, shown
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA
@@ -80,7 +81,7 @@ async def open_eventhouse(target: Target, *, create: bool = False, ingestion: In
         return RemoteEventhouse.connect(require_reachable(target.url), target.database, way)
     folder = target.folder or DEFAULT_DATA
     if create:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_data_folder(folder)
     if folder.exists() and not folder.is_dir():
         raise CliError(f"'{folder}' is a file, not a data folder")
     if not folder.is_dir():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from cli.composition.data_folder import make_data_folder
 from cli.errors import CliError
 from cli.settings.network import is_offline
 from emulator.eventhubs import EventHubs, ListenError, Options
@@ -64,7 +65,10 @@ def parse_age(text: str) -> timedelta:
 @asynccontextmanager
 async def hub_running(settings: HubSettings) -> AsyncIterator[EventHubs]:
     """Serve one hub for the duration; its log lies in a folder of its own within the data folder."""
-    folder = None if settings.data is None else settings.data / LOG_FOLDER
+    folder = None
+    if settings.data is not None:
+        make_data_folder(settings.data)
+        folder = settings.data / LOG_FOLDER
     try:
         hubs = await EventHubs.start(
             host=settings.host,

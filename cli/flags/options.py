@@ -5,6 +5,7 @@ Loaded with every command, and with `--help`: nothing heavy may be imported here
 
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -89,6 +90,13 @@ def port(flag: str, what: str, variable: str) -> typer.models.OptionInfo:
     return option
 
 
+def finite(value: float | None) -> float | None:
+    """Refuse what is a number to the parser and to nobody else."""
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
 TargetData = Annotated[Path | None, _folder("Folder of the embedded Eventhouse to work on.", _RUNNING)]
 ReadData = Annotated[
     Path | None,
@@ -100,6 +108,7 @@ RunData = Annotated[
 StatusData = Annotated[
     Path | None, _folder("Folder of the process.", "of data/market and data/simulated that which was written last")
 ]
+NewData = Annotated[Path | None, _folder("New or empty folder that is to keep everything.", "data/market")]
 MemoryData = Annotated[Path | None, _folder("Folder that keeps the data.", "none: in memory")]
 Url = Annotated[
     str | None,
@@ -178,6 +187,7 @@ Rate = Annotated[
         help="How busy the simulated market is.",
         metavar="N",
         min=0.1,
+        callback=finite,
     ),
 ]
 HubName = Annotated[str, typer.Option("--hub", envvar="TICKHOUSE_HUB", help="Name of the event hub.", metavar="NAME")]

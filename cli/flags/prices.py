@@ -17,6 +17,7 @@ from cli.flags.options import (
     TargetData,
     TargetDatabase,
     Url,
+    finite,
     target_of,
 )
 
@@ -97,7 +98,10 @@ def replay(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Recorded trades, CSV or Parquet.", metavar="FILE")],
     speed: Annotated[
-        float, typer.Option(help="Times faster than recorded; 0 means as fast as possible.", metavar="N", min=0)
+        float,
+        typer.Option(
+            help="Times faster than recorded; 0 means as fast as possible.", metavar="N", min=0, callback=finite
+        ),
     ] = 1.0,
     data: TargetData = None,
     eventhouse: Url = None,

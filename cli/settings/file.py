@@ -17,10 +17,11 @@ EXCLUSIVE = frozenset({"data", "eventhouse"})
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of one command as the file may name it: its flag, and whether it can be given several times."""
+    """One option of one command as the file may name it: its flag, and whether it is either on or off."""
 
     parameter: str
     flag: str
+    is_switch: bool = False
 
 
 def read_settings_file(path: Path, *, must_exist: bool = False) -> dict[str, object]:
@@ -61,7 +62,10 @@ def default_map(
         level: dict[str, object] = {}
         for group in groups:
             level = result.setdefault(group, {})
-        defaults = {option.parameter: merged[option.flag] for option in options if option.flag in merged}
+        given = [option for option in options if option.flag in merged]
+        for option in given:
+            _check_value(merged[option.flag], option, path)
+        defaults = {option.parameter: merged[option.flag] for option in given}
         if groups:
             level[name] = defaults
         else:
@@ -99,3 +103,11 @@ def _check_table(
             raise CliError(
                 f"{path}: [{name}] has no setting '{key}'", hint=f"known settings: {', '.join(sorted(flags))}"
             )
+
+
+def _check_value(value: object, option: Option, path: Path) -> None:
+    # The parser would make a number or a text of it.
+    if isinstance(value, bool) and not option.is_switch:
+        raise CliError(f"{path}: '{option.flag}' cannot be {str(value).lower()}", hint="write a value")
+    if option.is_switch and not isinstance(value, bool):
+        raise CliError(f"{path}: '{option.flag}' is true or false", hint=f"write {option.flag} = true")

@@ -253,6 +253,15 @@ class Spool:
             self._is_behind = False
 
 
+def unreadable_bytes(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the segments of a folder with bytes that are no batch and no append cut short."""
+    paths = sorted(folder.glob(f"*{_SUFFIX}"))
+    for path in paths:
+        size = max((entry.end for entry in _records(path)), default=0)
+        if (left := path.stat().st_size - size) and (path != paths[-1] or not _is_torn(path, size)):
+            yield path, left
+
+
 def _records(path: Path) -> Iterator[_Entry]:
     """Iterate over the intact records at the start of a segment."""
     offset = 0

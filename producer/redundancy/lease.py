@@ -54,31 +54,32 @@ class FileLease:
         self._path = path
         self._holder = holder
         self._clock = clock
-        self._until: datetime | None = None
+        self._held_until = float("-inf")
+        self._seen: tuple[_Claim, float] | None = None
 
     @property
     def is_held(self) -> bool:
         """Whether the lease is this holder's, as far as is known without looking."""
-        return self._until is not None and self._clock.now() < self._until
+        return self._clock.monotonic() < self._held_until
 
     def claim(self) -> bool:
         """Take or renew the lease; a file that cannot be had leaves things as they are until the lease runs out."""
-        now = self._clock.now()
         try:
             with self._locked():
                 found = self._read()
-                if found and found.holder != self._holder and now < found.until:
-                    self._until = None
+                if found and found.holder != self._holder and self._is_valid(found):
+                    self._held_until = float("-inf")
                 else:
-                    self._until = now + timedelta(seconds=self.seconds)
-                    self._write(_Claim(self._holder, self._until))
+                    held_until = self._clock.monotonic() + self.seconds
+                    self._write(_Claim(self._holder, self._clock.now() + timedelta(seconds=self.seconds)))
+                    self._held_until = held_until
         except OSError as error:
             logger.warning("the lease %s cannot be claimed: %s", self._path, error)
         return self.is_held
 
     def release(self) -> None:
         """Give the lease back."""
-        self._until = None
+        self._held_until = float("-inf")
         try:
             with self._locked():
                 found = self._read()
@@ -86,6 +87,13 @@ class FileLease:
                     self._path.unlink()
         except OSError as error:
             logger.warning("the lease %s cannot be released: %s", self._path, error)
+
+    def _is_valid(self, claim: _Claim) -> bool:
+        """Whether another holder's claim holds: until its time, and while it is renewed if the clock was set back."""
+        if self._seen is None or self._seen[0] != claim:
+            self._seen = (claim, self._clock.monotonic())
+        waited = self._clock.monotonic() - self._seen[1]
+        return self._clock.now() < claim.until and waited <= self.seconds
 
     def _locked(self) -> "_FileLock":
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cli.errors import CliError
+from cli.main import app
 from cli.settings.file import Option, default_map, read_settings_file
 from cli.settings.network import is_offline, require_reachable
 from emulator.loopback import is_loopback_url
@@ -114,3 +116,35 @@ def with_data(folder: str) -> object:
 
     environment = {**offline_environment(), "TICKHOUSE_DATA": folder}
     return lambda: environment
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"eventhouse-port": True}, {"data": False}, {"up": {"eventhouse-port": True}}, {"mix": 1}, {"mix": "yes"}],
+)
+def test_a_switch_is_not_taken_for_a_value_nor_a_value_for_a_switch(settings: dict[str, object]) -> None:
+    commands = {"up": (*COMMANDS["up"], Option("mix", "mix", is_switch=True))}
+    with pytest.raises(CliError, match=r"cannot be true|cannot be false|is true or false"):
+        default_map(settings, commands, FILE)
+    assert default_map({"mix": True}, commands, FILE) == {"up": {"mix": True}}
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf"])
+def test_a_rate_is_a_finite_number(value: str) -> None:
+    result = CliRunner().invoke(app, ["up", "--source", "none"], env={"TICKHOUSE_TRADES_PER_SECOND": value})
+    assert result.exit_code == 2
+    assert "Invalid value for '--trades-per-second'" in result.output
+
+
+@pytest.mark.parametrize("harm", ["a folder", "a loop", "not UTF-8", "not there"])
+def test_a_settings_file_that_cannot_be_read_is_one_line(tmp_path: Path, harm: str) -> None:
+    file = tmp_path / "tickhouse.toml"
+    match harm:
+        case "a folder":
+            file.mkdir()
+        case "a loop":
+            file.symlink_to(file)
+        case "not UTF-8":
+            file.write_bytes(b'port = "\xff"')
+    with pytest.raises(CliError, match=str(file)):
+        read_settings_file(file, must_exist=True)

@@ -26,6 +26,10 @@ class ManualClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed)
 
+    def set_by(self, change: timedelta) -> None:
+        """Set the wall clock on or back, as an administrator or NTP does; the counter goes on."""
+        self._start += change
+
     def monotonic(self) -> float:
         return 1_000.0 + self._elapsed
 

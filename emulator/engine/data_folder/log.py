@@ -61,9 +61,10 @@ class WriteAheadLog:
             if not is_free or not self._has_room():
                 return
             checkpoint()
-        self._checkpoint = checkpoint_of(self._folder) or self._checkpoint
-        self._since, self._size, self._fold_at = time, log_size(self._folder), FOLDED_AT
-        self._write(time)
+            # Before a copy may begin: it goes by the record.
+            self._checkpoint = checkpoint_of(self._folder) or self._checkpoint
+            self._since, self._size, self._fold_at = time, log_size(self._folder), FOLDED_AT
+            self._write(time)
 
     def close(self) -> None:
         """Close the files beside the log."""

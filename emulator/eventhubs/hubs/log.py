@@ -57,8 +57,7 @@ class Log:
         if folder is None:
             return cls(None, [Segment(MemoryBytes(), 0, 0)], retention)
         folder.mkdir(parents=True, exist_ok=True)
-        paths = sorted(folder.glob(f"*{_SUFFIX}"))
-        segments = [_existing(path) for path in paths] or [_new_file(folder, 0, 0)]
+        segments = existing_segments(folder) or [_new_file(folder, 0, 0)]
         later: Segment | None = None
         for segment in reversed(segments):
             time = None if later is None else later.first_time()
@@ -218,9 +217,13 @@ class Log:
         return self._end
 
 
-def _existing(path: Path) -> Segment:
-    sequence, offset = (int(part) for part in path.stem.split("-"))
-    return Segment(FileBytes(path), sequence, offset)
+def existing_segments(folder: Path) -> list[Segment]:
+    """Open the segments of a folder, the oldest first, as yet unread."""
+    segments = []
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        sequence, offset = (int(part) for part in path.stem.split("-"))
+        segments.append(Segment(FileBytes(path), sequence, offset))
+    return segments
 
 
 def _recover(segment: Segment) -> None:

@@ -163,6 +163,10 @@ class Segment:
         self.size = valid
         return torn
 
+    def count_whole(self) -> int:
+        """Return how many whole records there are up to the first that is not."""
+        return sum(1 for _ in self._scan(0, strict=False))
+
     def seal(self, successor: "Segment", last_time: int) -> None:
         """Take over the records unseen, up to where the next segment begins; raise LogDamaged where they do not fit."""
         self.size = successor.base_offset - self.base_offset

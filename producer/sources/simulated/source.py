@@ -6,7 +6,7 @@ would be, and produces the same events where it repeats itself.
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import floor
 
 from kql.reference import SIMULATED, known_symbols, load_companies
@@ -21,6 +21,10 @@ SOURCE = SIMULATED
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _RECENT_TRADES = 50_000
+# How many seconds it is ahead of its clock at most, and behind: after a night of sleep it tells what it has missed, but
+# not a year when somebody sets the clock.
+_AHEAD, _CATCHES_UP = 60, 86_400
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,14 @@ class SimulatedSource(ActionsWithDays):
     async def trades(self) -> AsyncGenerator[Trade, None]:
         """Iterate over the trades since the start, each when its time has come; called again, it goes on."""
         while True:
+            self._stay_near()
             for trade in self._trades_of(self._second):
-                wait = (trade.timestamp - self._clock.now()).total_seconds()
-                if wait > 0:
-                    await self._clock.sleep(wait)
+                if not await self._has_come(trade.timestamp):
+                    break
                 yield trade
-            self._second += 1
-            wait = self._second - self._clock.now().timestamp()
-            if wait > 0:
-                await self._clock.sleep(wait)
+            else:
+                self._second += 1
+                await self._has_come(datetime.fromtimestamp(self._second, UTC))
 
     def recent_trades(self, span: timedelta) -> list[Trade]:
         """Return the trades of the span before the live ones, from a whole minute on.
@@ -98,6 +101,23 @@ class SimulatedSource(ActionsWithDays):
 
     async def close(self) -> None:
         """Hold nothing open."""
+
+    def _stay_near(self) -> None:
+        """Go where the clock is, if it was set; what is told again then has its event ids again."""
+        now = floor(self._clock.now().timestamp())
+        if not now - _CATCHES_UP <= self._second <= now + _AHEAD:
+            self._second = now if self._second > now else now - _CATCHES_UP
+
+    async def _has_come(self, instant: datetime) -> bool:
+        """Wait for an instant; return False where the clock is set so far back that it is not waited for.
+
+        The clock is looked at again and again: what was far ahead may be now a moment later.
+        """
+        while (left := (instant - self._clock.now()).total_seconds()) > 0:
+            if left > _AHEAD:
+                return False
+            await self._clock.sleep(min(left, _LOOK_AGAIN_SECONDS))
+        return True
 
     def _trades_of(self, second: int) -> list[Trade]:
         received_at = self._clock.now()

@@ -290,3 +290,25 @@ def test_an_unreadable_lease_is_free_and_an_unreachable_one_runs_out(
     assert not lease.claim()
     lease.release()
     assert "cannot be claimed" in caplog.text
+
+
+async def test_a_lease_runs_out_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    clock = ManualClock()
+    dead, waiting = (FileLease(tmp_path / "lease", name, clock) for name in ("dead", "waiting"))
+    assert dead.claim()
+    clock.set_by(timedelta(hours=-1))
+    assert not waiting.claim()
+    await clock.advance(11)
+    assert not dead.is_held, "who stalls has lost it"
+    assert waiting.claim()
+
+
+async def test_a_lease_that_is_renewed_holds_whatever_the_clock_does(tmp_path: Path) -> None:
+    clock = ManualClock()
+    first, second = (FileLease(tmp_path / "lease", name, clock) for name in ("first", "second"))
+    for change in (0, -3600, 0, 600, 0, -60):
+        clock.set_by(timedelta(seconds=change))
+        assert first.claim()
+        assert not second.claim()
+        await clock.advance(4)
+        assert first.is_held

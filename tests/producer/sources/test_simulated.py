@@ -1,5 +1,6 @@
 """The simulated market: the same for the same seed and time, and plausible."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -152,3 +153,63 @@ async def test_trades_lie_within_the_bar_of_their_minute() -> None:
 def test_the_trading_date_turns_at_five_utc() -> None:
     assert trading_date(datetime(2024, 3, 1, 4, 59, tzinfo=UTC)) == date(2024, 2, 29)
     assert trading_date(datetime(2024, 3, 1, 5, 0, tzinfo=UTC)) == date(2024, 3, 1)
+
+
+class Market:
+    """A simulated market that runs, and what it has told."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.told: list[Trade] = []
+        self._task = asyncio.create_task(self._run(SimulatedSource(clock, SimulatedSettings(trades_per_second=2.0))))
+
+    async def _run(self, source: SimulatedSource) -> None:
+        async for trade in source.trades():
+            self.told.append(trade)
+
+    async def new_within(self, seconds: float) -> int:
+        """Move the clock; return how many trades were told that were not told before."""
+        known = {trade.event_id for trade in self.told}
+        await self.clock.advance(seconds)
+        return len({trade.event_id for trade in self.told} - known)
+
+    async def end(self) -> None:
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+
+@pytest.mark.parametrize(
+    "change", [timedelta(seconds=5), timedelta(minutes=10), timedelta(hours=1), timedelta(days=400)]
+)
+async def test_the_market_goes_on_when_a_clock_that_was_set_back_is_right_again(change: timedelta) -> None:
+    clock = ManualClock()
+    market = Market(clock)
+    assert await market.new_within(10) > 0
+    clock.set_by(-change)
+    await market.new_within(8)
+    clock.set_by(change)
+    assert await market.new_within(10) > 0
+    assert all(trade.timestamp <= clock.now() for trade in market.told)
+    await market.end()
+
+
+async def test_the_market_goes_on_where_a_clock_is_that_stays_set_back() -> None:
+    clock = ManualClock()
+    market = Market(clock)
+    await market.new_within(10)
+    clock.set_by(timedelta(hours=-2))
+    assert await market.new_within(10) > 0, "what is told then was not told before"
+    await market.end()
+
+
+async def test_the_market_does_not_tell_a_year_when_the_clock_is_set_on() -> None:
+    clock = ManualClock()
+    market = Market(clock)
+    await market.new_within(10)
+    clock.set_by(timedelta(days=400))
+    task = asyncio.create_task(clock.advance(1))
+    await asyncio.wait({task}, timeout=0.5)
+    first = next(trade for trade in market.told if trade.timestamp > START + timedelta(days=30))
+    assert first.timestamp >= clock.now() - timedelta(days=1, seconds=2)
+    task.cancel()
+    await market.end()
