@@ -92,6 +92,7 @@ def test_an_endpoint_has_examples_of_its_own(tmp_path: Path) -> None:
     assert endpoint.examples == {"Symbol": "AAPL", "Timestamp": "2023-12-29T00:00:00Z", "Range": 7.5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "message", "hint"),
     [

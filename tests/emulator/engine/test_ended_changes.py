@@ -19,6 +19,8 @@ from emulator.work import Work
 from tests.emulator.engine.endless import ENDLESS, PROMPT_SECONDS, canceled_soon, count
 from tests.emulator.engine.test_concurrency import commits, held, queued
 
+pytestmark = pytest.mark.slow
+
 SOON = RequestProperties(options={"servertimeout": timedelta(seconds=0.2)})
 DEFINITIONS = (
     ".create table T (Id: long, X: long)",

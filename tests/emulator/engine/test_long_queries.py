@@ -114,6 +114,7 @@ def test_members_of_members_take_no_copy_for_each_level(eventhouse: Eventhouse, 
     assert list(eventhouse.query(text, properties=within)[0].rows()) == [(None,)]
 
 
+@pytest.mark.slow
 def test_an_expression_too_deep_for_the_storage_engine_is_refused_by_its_limit(eventhouse: Eventhouse) -> None:
     with pytest.raises(QueryTooDeep) as raised:
         rows(eventhouse, f"print strcat({', '.join(['1'] * MANY)})")

@@ -291,6 +291,7 @@ def test_documents_of_multijson_stand_apart_by_anything_empty(eventhouse: Eventh
     assert rows(eventhouse, "T | project A") == [(1,), (1,)]
 
 
+@pytest.mark.slow
 def test_multijson_of_any_number_and_text_is_stored(eventhouse: Eventhouse) -> None:
     data = b'[{"B": 123456789012345678901234567890, "A": 1}, {"B": "\\ud83d\\ude00"}]'
     assert eventhouse.ingest("T", data, format="multijson") == 2

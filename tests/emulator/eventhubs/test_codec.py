@@ -92,6 +92,7 @@ def _as_the_client_has_it(value: Value) -> object:
             return value
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=60))
 def test_any_other_bytes_are_a_codec_error_or_a_value(data: bytes) -> None:
     try:
