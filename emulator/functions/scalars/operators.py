@@ -44,6 +44,7 @@ from emulator.sql.build import (
     not_,
     op,
     or_,
+    try_cast,
 )
 from emulator.types import (
     BOOL,
@@ -107,14 +108,14 @@ def _scaled(operands: tuple[Operand, ...]) -> Sql:
     ticks, factor = operands if operands[0].type.scalar is Scalar.TIMESPAN else (operands[1], operands[0])
     if factor.type.scalar in _WHOLE:
         return op("*", ticks.sql, _as_long(factor))
-    return cast(call("trunc", op("*", cast(ticks.sql, "DOUBLE"), cast(factor.sql, "DOUBLE"))), "BIGINT")
+    return try_cast(call("trunc", op("*", cast(ticks.sql, "DOUBLE"), cast(factor.sql, "DOUBLE"))), "BIGINT")
 
 
 def _shortened(operands: tuple[Operand, ...]) -> Sql:
     ticks, divisor = operands
     if divisor.type.scalar in _WHOLE:
         return op("//", ticks.sql, _nonzero(divisor))
-    return cast(call("trunc", op("/", cast(ticks.sql, "DOUBLE"), cast(divisor.sql, "DOUBLE"))), "BIGINT")
+    return try_cast(call("trunc", op("/", cast(ticks.sql, "DOUBLE"), cast(divisor.sql, "DOUBLE"))), "BIGINT")
 
 
 def _ratio(operands: tuple[Operand, ...]) -> Sql:
