@@ -42,6 +42,7 @@ class Record:
             }
             files = dict(connection.execute("SELECT id, path FROM file"))
             self._tests: dict[tuple[str, int], set[str]] = defaultdict(set)
+            self._of_module: dict[str, set[str]] = defaultdict(set)
             self._breadth: dict[str, int] = defaultdict(int)
             for file, context, bits in connection.execute("SELECT file_id, context_id, numbits FROM line_bits"):
                 test = tests[context]
@@ -51,12 +52,17 @@ class Record:
                 lines = numbits_to_nums(bits)
                 self._breadth[test] += len(lines)
                 path_of_file = _relative(files[file])
+                self._of_module[path_of_file].add(test)
                 for line in lines:
                     self._tests[path_of_file, line].add(test)
 
     def tests_of(self, path: str, line: int) -> list[str]:
-        """Return the tests that run a line, those first that run the least beside it."""
-        return sorted(self._tests.get((path, line), ()), key=lambda test: (self._breadth[test], test))
+        """Return the tests that run a line, those first that run the least beside it.
+
+        A line that only importing runs belongs to all tests of its module.
+        """
+        found = self._tests.get((path, line)) or self._of_module.get(path, set())
+        return sorted(found, key=lambda test: (self._breadth[test], test))
 
 
 def _relative(path: str) -> str:
