@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
-from emulator.schema.canonical import canonical_expression, canonical_query
+from emulator.schema.canonical import (
+    canonical_expression,
+    canonical_function,
+    canonical_mappings,
+    canonical_policies,
+    canonical_query,
+)
 from emulator.schema.definitions import Definitions
+from emulator.schema.entities import Function, IngestionMapping
 from emulator.syntax.parse_command import parse_command
 
 TABLE = ".create-merge table T (a: long, b: string)"
@@ -99,3 +106,53 @@ def test_a_view_in_another_layout_is_stored_and_not_made_anew() -> None:
         assert eventhouse._core.database("D").views["V"].relation != before.relation
     finally:
         eventhouse.close()
+
+
+def test_what_cannot_be_read_stays_as_it_is() -> None:
+    assert canonical_expression("a +") == "a +"
+    assert canonical_query("T | nonsense") == "T | nonsense"
+    function = Function("F", "(x:long", "{ T }")
+    assert canonical_function(function) == function
+    assert list(canonical_policies({"retention": "[", "caching": "{"}).items()) == [
+        ("caching", "{"),
+        ("retention", "["),
+    ]
+
+
+def mapped(text: str) -> str:
+    (found,) = canonical_mappings((IngestionMapping("m", "json", text),))
+    assert (found.kind, found.name) == ("json", "m")
+    return found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical_text"),
+    [
+        ("{", "{"),
+        ('{"column": "a"}', '{"column": "a"}'),
+        ('["a"]', '["a"]'),
+        ("[]", "[]"),
+        ('[{"Column": "a", "Properties": {"Path": "$.ä"}}]', '[{"column":"a","path":"$.ä"}]'),
+        ('[{"name": "a", "path": ""}]', '[{"column":"a"}]'),
+        ('[{"name": "b", "column": "a", "datatype": null}]', '[{"column":"a"}]'),
+        ('[{"name": "b", "column": ""}]', '[{"column":"b"}]'),
+        ('[{"column": "a", "path": "$.x", "properties": {"path": "$.y"}}]', '[{"column":"a","path":"$.y"}]'),
+        ('[{"column": "a", "properties": 5}]', '[{"column":"a"}]'),
+    ],
+)
+def test_the_text_of_a_mapping(text: str, canonical_text: str) -> None:
+    assert mapped(text) == canonical_text
+
+
+def test_mappings_come_by_kind_and_name() -> None:
+    given = tuple(IngestionMapping(name, kind, "[]") for kind, name in (("json", "b"), ("csv", "z"), ("json", "a")))
+    assert [(each.kind, each.name) for each in canonical_mappings(given)] == [
+        ("csv", "z"),
+        ("json", "a"),
+        ("json", "b"),
+    ]
+
+
+def test_a_function_with_its_parameters_and_body_spelled_out() -> None:
+    found = canonical_function(Function("F", "(x:long=1,T:(a:int))", "{T|where a==x}"))
+    assert (found.parameters, found.body) == ("(x: long = 1, T: (a: int))", "{\nT\n| where a == x\n}")
