@@ -80,6 +80,27 @@ def test_every_command_is_about_something_with_a_name(text: str, subject: Subjec
 
 
 @pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        (".drop table T columns (a)", TABLE),
+        (".alter column T.a type = long", Subject(Kind.COLUMN, "a", TABLE)),
+        (".clear table T data", TABLE),
+        (".clear materialized-view V data", Subject(Kind.VIEW, "V")),
+        (".delete table T records <| T", TABLE),
+        (".disable materialized-view V", Subject(Kind.VIEW, "V")),
+        (".drop materialized-view V", Subject(Kind.VIEW, "V")),
+        (".drop function F", Subject(Kind.FUNCTION, "F")),
+        (".drop tables (A, B)", None),
+        (".create database D volatile", Subject(Kind.DATABASE, "D")),
+        (".drop database D", Subject(Kind.DATABASE, "D")),
+        (".show version", None),
+    ],
+)
+def test_what_a_command_that_defines_nothing_is_about(text: str, about: Subject | None) -> None:
+    assert subject_of(parse_command(text), text) == Subject(Kind.OTHER, " ".join(text.split()[:2]), about)
+
+
+@pytest.mark.parametrize(
     "text", [".create tables A (a: int), B (b: int)", ".alter tables (A, B) policy streamingingestion enable"]
 )
 def test_a_command_about_several_things_is_told(text: str) -> None:
