@@ -7,7 +7,7 @@ the engine; the stages of compiling and the engine's own functions, which know n
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
@@ -28,7 +28,7 @@ class Work:
         self._seconds = math.inf
         self._lock = threading.Lock()
         self._canceled_for: str | None = None
-        self._to_call: list[Callable[[], None]] = []
+        self._to_call: list[Callable[[], object]] = []
         self.allow(math.inf if seconds is None else seconds)
 
     def allow(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Work:
         reason = f": {self._canceled_for}" if self._canceled_for else ""
         return CancelFault(f"Request is canceled{reason}", "E_QUERY_CANCELLED")
 
-    def when_canceled(self, call: Callable[[], None]) -> None:
+    def when_canceled(self, call: Callable[[], object]) -> None:
         """Call once, from whichever thread cancels it; at once, if it is canceled already."""
         with self._lock:
             if self._canceled_for is None:
@@ -82,10 +82,34 @@ class Work:
                 return
         call()
 
-    def forget(self, call: Callable[[], None]) -> None:
+    def forget(self, call: Callable[[], object]) -> None:
         """Take back `when_canceled`; a call that is under way may still come."""
         with self._lock, suppress(ValueError):
             self._to_call.remove(call)
+
+
+@contextmanager
+def joined(works: Sequence[Work]) -> Iterator[Work]:
+    """Yield work that is over as soon as one of several is."""
+    if len(works) == 1:
+        yield works[0]
+        return
+    work = Work()
+    work.allow(min(each.until for each in works) - work.started)
+    for each in works:
+        each.when_canceled(work.cancel)
+    try:
+        yield work
+    finally:
+        for each in works:
+            each.forget(work.cancel)
+
+
+class WorkEnded(BaseException):
+    """The work of this thread has to end: on its way out of the stages, which must not take it for a fault of a text.
+
+    `doing` raises the fault in its place.
+    """
 
 
 _DONE_HERE: ContextVar[Work | None] = ContextVar("work", default=None)
@@ -93,10 +117,14 @@ _DONE_HERE: ContextVar[Work | None] = ContextVar("work", default=None)
 
 @contextmanager
 def doing(work: Work | None) -> Iterator[None]:
-    """Let `check_work` mean this piece of work in this thread, as long as the block runs."""
+    """Let `check_work` mean this piece of work in this thread as long as the block runs; raise its fault if it ends."""
     token = _DONE_HERE.set(work)
     try:
         yield
+    except WorkEnded:
+        if work is None:
+            raise
+        raise work.fault() from None
     finally:
         _DONE_HERE.reset(token)
 
@@ -107,10 +135,10 @@ def work_here() -> Work | None:
 
 
 def check_work() -> None:
-    """Raise the fault of the work that this thread does, if that has to end; 0.1 µs, for loops that may be long."""
+    """Leave for the enclosing `doing` if the work of this thread has to end; 0.1 µs, for loops that may be long."""
     work = _DONE_HERE.get()
-    if work is not None:
-        work.check()
+    if work is not None and work.is_over:
+        raise WorkEnded
 
 
 def _out_of_time(seconds: float) -> LimitFault:

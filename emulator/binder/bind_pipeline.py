@@ -36,6 +36,7 @@ from emulator.binder.plan import Plan
 from emulator.binder.scope import NO_ROWS, Environment, Relation, TabularBinding
 from emulator.binder.visualization import visualization
 from emulator.syntax import operators as syntax
+from emulator.work import check_work
 
 _Bind: TypeAlias = Callable[..., Plan]
 
@@ -77,6 +78,7 @@ def bind_pipeline(node: syntax.Pipeline, environment: Environment, source: Relat
     """Bind a pipeline operator by operator; `source` replaces its head in a subquery."""
     relation = source if source is not None else bind_source(node.source, environment)
     for operator in node.operators:
+        check_work()
         match operator:
             case syntax.As(name=name):
                 relation = Relation(relation.plan, name.text, relation.visualization)

@@ -14,6 +14,7 @@ from emulator.syntax.operators import Pipeline
 from emulator.syntax.statements import FunctionLiteral
 from emulator.text import Span
 from emulator.types import Schema
+from emulator.work import check_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +136,7 @@ class Environment:
 
     def expression(self, node: Expression, rows: Rows) -> BoundExpression:
         """Bind a scalar expression."""
+        check_work()
         return self.session.bind_expression(node, self, rows)
 
     def pipeline(self, node: Pipeline, source: Relation | None = None) -> Relation:

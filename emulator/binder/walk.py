@@ -14,10 +14,12 @@ from emulator.binder.expression import (
 )
 from emulator.binder.plan import Plan, Project
 from emulator.types import Column, Schema
+from emulator.work import check_work
 
 
 def children(expression: BoundExpression) -> tuple[BoundExpression, ...]:
     """Return the direct operands of an expression, not those inside subqueries."""
+    check_work()
     match expression:
         case FunctionCall(arguments=arguments) | AggregateCall(arguments=arguments) | WindowCall(arguments=arguments):
             return arguments

@@ -8,6 +8,7 @@ from typing import Protocol
 from emulator.binder.plan import Plan, Stored
 from emulator.emit.relation import Relation, closed, over
 from emulator.sql.ast import Call, ColumnRef, Cte, From, OrderBy, Query, Select, TableRef, Window, With
+from emulator.work import check_work
 
 NOW_PARAMETER = "now"
 
@@ -40,6 +41,7 @@ class Emission:
 
     def plan(self, plan: Plan) -> Relation:
         """Emit a plan below the current one."""
+        check_work()
         return self.emit(self, plan)
 
     def alias(self, prefix: str = "t") -> str:

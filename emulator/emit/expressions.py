@@ -41,6 +41,7 @@ from emulator.sql.ast import (
 )
 from emulator.sql.build import FALSE, call, coalesce, is_not_null, not_
 from emulator.types import KqlType, Scalar
+from emulator.work import check_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Scope:
 
 def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
     """Emit an expression with Kusto's null semantics."""
+    check_work()
     match expression:
         case ColumnReference(name, _, _, side):
             return scope.sides[side][name]

@@ -28,6 +28,7 @@ from emulator.binder.plan import (
     Values,
 )
 from emulator.binder.walk import children
+from emulator.work import check_work
 
 OnPlan = Callable[[Plan], Plan]
 OnExpression = Callable[[BoundExpression], BoundExpression]
@@ -42,6 +43,7 @@ def mapped(plan: Plan, on_plan: OnPlan, on_expression: OnExpression) -> Plan:  #
     def call(each: AggregateCall) -> AggregateCall:
         return replace(each, arguments=tuple(map(on_expression, each.arguments)))
 
+    check_work()
     match plan:
         case Scan() | Values() | OneRow() | GroupInput():
             return plan

@@ -41,10 +41,12 @@ from emulator.sql.ast import (
     With,
 )
 from emulator.text import encodable
+from emulator.work import check_work
 
 
 def query_text(query: Query) -> str:
     """Write a query as one line of DuckDB SQL."""
+    check_work()
     match query:
         case Select():
             return _select(query)
@@ -79,6 +81,7 @@ def string_literal(text: str) -> str:
 
 def expression(sql: Sql) -> str:  # noqa: C901 - one branch per node of the closed union
     """Write an expression; compound ones come in parentheses, so that it can stand anywhere."""
+    check_work()
     match sql:
         case Literal(value, type_):
             return _literal(value, type_)

@@ -12,6 +12,7 @@ from emulator.syntax.lexer import scan
 from emulator.syntax.operators import Operator, Pipeline
 from emulator.syntax.tokens import Token, TokenKind
 from emulator.text import Span, line_and_column
+from emulator.work import check_work
 
 # Each level of brackets costs about six Python frames in every later stage.
 MAX_NESTING = 100
@@ -48,6 +49,7 @@ class Cursor:
 
     def advance(self) -> Token:
         """Return the current token and step over it; the END token stays."""
+        check_work()
         token = self.token
         if token.kind is not TokenKind.END:
             self.index += 1

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from emulator.syntax.literals import TIMESPAN_UNITS, integer, timespan_ticks, typed_literal, unescape
 from emulator.syntax.tokens import Token, TokenKind
 from emulator.types import Scalar
+from emulator.work import check_work
 
 # The spellings whose `name(text)` is one literal token, not a call; the parenthesis must follow without a blank.
 _TYPED_LITERALS = "datetime|date|timespan|time|guid|uuid|uniqueid|int32|int64|int|long|real|double|decimal|boolean|bool"
@@ -33,12 +35,18 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
+_TOKENS_BETWEEN_CHECKS = 1024
 _UNTERMINATED = re.compile(r"[hH]?(?:@?[\"']|```|~~~)")
 
 
 def scan(source: str) -> list[Token]:
     """Return the tokens of a text, ending with an END token; blanks and `//` comments leave none."""
-    return list(scan_from(source, 0))
+    tokens: list[Token] = []
+    scanning = scan_from(source, 0)
+    while some := list(islice(scanning, _TOKENS_BETWEEN_CHECKS)):
+        check_work()
+        tokens += some
+    return tokens
 
 
 def scan_from(source: str, position: int) -> Iterator[Token]:
@@ -108,6 +116,7 @@ def _dynamic(source: str, start: int, content: int) -> Token:
     open_brackets = [")"]
     position, length = content, len(source)
     while position < length:
+        check_work()
         match = _TOKEN.match(source, position)
         if match is None:
             return _unknown(source, position)

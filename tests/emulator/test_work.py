@@ -1,11 +1,12 @@
 """A piece of work: when it has to end, with which words, and who is told."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 
 from emulator.errors import CancelFault, LimitFault
-from emulator.work import Work, check_work, doing
+from emulator.work import Work, WorkEnded, check_work, doing, joined
 
 
 def test_work_in_time_goes_on() -> None:
@@ -68,23 +69,54 @@ def test_a_thread_asks_for_the_work_it_does() -> None:
     check_work()
     canceled = Work()
     canceled.cancel()
-    with doing(canceled), pytest.raises(CancelFault):
+    with pytest.raises(CancelFault), doing(canceled):
         check_work()
     with doing(canceled), doing(Work()):
         check_work()
     check_work()
 
 
+def test_no_stage_takes_the_end_for_a_fault_of_its_text() -> None:
+    overdue = Work(0.0)
+
+    def stage() -> None:
+        with suppress(Exception):
+            check_work()
+        pytest.fail("it was taken for a fault")
+
+    with pytest.raises(LimitFault), doing(overdue):
+        stage()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_joined_work_is_over_with_the_first(number: int) -> None:
+    works = [Work(3_600.0) for _ in range(number)]
+    with joined(works) as work:
+        before = work.is_over
+        works[-1].cancel()
+        assert (before, work.is_over) == (False, True)
+    with joined([*works[:-1], Work(0.0)]) as work:
+        assert work.is_over
+
+
+def test_joined_work_is_forgotten_afterwards() -> None:
+    works = [Work(), Work()]
+    with joined(works) as work:
+        pass
+    works[0].cancel()
+    assert not work.is_over
+
+
 def test_what_a_thread_does_is_not_what_another_does() -> None:
     canceled = Work()
     canceled.cancel()
-    faults: list[CancelFault] = []
+    faults: list[WorkEnded] = []
 
     def ask() -> None:
         try:
             check_work()
-        except CancelFault as fault:
-            faults.append(fault)
+        except WorkEnded as ended:
+            faults.append(ended)
 
     with doing(canceled):
         thread = threading.Thread(target=ask)

@@ -13,6 +13,7 @@ from emulator.engine.derived.contribution import finished
 from emulator.engine.storage.relations import layout_of
 from emulator.errors import KustoError
 from emulator.sql.ast import Select
+from emulator.work import check_work
 
 
 class ShownViews:
@@ -34,4 +35,6 @@ class ShownViews:
                 query = finished(bind_shape(database, view), view.parts)
                 layout_of(connection, query)
                 return query
+        # What has ended here must not be kept as the answer.
+        check_work()
         return None

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -29,7 +29,7 @@ from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, store
 from emulator.errors import CancelFault, KustoError
-from emulator.work import Work, doing, work_here
+from emulator.work import Work, WorkEnded, doing, joined, work_here
 
 Result = TypeVar("Result")
 # Opens the database, or opens it again: the connection that writes, and its cores.
@@ -78,7 +78,7 @@ class Writer:
         """
         work = work_here() or Work()
         with self._turn_for(work):
-            return self._commit(action, (work,))
+            return self._commit(action, work)
 
     def add(self, job: Job) -> None:
         """Commit a job, together with those that wait beside it; raises what the job itself failed with."""
@@ -179,8 +179,8 @@ class Writer:
         if not jobs:
             return
         try:
-            works = [job.work for job in jobs]
-            self._commit(partial(store, pipelines=self._pipelines, jobs=jobs), works)
+            with joined([job.work for job in jobs]) as work:
+                self._commit(partial(store, pipelines=self._pipelines, jobs=jobs), work)
         except Exception as fault:  # noqa: BLE001 - it belongs to the job that has caused it, whose thread raises it
             if len(jobs) > 1:
                 # One bad batch must not fail its neighbors: each gets a transaction of its own.
@@ -196,19 +196,19 @@ class Writer:
         for job in jobs:
             job.is_done = True
 
-    def _commit(self, action: Callable[[Transaction], Result], works: Sequence[Work]) -> Result:
+    def _commit(self, action: Callable[[Transaction], Result], work: Work) -> Result:
         lost: dict[tuple[str, str], Failure] = {}
-        # What is done for several must not end with the one of them whose thread does it.
-        with doing(works[0] if len(works) == 1 else None):
+        # The thread may be that of another who waits for the writer.
+        with doing(work):
             while True:
                 try:
-                    return self._attempt(action, lost, works)
+                    return self._attempt(action, lost, work)
                 except PolicyAborted as aborted:
                     # The source keeps its rows; the next attempt leaves the policy out and records why.
                     lost[aborted.policy] = aborted.failure
 
     def _attempt(
-        self, action: Callable[[Transaction], Result], lost: dict[tuple[str, str], Failure], works: Sequence[Work]
+        self, action: Callable[[Transaction], Result], lost: dict[tuple[str, str], Failure], work: Work
     ) -> Result:
         if self._is_closed:
             raise closed_fault()
@@ -216,9 +216,7 @@ class Writer:
         before = self.catalog
         try:
             self._session.begin()
-            with ExitStack() as interruptions:
-                for work in works:
-                    interruptions.enter_context(self._watch.interrupting(work, self._session.interrupt))
+            with self._watch.interrupting(work, self._session.interrupt):
                 transaction = Transaction(self._session, self._staging, self._groups, before, time, lost)
                 for failure in lost.values():
                     record_failure(transaction.connection, failure)
@@ -230,8 +228,7 @@ class Writer:
                     catalog_store.save(transaction.connection, before, after)
             # An interrupt may have come after the last statement. From here on there are none: one amid the commit
             # would leave open whether it was one.
-            for work in works:
-                work.check()
+            work.check()
             self._session.commit()
         except BaseException as error:
             if isinstance(error, duckdb.Error) and is_invalidated(error):
@@ -240,8 +237,8 @@ class Writer:
             self._groups.roll_back()
             self._staging.forget()
             self._session.roll_back()
-            if isinstance(error, Exception) and (ended := next((work for work in works if work.is_over), None)):
-                raise ended.fault() from error
+            if isinstance(error, Exception | WorkEnded) and work.is_over:
+                raise work.fault() from error
             if isinstance(error, duckdb.Error):
                 raise kusto_fault(error) from error
             raise
