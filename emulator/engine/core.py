@@ -20,7 +20,7 @@ from emulator.engine.derived.steps import Pipelines
 from emulator.engine.faults import STORAGE_ERRORS
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
-from emulator.engine.operations import Operations
+from emulator.engine.requests import QUERY, Request, Requests
 from emulator.engine.running.connections import ReadConnections
 from emulator.engine.running.execute import create_macros, execute
 from emulator.engine.running.limits import Limits
@@ -69,7 +69,7 @@ class Core:
         self._closing = threading.Lock()
         self._is_closed = False
         self.compiled = CompiledQueries()
-        self.operations = Operations()
+        self.requests = Requests()
         self.pipelines = Pipelines()
         self._payloads = PayloadReader(self.cursor)
         expect_copies()
@@ -131,7 +131,8 @@ class Core:
         """Run a query on the latest committed state; without `work` it may take what its options say."""
         decides = work is None
         work = work or Work(Limits.of(properties.options).timeout.total_seconds(), properties.client_request_id)
-        with self.works.carrying_out(work):
+        request = Request(work, QUERY, text, database, properties.client_request_id, properties.application)
+        with self.works.carrying_out(work), self.requests.listed(request):
             while True:
                 catalog = self.catalog
                 snapshot = find_database(catalog, database)

@@ -82,7 +82,7 @@ class Eventhouse:
         seconds = timeout(properties.options, COMMAND_TIMEOUT).total_seconds()
         work = work or Work(seconds, properties.client_request_id)
         with self._core.works.carrying_out(work):
-            return run_command(self._core, encodable(text), database or self._default)
+            return run_command(self._core, encodable(text), database or self._default, properties)
 
     def ingest(
         self,

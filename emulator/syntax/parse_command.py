@@ -7,7 +7,7 @@ from emulator.errors import SyntaxFault
 from emulator.syntax.commands import Command, PipedCommand, SimpleCommand
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.lexer import scan_from
-from emulator.syntax.parse_commands import databases, functions, ingest, show, tables, views
+from emulator.syntax.parse_commands import cancel, databases, functions, ingest, show, tables, views
 from emulator.syntax.parse_commands.parts import Head, take_hyphenated, take_if_not_exists, take_words
 from emulator.syntax.parse_pipelines import QueryGrammar
 from emulator.syntax.parse_statements import unexpected
@@ -76,6 +76,7 @@ _NOUNS: dict[str, dict[str, _Rule]] = {
         "materialized-view": views.delete_from_view,
         "cluster": databases.delete_from_cluster,
     },
+    "cancel": {"query": cancel.cancel_query, "operation": cancel.cancel_operation},
     "enable": {"materialized-view": views.switch_view},
     "disable": {"materialized-view": views.switch_view},
     "show": show.SHOWS,
@@ -95,7 +96,6 @@ _UNBUILT_VERBS = frozenset(
     {
         "add",
         "attach",
-        "cancel",
         "detach",
         "dup-next-failed-ingest",
         "dup-next-ingest",

@@ -1,48 +1,67 @@
 """From a parsed management command to what carries it out."""
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, assert_never
 
 from emulator.binder.faults import refusing_deep_queries, unsupported
-from emulator.engine.commands import databases, functions, ingest, mappings, piped, policies, tables, views
+from emulator.context import NO_PROPERTIES, RequestProperties
+from emulator.engine.commands import (
+    background,
+    cancel,
+    databases,
+    functions,
+    ingest,
+    mappings,
+    piped,
+    policies,
+    tables,
+    views,
+)
 from emulator.engine.commands.kinds import command_kind
 from emulator.engine.commands.shown import entities as show
+from emulator.engine.commands.shown import requests, topics
 from emulator.engine.commands.shown import schema as show_schema
-from emulator.engine.commands.shown import topics
 from emulator.engine.core import Core
-from emulator.engine.operations import Operation
+from emulator.engine.requests import Request
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax import commands as syntax
 from emulator.syntax.parse_command import parse_command
+from emulator.work import Work, work_here
 
 Result = TypeVar("Result")
 
 
-def run_command(core: Core, text: str, database: str) -> ResultTable:
-    """Run one management command in a database and return its table; faults carry the text they point into."""
-    started = datetime.now(UTC).replace(tzinfo=None)
-    kind, failure = "", ""
+def run_command(core: Core, text: str, database: str, properties: RequestProperties = NO_PROPERTIES) -> ResultTable:
+    """Run one management command in a database and return its table; faults carry the text they point into.
+
+    It is done for the work of this thread.
+    """
+    work = work_here() or Work()
+    request = Request(work, "", text, database, properties.client_request_id, properties.application)
     try:
-        with refusing_deep_queries():
+        with core.requests.listed(request), refusing_deep_queries():
             command = parse_command(text)
-            kind = command_kind(command)
+            request.kind = command_kind(command)
             if isinstance(command, syntax.PipedCommand):
-                result = run_parsed(core, command.command, database)
+                result = _run(core, command.command, database, request)
                 return piped.pipe(core, database, result, command, text)
-            return run_parsed(core, command, database)
+            return _run(core, command, database, request)
     except KustoError as error:
-        failure = error.message
         raise error.with_source(text) from error.__cause__
-    finally:
-        duration = datetime.now(UTC).replace(tzinfo=None) - started
-        if not kind.startswith("Show"):
-            state = "Failed" if failure else "Completed"
-            core.operations.add(Operation(uuid.uuid4(), kind, started, duration, state, failure))
+
+
+def _run(core: Core, command: syntax.SimpleCommand, database: str, request: Request) -> ResultTable:
+    match command:
+        case syntax.IngestFromQuery(is_async=True):
+            return background.started(core, request, request.kind, lambda: run_parsed(core, command, database))
+        case syntax.DefineMaterializedView(is_async=True):
+            kind = "MaterializedViewCreateOrAlter"
+            return background.started(core, request, kind, lambda: run_parsed(core, command, database))
+        case _:
+            return run_parsed(core, command, database)
 
 
 def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> ResultTable:  # noqa: C901 - one case per command
@@ -79,8 +98,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.DefineFunction():
             return change(functions.define_function, command)
         case syntax.DefineMaterializedView():
-            result = change(views.define_view, command)
-            return topics.started_operation(core, "MaterializedViewCreateOrAlter") if command.is_async else result
+            return change(views.define_view, command)
         case syntax.SetViewProperty():
             return change(views.set_view_property, command)
         case syntax.SwitchView(view, enabled):
@@ -122,7 +140,11 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.ShowDatabasesEntities():
             return show.show_databases_entities(core, command)
         case syntax.ShowOperations():
-            return topics.show_operations(core, command)
+            return requests.show_operations(core, command)
+        case syntax.CancelQuery():
+            return cancel.cancel_query(core, command)
+        case syntax.CancelOperation():
+            return cancel.cancel_operation(core, command)
         case syntax.ShowQueryPlan():
             return topics.show_query_plan(core, name, command)
         case syntax.ShowTopic():

@@ -6,6 +6,7 @@ parsed parts point into the whole command text.
 
 from typing import TypeAlias
 
+from emulator.syntax.commands.cancel import CancelOperation, CancelQuery
 from emulator.syntax.commands.databases import ClearCache, CreateDatabase, DropDatabase, ExecuteScript, RefreshCache
 from emulator.syntax.commands.functions import DefineFunction
 from emulator.syntax.commands.ingest import IngestFromQuery, IngestFromStorage, IngestInline, IngestVerb
@@ -82,6 +83,8 @@ SimpleCommand: TypeAlias = (
     | ShowOperations
     | ShowQueryPlan
     | ShowTopic
+    | CancelQuery
+    | CancelOperation
     | UnbuiltCommand
 )
 
@@ -90,6 +93,8 @@ Command: TypeAlias = SimpleCommand | PipedCommand
 __all__ = [
     "AlterColumnType",
     "AlterPolicy",
+    "CancelOperation",
+    "CancelQuery",
     "ClearCache",
     "ClearData",
     "Command",

@@ -1,24 +1,21 @@
 """`.show` of the service itself, and other commands that clients expect to be answered."""
 
 import os
-import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from emulator.binder.faults import unsupported
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.commands.answer import answer, columns
+from emulator.engine.commands.shown import requests
 from emulator.engine.core import Core
 from emulator.engine.failures import failures
-from emulator.engine.operations import Operation
 from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STATUS_TABLE, Access, open_access
 from emulator.engine.queued.store import ReportQueue
 from emulator.engine.running.stored_query import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage
 from emulator.result import ResultTable
-from emulator.syntax.commands import GetResources, ShowOperations, ShowQueryPlan, ShowTopic
-from emulator.types import TICKS_PER_MICROSECOND
+from emulator.syntax.commands import GetResources, ShowQueryPlan, ShowTopic
 
 _VERSION = columns(
     "BuildVersion:string, BuildTime:datetime, ServiceType:string, ProductVersion:string, ServiceOffering:string"
@@ -33,20 +30,10 @@ _PRINCIPALS = columns(
     "Role:string, PrincipalType:string, PrincipalDisplayName:string, PrincipalObjectId:string, PrincipalFQN:string,"
     "Notes:string"
 )
-_OPERATIONS = columns(
-    "OperationId:guid, Operation:string, NodeId:string, StartedOn:datetime, LastUpdatedOn:datetime, Duration:timespan,"
-    "State:string, Status:string, RootActivityId:guid, ShouldRetry:bool, Database:string, Principal:string,"
-    "User:string, AdminEpochStartTime:datetime"
-)
 _FAILURES = columns(
     "OperationId:guid, Database:string, Table:string, FailedOn:datetime, IngestionSourcePath:string, Details:string,"
     "FailureKind:string, RootActivityId:guid, OperationKind:string, OriginatesFromUpdatePolicy:bool, ErrorCode:string,"
     "Principal:string, ShouldRetry:bool, User:string, IngestionProperties:string"
-)
-_QUERIES = columns(
-    "ClientActivityId:string, Text:string, Database:string, StartedOn:datetime, LastUpdatedOn:datetime,"
-    "Duration:timespan, State:string, RootActivityId:guid, User:string, FailureReason:string, TotalCpu:timespan,"
-    "Application:string, Principal:string"
 )
 _DIAGNOSTICS = columns("IsHealthy:bool, IsScaleOutRequired:bool, MachinesTotal:long, MachinesOffline:long")
 _EXTERNAL_TABLES = columns(
@@ -70,11 +57,6 @@ _EMPTY = {
     "entity_groups": columns("Name:string, Entities:string"),
     "external tables": _EXTERNAL_TABLES,
     "graph_models": columns("Name:string, CreationTime:datetime, ModelId:string, DatabaseName:string"),
-    "queries": _QUERIES,
-    "running queries": _QUERIES,
-    "commands": _QUERIES,
-    "running commands": _QUERIES,
-    "commands-and-queries": _QUERIES,
     "rowstores": columns("DatabaseName:string, TableName:string, RowCount:long"),
     "stored_query_results": columns("StoredQueryResultId:guid, Name:string, DatabaseName:string"),
     "streamingingestion failures": columns("Database:string, Table:string, Principal:string, LastFailureOn:datetime"),
@@ -90,19 +72,6 @@ def show_topic(core: Core, database: str, command: ShowTopic) -> ResultTable:
     if command.topic in _EMPTY:
         return answer(_EMPTY[command.topic], [])
     raise unsupported(f".show {command.topic}", command.span)
-
-
-def show_operations(core: Core, command: ShowOperations) -> ResultTable:
-    """List operations of this process, or those of the given ids."""
-    shown = [each for each in core.operations.all() if not command.ids or str(each.id) in command.ids]
-    return answer(_OPERATIONS, map(_operation_row, shown))
-
-
-def started_operation(core: Core, kind: str) -> ResultTable:
-    """Answer an async command: it has finished already, under the id returned."""
-    operation = Operation(uuid.uuid4(), kind, core.writer.last_time, timedelta(), "Completed")
-    core.operations.add(operation)
-    return answer(columns("OperationId:guid"), [(operation.id,)])
 
 
 def show_query_plan(core: Core, database: str, command: ShowQueryPlan) -> ResultTable:
@@ -197,10 +166,9 @@ _TOPICS: dict[str, Callable[[Core, str], ResultTable]] = {
     "ingestion failures": _failures,
     "diagnostics": _diagnostics,
     "export containers": _export_containers,
+    "queries": lambda core, _: requests.queries(core),
+    "running queries": lambda core, _: requests.running_queries(core),
+    "commands": lambda core, _: requests.commands(core),
+    "running commands": lambda core, _: requests.running_commands(core),
+    "commands-and-queries": lambda core, _: requests.commands_and_queries(core),
 }
-
-
-def _operation_row(each: Operation) -> tuple[object, ...]:
-    ticks = each.duration // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
-    head = (each.id, each.kind, "Node_0", each.started_on, each.started_on + each.duration, ticks)
-    return (*head, each.state, each.status, each.id, False, "", "anonymous", "anonymous", None)
