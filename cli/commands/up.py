@@ -1,7 +1,7 @@
 """`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -37,6 +37,7 @@ from producer.history.upkeep import keep_past
 from producer.market_time import load_calendar
 from producer.source import HistorySource
 
+_NEXT_FETCH_SECONDS = 10.0
 # What a night or a long weekend may have left open.
 _LAST_DAYS = BackfillSettings(daily=timedelta(days=10), intraday=timedelta(days=2), trades=timedelta())
 
@@ -147,13 +148,27 @@ async def produce(
         if source.history is None:
             console.print(f"History: {source.name} tells none; `tickhouse backfill` asks the providers that do.")
         else:
-            await _fetch_history(source.history, source.symbols, store, clock, console, BackfillSettings())
+            fetch = partial(_fetch_history, source.history, source.symbols, store, clock, console, BackfillSettings())
+            await until_it_succeeds(fetch, clock, console)
         past.is_awaited = False
         await source.go_on(eventhouse, clock)
         async with pipeline_to(delivery, source.trades, data, console) as pipeline, _upkeep(source, store, console):
             await pipeline.run()
     finally:
         await source.close()
+
+
+async def until_it_succeeds(fetch: Callable[[], Awaitable[None]], clock: Clock, console: Console) -> None:
+    """Fetch the past, again while what stands in the way may pass, as a disk without room does; it continues."""
+    while True:
+        try:
+            return await fetch()
+        except ProducerError as error:
+            if not error.retryable:
+                raise
+            pause = f"next attempt in {_NEXT_FETCH_SECONDS:.0f} s"
+            console.print(f"[yellow]The past is incomplete,[/] {pause}: {escape(error.message)}")
+        await clock.sleep(_NEXT_FETCH_SECONDS)
 
 
 @asynccontextmanager

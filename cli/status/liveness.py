@@ -38,8 +38,10 @@ def describe_state(sign: Sign, file: Path, now: datetime) -> str:
     """Say in a few words whether the process runs."""
     if is_running(sign, file, now):
         return f"running ({sign.role}), process {sign.pid}"
-    ended = ENDED if sign.role == ENDED else "not running"
-    return f"{ended}; last heard of {(now - sign.at).total_seconds():,.0f} s ago"
+    state = ENDED if sign.role == ENDED else "not running"
+    if sign.role != ENDED and is_held(file):
+        state = f"process {sign.pid} stands still, or its disk is full"
+    return f"{state}; last heard of {(now - sign.at).total_seconds():,.0f} s ago"
 
 
 def latest_folder(file: str, who: str) -> Path:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.commands.up import _upkeep
+from cli.commands.up import _upkeep, until_it_succeeds
 from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.sources import LiveSource, choose_source
 from producer.clock import SystemClock
-from producer.errors import ProducerError, Transient
+from producer.errors import BadData, ProducerError, Transient
 from producer.history.store import LandingStore
 from producer.model import Bar, History
 from tests.kql.template import open_market
@@ -83,3 +83,20 @@ async def test_the_simulated_market_is_left_as_it_is(due: asyncio.Event) -> None
         await asyncio.sleep(0)
     assert not due.is_set()
     await eventhouse.close()
+
+
+async def test_the_past_is_fetched_again_while_the_disk_has_no_room() -> None:
+    clock, console = ManualClock(), Console(file=io.StringIO(), width=200)
+    faults: list[ProducerError] = [Transient("no space left"), Transient("no space left")]
+
+    async def fetch() -> None:
+        if faults:
+            raise faults.pop(0)
+
+    await clock.finish(until_it_succeeds(fetch, clock, console))
+    assert clock.slept == [10.0, 10.0]
+    told = "The past is incomplete, next attempt in 10 s: no space left\n"
+    assert console.file.getvalue() == told * 2  # type: ignore[attr-defined]  # a StringIO
+    faults.append(BadData("unreadable"))
+    with pytest.raises(BadData):
+        await clock.finish(until_it_succeeds(fetch, clock, console))

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from cli.status.liveness import is_running
+from cli.status.liveness import describe_state, is_running
 from producer.durable_files import HeldFile, is_held
 from producer.errors import Transient
 from producer.pipeline.batching import BatchLimits
@@ -167,11 +168,16 @@ def test_a_copied_status_and_one_of_a_killed_process_do_not_run(tmp_path: Path) 
     file.write(b"{}")
     assert is_running(status, path, clock.now())
     assert not is_running(status, Path(shutil.copy(path, tmp_path / "copy.json")), clock.now())
-    assert not is_running(status, path, clock.now() + timedelta(seconds=16))
+    late = clock.now() + timedelta(seconds=16)
+    assert not is_running(status, path, late)
+    assert describe_state(status, path, late) == (
+        f"process {os.getpid()} stands still, or its disk is full; last heard of 16 s ago"
+    )
     file.write(b"{}")
     assert is_held(path)
     file.close()
     assert not is_running(status, path, clock.now())
+    assert describe_state(status, path, late) == "not running; last heard of 16 s ago"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["copy.json", "producer.json"]
 
 
