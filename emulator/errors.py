@@ -117,11 +117,17 @@ class EngineFault(KustoError):
     http_status = 500
 
 
-class DiskFull(EngineFault):
-    """The disk has no room; what was stored is safe, and it goes on when there is some."""
+class OutOfResources(EngineFault):
+    """The machine lacks something that no request can help, such as files to open; it goes on when there is some."""
+
+    kind = "Out of resources"
+    http_status = 503
+
+
+class DiskFull(OutOfResources):
+    """The disk has no room; what was stored is safe."""
 
     kind = "Disk full"
-    http_status = 503
 
 
 class NetworkFault(EngineFault):

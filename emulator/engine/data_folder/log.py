@@ -47,10 +47,15 @@ class WriteAheadLog:
 
         It is two calls of the operating system, some 4 µs of a trade's millisecond.
         """
+        was_empty = not self._size
         try:
             self._size = os.stat(self._path).st_size
         except FileNotFoundError:
             self._size = 0
+        if was_empty and self._size:
+            # DuckDB makes it as the process lets it, which in a library may be for all to read.
+            with suppress(OSError):
+                os.chmod(self._path, 0o600)
         self._write(time)
         return self._size >= self._fold_at
 

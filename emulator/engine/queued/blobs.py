@@ -182,6 +182,13 @@ class BlobStore:
             self._total += size
 
     def _write(self, target: Path, parts: Iterable[bytes]) -> Blob:
+        try:
+            return self._written(target, parts)
+        except OSError as error:
+            # In the service's words for it, on which its clients come again.
+            raise BlobsFull(f"The blob cannot be kept now: {error.strerror}.", "ServerBusy") from error
+
+    def _written(self, target: Path, parts: Iterable[bytes]) -> Blob:
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix="new-", delete=False) as file:
             try:
                 for part in parts:

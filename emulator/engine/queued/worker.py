@@ -4,6 +4,7 @@ A message leaves the queue in the transaction that adds its rows, or records why
 therefore neither loses nor repeats it.
 """
 
+import errno
 import logging
 import threading
 import time
@@ -24,7 +25,7 @@ from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.queued.outcomes import failed, skipped, succeeded
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.writing.jobs import Job
-from emulator.errors import CancelFault, EngineFault, IngestionFault, KustoError
+from emulator.errors import CancelFault, EngineFault, IngestionFault, KustoError, OutOfResources
 from emulator.options import COMMAND_TIMEOUT
 from emulator.work import Work
 
@@ -32,6 +33,9 @@ ATTEMPTS = 10
 # A batch that takes no longer than this is finished by closing.
 _GRACE_SECONDS = 0.5
 _BACKOFF = Backoff(0.2, 30.0)
+_LACKING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# While the machine lacks something, attempts do not count beyond this one, which sets the pause of some seconds.
+_UNCOUNTED = 4
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,6 +49,7 @@ class Worker:
         self._batches = Batches(self._limits_of)
         self._changed = threading.Condition()
         self._is_stopping = False
+        self._is_lacking = False
         self._work = Work()
         self._thread: threading.Thread | None = None
 
@@ -113,6 +118,8 @@ class Worker:
             if len(run) > 1:
                 for each in run:
                     self._ingest([each])
+            elif isinstance(error, OutOfResources):
+                self._wait_for_resources(run[0], error)
             elif error.permanent or run[0].attempts + 1 >= ATTEMPTS:
                 self._give_up(run[0], error)
             else:
@@ -132,6 +139,7 @@ class Worker:
         job = replace(jobs[0], rows=tuple(rows for job in jobs for rows in job.rows))
         job.also = lambda transaction: self._record(run, transaction)
         self._core.writer.add(job)
+        self._is_lacking = False
         self._release(run, is_success=True)
         return None
 
@@ -148,6 +156,8 @@ class Worker:
         try:
             data = self._blobs.read(message.blob)
         except OSError as error:
+            if error.errno in _LACKING:
+                raise OutOfResources(f"The blob cannot be read now: {error.strerror}", "TH_OutOfResources") from error
             raise EngineFault(f"The blob cannot be read: {error.strerror}", "TH_BlobUnreadable") from error
         if not data:
             raise IngestionFault("The blob is empty.", "BadRequest_EmptyBlob")
@@ -188,9 +198,17 @@ class Worker:
         else:
             self._release(run, is_success=is_success)
 
-    def _try_later(self, pending: Pending) -> None:
-        pause = _BACKOFF.pause(pending.attempts + 1)
-        again = replace(pending, attempts=pending.attempts + 1, not_before=time.monotonic() + pause)
+    def _wait_for_resources(self, pending: Pending, error: KustoError) -> None:
+        """Try again without counting: what was acknowledged waits for as long as the machine has no room for it."""
+        if not self._is_lacking:
+            _LOG.warning("queued ingestion waits: %s", error.message)
+        self._is_lacking = True
+        self._try_later(pending, attempts=min(pending.attempts, _UNCOUNTED))
+
+    def _try_later(self, pending: Pending, attempts: int | None = None) -> None:
+        attempts = pending.attempts if attempts is None else attempts
+        pause = _BACKOFF.pause(attempts + 1)
+        again = replace(pending, attempts=attempts + 1, not_before=time.monotonic() + pause)
         with self._changed:
             self._batches.put_back([again])
 

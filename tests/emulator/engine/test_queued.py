@@ -10,12 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from emulator.backoff import Backoff
 from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.queued import worker
 from emulator.engine.queued.access import LIFETIME, Access, AccessDenied
 from emulator.engine.queued.batching import Batches, BatchingLimits
 from emulator.engine.queued.blobs import BlobLimits, BlobNotFound, BlobsFull, BlobStore, InvalidBlocks
 from emulator.engine.queued.message import IngestionMessage, Pending, ReportLevel, from_text, to_text
 from emulator.errors import KustoError
+from tests.disks import DISKS
 
 LIMITS = BatchingLimits(age=5.0, flush_age=2.0, items=3, size=100)
 
@@ -231,3 +234,35 @@ def test_a_message_waits_for_the_next_opening(tmp_path: Path) -> None:
             wait_until(lambda: (eventhouse.queued.status("id") or {}).get("Status") == "Succeeded")  # noqa: B023 - called at once
         assert eventhouse.query("T | count")[0].records() == [{"Count": int(opening > 1)}]
         eventhouse.close()
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_waits_for_room_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "ATTEMPTS", 6)
+    monkeypatch.setattr(worker, "_BACKOFF", Backoff(0.01, 0.02))
+    tried: list[int] = []
+    try_later = worker.Worker._try_later
+
+    def counted(self: worker.Worker, pending: Pending, attempts: int | None = None) -> None:
+        tried.append(pending.number)
+        try_later(self, pending, attempts)
+
+    monkeypatch.setattr(worker.Worker, "_try_later", counted)
+    with DISKS["disk"](tmp_path / "disk", "2m") as disk:
+        eventhouse = Eventhouse.open(disk.folder / "data", batching=BatchingLimits(age=0.5))
+        try:
+            eventhouse.command(".create table T (N: string)")
+            rows = [os.urandom(16).hex() for _ in range(10_000)]
+            eventhouse.queued.blobs.put("x", "\n".join(rows).encode())
+            eventhouse.queued.add(message(blob="x", path="x"))
+            disk.fill()
+            with pytest.raises(BlobsFull, match="No space left on device"):
+                eventhouse.queued.blobs.put("y", bytes(100_000))
+            wait_until(lambda: len(tried) > 10)
+            assert (eventhouse.queued.status("id") or {}).get("Status") == "Queued"
+            disk.free()
+            wait_until(lambda: (eventhouse.queued.status("id") or {}).get("Status") == "Succeeded")
+            assert eventhouse.query("T | count")[0].records() == [{"Count": 10_000}]
+            assert len(eventhouse.command(".show ingestion failures")) == 0
+        finally:
+            eventhouse.close()
