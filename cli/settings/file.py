@@ -111,3 +111,5 @@ def _check_value(value: object, option: Option, path: Path) -> None:
         raise CliError(f"{path}: '{option.flag}' cannot be {str(value).lower()}", hint="write a value")
     if option.is_switch and not isinstance(value, bool):
         raise CliError(f"{path}: '{option.flag}' is true or false", hint=f"write {option.flag} = true")
+    if isinstance(value, str) and "\0" in value:
+        raise CliError(f"{path}: '{option.flag}' holds a null character")

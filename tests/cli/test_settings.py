@@ -129,6 +129,11 @@ def test_a_switch_is_not_taken_for_a_value_nor_a_value_for_a_switch(settings: di
     assert default_map({"mix": True}, commands, FILE) == {"up": {"mix": True}}
 
 
+def test_no_value_holds_a_null_character() -> None:
+    with pytest.raises(CliError, match="'data' holds a null character"):
+        default_map({"data": "a\0b"}, COMMANDS, FILE)
+
+
 @pytest.mark.parametrize("value", ["inf", "nan", "-inf"])
 def test_a_rate_is_a_finite_number(value: str) -> None:
     result = CliRunner().invoke(app, ["up", "--source", "none"], env={"TICKHOUSE_TRADES_PER_SECOND": value})

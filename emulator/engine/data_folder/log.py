@@ -45,7 +45,7 @@ class WriteAheadLog:
     def committed(self, time: datetime) -> bool:
         """Record a commit; return whether the log has become long enough to be folded.
 
-        It is two calls of the operating system, some 4 µs of a trade's millisecond.
+        It is two calls of the operating system, some 6 µs of a trade's millisecond.
         """
         was_empty = not self._size
         try:
