@@ -6,6 +6,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emulator.instants import texts
 from emulator.result import ResultTable
 from emulator.types import KqlType, Scalar
 from kql.names import snake_case
@@ -50,7 +51,7 @@ def _values(column: pa.Array, type_: KqlType) -> Sequence[object]:
 
 
 def _datetimes(column: pa.Array) -> Sequence[object]:
-    text = pc.binary_replace_slice(pc.cast(column, pa.string()), 10, 11, "T")
+    text = texts(column)
     micros = column.cast(pa.int64())
     whole = pc.equal(pc.multiply(pc.divide(micros, _MICROSECONDS), _MICROSECONDS), micros)
     if pc.all(whole).as_py() is not False:

@@ -63,16 +63,20 @@ def read_timespan(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     text = str(value).strip().removeprefix("timespan(").removeprefix("time(").removesuffix(")").strip()
-    if match := _CLOCK.fullmatch(text):
-        span = timedelta(
-            days=int(match["days"] or 0),
-            hours=int(match["hours"]),
-            minutes=int(match["minutes"]),
-            seconds=float(match["seconds"] or 0),
-        )
-        return -span if match["sign"] else span
-    if match := _QUANTITY.fullmatch(text):
-        return timedelta(microseconds=timespan_ticks(match["count"], match["unit"]) / TICKS_PER_MICROSECOND)
+    try:
+        if match := _CLOCK.fullmatch(text):
+            span = timedelta(
+                days=int(match["days"] or 0),
+                hours=int(match["hours"]),
+                minutes=int(match["minutes"]),
+                seconds=float(match["seconds"] or 0),
+            )
+            return -span if match["sign"] else span
+        if match := _QUANTITY.fullmatch(text):
+            return timedelta(microseconds=timespan_ticks(match["count"], match["unit"]) // TICKS_PER_MICROSECOND)
+    except (OverflowError, ValueError):
+        # Longer than any timespan, or of so many digits that Python reads them as no number.
+        return timedelta.min if text.startswith("-") else timedelta.max
     raise SemanticFault(
         f"The option 'servertimeout' is not a timespan: '{text}'",
         "SEM0052",

@@ -12,6 +12,10 @@ TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
 TICKS_PER_HOUR = 60 * TICKS_PER_MINUTE
 TICKS_PER_DAY = 24 * TICKS_PER_HOUR
 
+# scalar-data-types/datetime.md: from 0001-01-01 to the last tick of 9999, here in microseconds since 1970.
+FIRST_MICROSECOND = -62_135_596_800_000_000
+LAST_MICROSECOND = 253_402_300_799_999_999
+
 
 class Scalar(Enum):
     """A scalar type by Kusto's canonical name."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from emulator.sql.statements import CreateMacro
 from emulator.types import (
+    FIRST_MICROSECOND,
     TICKS_PER_DAY,
     TICKS_PER_HOUR,
     TICKS_PER_MICROSECOND,
@@ -32,7 +33,12 @@ class Macro:
 
 
 # 0001-01-01, the origin of ticks and bins, in microseconds before 1970.
-ORIGIN = 62_135_596_800_000_000
+ORIGIN = -FIRST_MICROSECOND
+
+_DATETIMES = "TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+_CLOCK_SHAPE = "[T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?"
+# RFC 3339, section 5.6: the hours of an offset end with 23.
+_ZONE_SHAPE = "([+-]([01]\\d|2[0-3]):?[0-5]\\d| GMT)"
 
 _MICROSECONDS_PER_SECOND = TICKS_PER_SECOND // TICKS_PER_MICROSECOND
 _TIMESPAN_SHAPE = r"^\s*([+-]?)(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*$"
@@ -40,7 +46,11 @@ _DAYS_SHAPE = r"^\s*([+-]?)(\d+)\s*$"
 
 MACROS: tuple[Macro, ...] = (
     # Text forms: .NET's, as Kusto prints them.
-    Macro("kql_datetime_text", ("t",), "strftime(t, '%Y-%m-%dT%H:%M:%S.%f0Z')"),
+    Macro(
+        "kql_datetime_text",
+        ("t",),
+        f"CASE WHEN t BETWEEN {_DATETIMES} THEN strftime(t, '%Y-%m-%dT%H:%M:%S.%f0Z') END",
+    ),
     Macro(
         "kql_timespan_text",
         ("t",),
@@ -123,19 +133,27 @@ MACROS: tuple[Macro, ...] = (
         + coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 5) AS BIGINT), 0) * {TICKS_PER_SECOND}
         + coalesce(TRY_CAST(rpad(regexp_extract(s, '{_TIMESPAN_SHAPE}', 6), 7, '0') AS BIGINT), 0)) END""",
     ),
+    # Within a list a value has a name, so that what makes it stands once in the text of a query.
+    Macro("kql_in_range", ("t",), f"list_filter([t], lambda d: d BETWEEN {_DATETIMES})[1]"),
+    Macro("kql_is_datetime", ("t",), f"coalesce(t BETWEEN {_DATETIMES}, FALSE)"),
+    # DuckDB takes words for times (`epoch`, `infinity`), years of one digit and offsets of any size.
     Macro(
         "kql_datetime_of_text",
         ("s",),
-        """coalesce(
-        CASE WHEN regexp_full_match(s,
-        '\\s*\\d{4}-\\d{1,2}-\\d{1,2}([T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?)?Z?\\s*')
+        f"""kql_in_range(coalesce(
+        CASE WHEN regexp_full_match(s, '\\s*\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}({_CLOCK_SHAPE})?Z?\\s*')
         THEN TRY_CAST(rtrim(trim(s), 'Z') AS TIMESTAMP)
-        WHEN regexp_matches(s, '\\d([+-]\\d{2}:?\\d{2}| GMT)\\s*$')
+        WHEN regexp_full_match(s, '\\s*\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}{_CLOCK_SHAPE}{_ZONE_SHAPE}\\s*')
         THEN TRY_CAST(TRY_CAST(replace(trim(s), ' GMT', '+00:00') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) END,
+        CASE WHEN regexp_matches(s, '\\d{{4}}') THEN
         try_strptime(trim(s), ['%m/%d/%Y %H:%M:%S', '%m/%d/%Y %H:%M', '%m/%d/%Y', '%m-%d-%Y', '%Y-%m',
-        '%Y/%m/%d %H:%M:%S', '%Y/%m/%d', '%Y%m%d', '%Y', '%a, %d %b %Y %H:%M:%S GMT', '%A, %d-%b-%y %H:%M:%S GMT',
+        '%Y/%m/%d %H:%M:%S', '%Y/%m/%d', '%Y%m%d', '%Y', '%a, %d %b %Y %H:%M:%S GMT',
         '%a %b %d %H:%M:%S %Y',
-        '%m/%d/%Y %I:%M:%S %p', '%d %b %Y', '%d %B %Y', '%B %d, %Y', '%b %d, %Y']))""",
+        '%m/%d/%Y %I:%M:%S %p', '%d %b %Y', '%d %B %Y', '%B %d, %Y', '%b %d, %Y'])
+        WHEN regexp_matches(s, '\\d') THEN
+        try_strptime(replace(trim(s), ' GMT', ''), ['%a, %d %b %y %H:%M:%S', '%a, %d %b %y %H:%M',
+        '%d %b %y %H:%M:%S', '%d %b %y %H:%M', '%A, %d-%b-%y %H:%M:%S', '%A, %d-%b-%y %H:%M', '%d-%b-%y %H:%M:%S',
+        '%d-%b-%y %H:%M']) END))""",
     ),
     # Conversions from dynamic values: numbers by truncation, strings as text.
     Macro(

@@ -146,7 +146,7 @@ def _ticks_to_int(operand: Sql, _: str) -> Sql:
 
 
 def _time_of_ticks(operand: Sql, _: str) -> Sql:
-    return call("kql_datetime_of_ticks", cast(operand, "BIGINT"))
+    return call("kql_datetime_of_ticks", try_cast(operand, "BIGINT"))
 
 
 _WHOLE = (Scalar.INT, Scalar.LONG)

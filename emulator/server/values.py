@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emulator.instants import texts
 from emulator.result import ResultTable
 from emulator.text_forms import decimal_text, timespan_text
 from emulator.types import KqlType, Scalar
@@ -67,16 +68,14 @@ def _not_finite(value: float) -> str:
 
 
 def _datetimes(column: pa.Array) -> Sequence[object]:
-    # Arrow's cast is vectorized: `2020-03-04 14:05:01.310996`. Kusto counts in 100 ns, hence a seventh digit.
-    text = pc.cast(column.cast(pa.timestamp("us")), pa.string())
-    text = pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "0Z", "")
-    values: list[str | None] = text.to_pylist()
+    # Kusto counts in 100 ns, hence a seventh digit.
+    values: list[str | None] = pc.binary_join_element_wise(texts(column), "0Z", "").to_pylist()
     return values
 
 
 def _dynamics(column: pa.Array) -> Sequence[object]:
-    texts: list[str | None] = column.to_pylist()
-    return [None if text is None else _inline(text) for text in texts]
+    documents: list[str | None] = column.to_pylist()
+    return [None if text is None else _inline(text) for text in documents]
 
 
 def _inline(text: str) -> object:

@@ -31,6 +31,12 @@ def table(**columns: tuple[KqlType, list[object], pa.DataType]) -> ResultTable:
         ),
         (DATETIME, [0, 1_500_000], pa.timestamp("us"), ["1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:01.500000Z"]),
         (DATETIME, [-1_000_000], pa.timestamp("us"), ["1969-12-31T23:59:59Z"]),
+        (
+            DATETIME,
+            [-62_135_596_800_000_000, 253_402_300_800_000_000],
+            pa.timestamp("us"),
+            ["0001-01-01T00:00:00Z", None],
+        ),
         (DYNAMIC, ['["a"]', '{"b":1}', None], pa.string(), [["a"], {"b": 1}, None]),
         (TIMESPAN, [0, 900_000_000, -5_000_000], pa.int64(), ["PT0S", "PT90S", "-PT0.5S"]),
         (DECIMAL, [None], pa.decimal128(38, 18), [None]),

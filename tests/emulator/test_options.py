@@ -22,6 +22,13 @@ def test_timeouts() -> None:
     assert timeout({"servertimeout": "1s", "norequesttimeout": "true"}, QUERY_TIMEOUT) == LONGEST_TIMEOUT
 
 
+@pytest.mark.parametrize("text", ["999999999999.00:00:00", "99999999999999999999d", "9" * 5_000 + "d"])
+def test_a_timespan_beyond_all_is_the_longest(text: str) -> None:
+    assert timeout({"servertimeout": text}, QUERY_TIMEOUT) == LONGEST_TIMEOUT
+    with pytest.raises(SemanticFault, match=r"is not (positive|a timespan)"):
+        timeout({"servertimeout": f"-{text}"}, QUERY_TIMEOUT)
+
+
 @pytest.mark.parametrize("text", ["0s", "-00:00:10", "soon", "5", "", "1 fortnight"])
 def test_what_is_no_positive_timespan_is_refused(text: str) -> None:
     with pytest.raises(SemanticFault) as caught:

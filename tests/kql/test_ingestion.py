@@ -50,6 +50,19 @@ def land(market: Market, *trades: Mapping[str, object]) -> None:
         ({"size": -1}, "size below zero"),
         ({"size": None}, "missing or malformed size"),
         ({"timestamp": "yesterday"}, "missing or malformed time"),
+        *[
+            ({"timestamp": text}, "missing or malformed time")
+            for text in (
+                "infinity",
+                "-infinity",
+                "epoch",
+                "5",
+                "2024-01-03T10:00:00+25:00",
+                "10000-01-01T00:00:00Z",
+                "9999-12-31T23:59:59-10:00",
+                "0000-01-01T00:00:00Z",
+            )
+        ],
         ({"timestamp": "2024-01-03T15:02:00Z"}, "time in the future"),
         ({"timestamp": "2199-01-01T00:00:00Z", "received_at": None}, "time in the future"),
     ],

@@ -72,15 +72,24 @@ def _from_parts(parts: dict[str, str | None]) -> datetime:
         int(fraction),
     )  # fmt: skip
     zone = parts.get("zone") or "Z"
+    offset = timedelta()
     if zone[0] in "+-":
-        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-        value = value - offset if zone[0] == "+" else value + offset
-    return value + timedelta(days=days)
+        hours, minutes = int(zone[1:3]), int(zone[-2:])
+        if hours > 23 or minutes > 59:
+            raise ValueError(f"{zone} is no offset from UTC")
+        offset = timedelta(hours=hours, minutes=minutes)
+    try:
+        return value + timedelta(days=days) - (offset if zone[0] == "+" else -offset)
+    except OverflowError:
+        raise ValueError("datetimes go from the year 1 to the year 9999") from None
 
 
 def to_utc(value: datetime) -> datetime:
-    """Return a datetime as naive UTC."""
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    """Return a datetime as naive UTC; raise ValueError where Kusto has none."""
+    try:
+        return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise ValueError("datetimes go from the year 1 to the year 9999") from None
 
 
 def is_constant(expression: BoundExpression) -> bool:
@@ -154,8 +163,12 @@ def _computed(operator: str, operands: list[Constant], type_: KqlType) -> object
     if isinstance(left, int) and isinstance(right, int) and not isinstance(left, bool) and not isinstance(right, bool):
         return _computed_integers(operator, left, right, scalars, type_)
     if isinstance(left, datetime) and isinstance(right, int) and scalars[1] is Scalar.TIMESPAN:
-        delta = timedelta(microseconds=right // TICKS_PER_MICROSECOND)
-        return left + delta if operator == "+" else left - delta if operator == "-" else None
+        try:
+            delta = timedelta(microseconds=right // TICKS_PER_MICROSECOND)
+            return left + delta if operator == "+" else left - delta if operator == "-" else None
+        except OverflowError:
+            # The engine goes on with it, and shows null.
+            return None
     if isinstance(left, float) and isinstance(right, float):
         return _computed_reals(operator, left, right)
     return None

@@ -18,6 +18,8 @@ from emulator.types import (
     DATETIME,
     DECIMAL,
     DYNAMIC,
+    FIRST_MICROSECOND,
+    LAST_MICROSECOND,
     LONG,
     REAL,
     STRING,
@@ -31,6 +33,8 @@ from emulator.types import (
 )
 
 _TICKS_PER_UNIT = {"s": TICKS_PER_SECOND, "ms": TICKS_PER_MILLISECOND, "us": TICKS_PER_MICROSECOND}
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_SECONDS_PER_DAY = 86_400
 _NANOSECONDS_PER_TICK = 100
 _NARROW = 32
 
@@ -80,6 +84,8 @@ def _value(field: FieldMapping, source: KqlType, target: KqlType) -> Sql:
     if source.scalar is Scalar.STRING:
         return from_text(value, target, field.transform)
     converted = convert(value, source, target)
+    if target.scalar is Scalar.DATETIME and source.scalar is not Scalar.DATETIME:
+        converted = call("kql_in_range", converted)
     return coalesce(converted, lit("")) if target.scalar is Scalar.STRING else converted
 
 
@@ -106,10 +112,8 @@ def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
         return column.cast(pa.float64()), REAL
     if pa.types.is_decimal(type_):
         return column, DECIMAL
-    if pa.types.is_timestamp(type_):
-        return column.cast(pa.timestamp("us", type_.tz), safe=False).cast(pa.timestamp("us")), DATETIME
-    if pa.types.is_date(type_):
-        return column.cast(pa.timestamp("us")), DATETIME
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
+        return _datetimes(column), DATETIME
     if pa.types.is_duration(type_) or pa.types.is_time(type_):
         return _ticks(column), TIMESPAN
     if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
@@ -117,6 +121,22 @@ def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
     if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
         return _text(column), STRING
     return column, DYNAMIC
+
+
+def _datetimes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_date32(column.type):
+        counts, unit = pc.multiply(column.cast(pa.int32()).cast(pa.int64()), _SECONDS_PER_DAY), "s"
+    else:
+        counts, unit = column.cast(pa.int64()), "ms" if pa.types.is_date64(column.type) else column.type.unit
+    # Before the cast, since of coarse units not all fit into microseconds.
+    per_second = _PER_SECOND[unit]
+    first = FIRST_MICROSECOND // _PER_SECOND["us"] * per_second
+    last = (LAST_MICROSECOND + 1) // _PER_SECOND["us"] * per_second - 1
+    # Nanoseconds do not reach as far as either.
+    is_datetime = pc.and_(
+        pc.greater_equal(counts, max(first, -(1 << 63))), pc.less_equal(counts, min(last, (1 << 63) - 1))
+    )
+    return pc.if_else(is_datetime, counts, None).cast(pa.timestamp(unit)).cast(pa.timestamp("us"), safe=False)
 
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:

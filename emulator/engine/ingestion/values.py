@@ -66,13 +66,15 @@ def from_unix(text: Sql, transform: Transform) -> Sql:
     # Whole numbers stay exact, since a double cannot hold every microsecond of today in nanoseconds.
     whole = try_cast(text, "BIGINT")
     factor = int(_MICROSECONDS[transform])
-    exact = op("*", whole, lit(factor)) if factor else op("//", whole, lit(1_000))
-    return call("make_timestamp", coalesce(_when_whole(text, exact), try_cast(call("trunc", scaled), "BIGINT")))
+    exact = op("*", cast(whole, "HUGEINT"), lit(factor)) if factor else op("//", whole, lit(1_000))
+    micros = coalesce(_when_whole(text, try_cast(exact, "BIGINT")), try_cast(call("trunc", scaled), "BIGINT"))
+    return call("kql_in_range", call("make_timestamp", micros))
 
 
 def datetime_from_text(text: Sql) -> Sql:
     """Emit the datetime of a text; the common ISO form avoids the slow general one, and a bare number is no date."""
-    is_iso = call("regexp_full_match", text, lit(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"))
+    # Without the first thousand years and the hour 24, of which some texts lead out of the datetimes.
+    is_iso = call("regexp_full_match", text, lit(r"[1-9]\d{3}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):\d\d:\d\d(\.\d+)?Z?"))
     fast = case((is_iso, try_cast(call("rtrim", text, lit("Z")), "TIMESTAMP")))
     is_number = call("regexp_full_match", text, lit(r"\s*[+-]?[\d.]+\s*"))
     is_date = call("regexp_full_match", text, lit(r"\s*(\d{4}|\d{8})\s*"))

@@ -13,7 +13,7 @@ from emulator.functions.shorthand import (
     unary,
 )
 from emulator.sql.ast import Sql
-from emulator.sql.build import call, cast, lit, op
+from emulator.sql.build import call, cast, lit, op, try_cast
 from emulator.types import (
     DATETIME,
     INT,
@@ -29,17 +29,26 @@ from emulator.types import (
 )
 
 _DATE = (param("date", DATETIMES),)
+# More than Kusto's datetimes have, less than DuckDB's.
+_YEARS = 10_000
 
 
 def _plus_micro(time: Sql, micros: Sql) -> Sql:
     return call("make_timestamp", op("+", call("epoch_us", time), micros))
 
 
+def _within(count: Sql, limit: int) -> Sql:
+    # So many lead out of the datetimes from wherever they count, so that more make no difference but an overflow.
+    return call("least", call("greatest", cast(count, "BIGINT"), lit(-limit, "BIGINT")), lit(limit, "BIGINT"))
+
+
 def _months(count: Sql, each: int = 1) -> Sql:
+    count = _within(count, _YEARS * 12 // each)
     return call("to_months", cast(op("*", count, lit(each)) if each != 1 else count, "INTEGER"))
 
 
 def _days(count: Sql, each: int = 1) -> Sql:
+    count = _within(count, _YEARS * 366 // each)
     return call("to_days", cast(op("*", count, lit(each)) if each != 1 else count, "INTEGER"))
 
 
@@ -81,7 +90,7 @@ def _startof(unit: str, example: str) -> Function:
 
 def _endof(unit: str, example: str) -> Function:
     def emit(operands: tuple[Operand, ...]) -> Sql:
-        count: Sql = lit(1) if len(operands) == 1 else op("+", operands[1].sql, lit(1))
+        count: Sql = lit(1) if len(operands) == 1 else op("+", _within(operands[1].sql, _YEARS * 366), lit(1))
         # The last microsecond: Kusto's own answer ends in 9999999, one tick before the next period.
         return _plus_micro(op("+", _start(unit, operands[0].sql), _step(unit, count)), lit(-1))
 
@@ -144,7 +153,9 @@ def _datetime_add(operands: tuple[Operand, ...]) -> Sql:
     count, time = operands[1].sql, operands[2].sql
     if unit in _MONTHS:
         return op("+", time, _months(count, _MONTHS[unit]))
-    return _plus_micro(time, op("*", cast(count, "BIGINT"), lit(_MICROS[unit])))
+    return _plus_micro(
+        time, op("*", _within(count, _YEARS * 366 * _MICROS["day"] // _MICROS[unit]), lit(_MICROS[unit]))
+    )
 
 
 def _datetime_diff(operands: tuple[Operand, ...]) -> Sql:
@@ -172,11 +183,12 @@ def _datetime_part(operands: tuple[Operand, ...]) -> Sql:
 def _unix(name: str, micros: int, per: int, example: int) -> Function:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         value = operands[0].sql
-        scaled = op("//", value, lit(per)) if per > 1 else op("*", value, lit(micros))
-        return call("make_timestamp", cast(scaled, "BIGINT"))
+        # More than a datetime can be may be more than a long: null, as what does not convert is.
+        scaled = op("//", value, lit(per)) if per > 1 else op("*", cast(value, "HUGEINT"), lit(micros))
+        return call("make_timestamp", try_cast(scaled, "BIGINT"))
 
     def emit_real(operands: tuple[Operand, ...]) -> Sql:
-        return call("make_timestamp", cast(call("trunc", op("*", operands[0].sql, lit(micros / per))), "BIGINT"))
+        return call("make_timestamp", try_cast(call("trunc", op("*", operands[0].sql, lit(micros / per))), "BIGINT"))
 
     return Function(
         f"unixtime_{name}_todatetime",

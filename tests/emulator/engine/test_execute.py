@@ -1,6 +1,6 @@
 """Running compiled queries: parameters, limits, time, and errors in Kusto's words."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import duckdb
@@ -84,6 +84,13 @@ def test_a_parameter_is_read_by_its_declared_type(
         ("long", 1.5, "not a whole number"),
         ("long", "datetime(2026-01-01)", "is of type datetime"),
         ("datetime", "yesterday", "'p' is not a valid datetime"),
+        ("datetime", "infinity", "'p' is not a valid datetime"),
+        ("datetime", "epoch", "'p' is not a valid datetime"),
+        ("datetime", "5", "'p' is not a valid datetime"),
+        ("datetime", "2026-11-29T10:00:00+25:00", "is no offset from UTC"),
+        ("datetime", "datetime(9999-12-31T23:59:59-10:00)", "from the year 1 to the year 9999"),
+        ("datetime", datetime.max.replace(tzinfo=timezone(timedelta(hours=-10))), "from the year 1 to the year 9999"),
+        ("datetime", datetime.min.replace(tzinfo=timezone(timedelta(hours=10))), "from the year 1 to the year 9999"),
         ("string", 5, "not a string"),
         ("bool", "maybe", "not true or false"),
         ("dynamic", "[1,", "'p' is not a valid dynamic"),

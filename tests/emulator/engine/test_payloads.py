@@ -210,6 +210,74 @@ def test_a_text_of_a_megabyte_is_whole_and_a_larger_dynamic_value_is_null(eventh
     ]
 
 
+NO_TIMES = (
+    "infinity", "-infinity", "epoch", "5", "2026-11-29T10:00:00+25:00", "9999-12-31T23:59:59-10:00",
+    "0001-01-01T00:00:00+10:00", "10000-01-01", "0000-01-01T00:00:00", "0000-01-01", "9999-12-31T24:00:00Z", "99999",
+)  # fmt: skip
+FIRST_MOMENT = datetime(1, 1, 1)  # noqa: DTZ001 - results are naive UTC
+LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_999)  # noqa: DTZ001 - results are naive UTC
+
+
+@pytest.mark.parametrize("format_", ["csv", "tsv", "psv", "tsve", "json", "many lines", "multijson", "parquet"])
+def test_times_that_are_none_are_null_in_every_format(eventhouse: Eventhouse, format_: str) -> None:
+    times = [*NO_TIMES, "9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00"]
+    numbers = list(range(len(times)))
+    separator = {"csv": ",", "psv": "|"}.get(format_, "\t")
+    match format_:
+        case "parquet":
+            data = parquet({"A": pa.array(numbers), "E": pa.array(times)})
+        case "json" | "many lines":
+            lines = [json.dumps({"A": number, "E": time}) for number, time in zip(numbers, times, strict=True)]
+            data = "\n".join(lines + ["{}"] * (5_000 if format_ == "many lines" else 0)).encode()
+        case "multijson":
+            data = json.dumps([{"A": number, "E": time} for number, time in zip(numbers, times, strict=True)]).encode()
+        case _:
+            fields = [[str(number), "", "", "", time] for number, time in zip(numbers, times, strict=True)]
+            data = "\n".join(map(separator.join, fields)).encode()
+    eventhouse.ingest("T", data, format="json" if format_ == "many lines" else format_)
+    found = rows(eventhouse, "T | where isnotnull(A) | sort by A asc | project E")
+    assert found == [*[(None,)] * len(NO_TIMES), (LAST_MOMENT,), (FIRST_MOMENT,)]
+
+
+def test_parquet_times_of_any_unit_beyond_the_datetimes_are_null(eventhouse: Eventhouse) -> None:
+    first, last = -62_135_596_800, 253_402_300_799
+    for unit, per_second in (("s", 1), ("ms", 10**3), ("us", 10**6)):
+        inside = [first * per_second, (last + 1) * per_second - 1]
+        outside = [
+            inside[0] - 1,
+            inside[1] + 1,
+            9 * 10**15 * min(per_second, 10**3),
+            -9 * 10**15 * min(per_second, 10**3),
+        ]
+        eventhouse.ingest("T", parquet({"E": pa.array(inside + outside, pa.timestamp(unit))}), format="parquet")
+        found = rows(eventhouse, "T | project E")
+        until = datetime(9999, 12, 31, 23, 59, 59, 10**6 - 10**6 // per_second)  # noqa: DTZ001 - naive UTC
+        assert found == [(FIRST_MOMENT,), (until,), *[(None,)] * 4]
+        eventhouse.command(".clear table T data")
+    days = pa.array([-719_162, 2_932_896, -719_163, 2_932_897, 2**31 - 1], pa.int32()).cast(pa.date32())
+    ticks = pa.array([0, 3_155_378_975_999_999_999, 3_155_378_976_000_000_000, None, None], pa.int64())
+    eventhouse.ingest("T", parquet({"E": days, "K": ticks}), format="parquet")
+    last_day = datetime(9999, 12, 31)  # noqa: DTZ001 - naive UTC
+    assert rows(eventhouse, "T | project E, K") == [
+        (FIRST_MOMENT, FIRST_MOMENT), (last_day, LAST_MOMENT), *[(None, None)] * 3
+    ]  # fmt: skip
+    stored = eventhouse.query("T | where isnotnull(E) or isnotnull(K) | count")[0]
+    assert list(stored.rows()) == [(2,)]
+
+
+def test_unix_times_beyond_the_datetimes_are_null(eventhouse: Eventhouse) -> None:
+    eventhouse.command(
+        """.create table T ingestion json mapping "unix"
+        '[{"column": "A", "Properties": {"Path": "$.A"}},'
+        ' {"column": "E", "Properties": {"Path": "$.E", "Transform": "DateTimeFromUnixSeconds"}}]'"""
+    )
+    times: list[object] = [253_402_300_799, 253_402_300_800, -62_135_596_801, 2**63 - 1, 1e300, "NaN", 10**30]
+    lines = [json.dumps({"A": number, "E": time}) for number, time in enumerate(times)]
+    eventhouse.ingest("T", "\n".join(lines).encode(), format="json", mapping="unix")
+    found = rows(eventhouse, "T | sort by A asc | project E")
+    assert found == [(datetime(9999, 12, 31, 23, 59, 59),), *[(None,)] * 6]  # noqa: DTZ001 - naive UTC
+
+
 TWICE = [
     '{"A": 1, "B": "first", "A": 2}',
     '{"A" : 1, "A"\t:2, "B": "\\":"}',
