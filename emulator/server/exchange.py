@@ -15,7 +15,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.content_codings import accepted_codings
+from emulator.content_codings import GZIP, GzipTooLarge, accepted_codings, gunzip
 from emulator.errors import KustoError
 from emulator.listening.faults import log_fault
 from emulator.listening.limits import LARGEST_BODY
@@ -170,21 +170,13 @@ def header_text(text: str) -> str:
 
 def inflate(data: bytes) -> bytes:
     """Return gzip data decompressed, anything else as it is."""
-    if not data.startswith(b"\x1f\x8b"):
+    if not data.startswith(GZIP):
         return data
-    parts: list[bytes] = []
-    size = 0
-    while data.startswith(b"\x1f\x8b"):
-        stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            part = stream.decompress(data, MAX_INFLATED - size + 1)
-        except zlib.error as error:
-            raise KustoError(f"The request body starts like gzip but is not: {error}") from error
-        size += len(part)
-        if size > MAX_INFLATED:
-            raise PayloadFault(f"The request body is larger than {MAX_INFLATED} bytes after decompression")
-        if not stream.eof:
-            raise KustoError("The request body is gzip that ends too early")
-        parts.append(part)
-        data = stream.unused_data
-    return b"".join(parts)
+    try:
+        return gunzip(data, MAX_INFLATED)
+    except GzipTooLarge as error:
+        raise PayloadFault(f"The request body is larger than {MAX_INFLATED} bytes after decompression") from error
+    except zlib.error as error:
+        raise KustoError(f"The request body starts like gzip but is not: {error}") from error
+    except EOFError as error:
+        raise KustoError("The request body is gzip that ends too early") from error

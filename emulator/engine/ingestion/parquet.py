@@ -3,13 +3,14 @@
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 
+from emulator.engine.ingestion.compression import MAX_PLAIN
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, numbers, projection, run
 from emulator.engine.ingestion.target import Target
 from emulator.engine.ingestion.values import from_text, from_unix
 from emulator.errors import IngestionFault
 from emulator.functions.physical import convert, null_of
+from emulator.parquet_sizes import ParquetTooLarge, read_parquet
 from emulator.schema.mapping import FieldMapping
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import call, cast, coalesce, lit
@@ -41,15 +42,18 @@ _NARROW = 32
 
 def read(cursor: duckdb.DuckDBPyConnection, data: bytes, target: Target) -> pa.Table:
     """Read a Parquet file; columns that it lacks are null."""
+    wanted = {str(field.path[0]) for field in target.mapping if field.path}
     try:
-        with pyarrow.parquet.ParquetFile(pa.BufferReader(data)) as file:
-            wanted = {field.path[0] for field in target.mapping if field.path}
-            table = file.read([name for name in file.schema_arrow.names if name in wanted])
-            rows = file.metadata.num_rows
+        table, rows = read_parquet(pa.py_buffer(data), wanted, MAX_PLAIN)
+    except ParquetTooLarge as error:
+        raise IngestionFault(
+            f"The payload is too large: {error}.", "BadRequest_FileTooLarge", hint="split it"
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise IngestionFault(
             f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"
         ) from error
+    rows = table.num_rows if table.num_columns else rows
     target.check_size(rows)
     table, types = _normalized(table, rows)
     statement = target.statement(

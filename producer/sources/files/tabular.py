@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
+from emulator.parquet_sizes import ParquetTooLarge, read_parquet
 from producer.errors import BadData
 
 INSTANT = pa.timestamp("us")
@@ -24,6 +24,8 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DATE = r"^(\d{4}-\d\d-\d\d|\d{8})$"
 _ZONED = r"(Z|[+-]\d\d:?\d\d)$"
 _PARQUET = (".parquet", ".pq")
+# What a file may take in memory, as text or as columns.
+LARGEST = 1024 * 1024 * 1024
 _TEXT = (".csv", ".csv.gz", ".txt")
 
 
@@ -34,10 +36,13 @@ def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
         raise BadData("no such file", source=str(path))
     try:
         if name.endswith(_PARQUET):
-            return pq.read_table(path)
+            with pa.memory_map(str(path)) as file:
+                return read_parquet(file.read_buffer(), None, LARGEST)[0]
         if name.endswith(_TEXT):
             return _read_csv(path, header)
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+    except ParquetTooLarge as error:
+        raise BadData(f"is too large: {error}", source=str(path), hint="split it") from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError, csv.Error, MemoryError) as error:
         raise BadData(f"cannot be read: {_first_line(error)}", source=str(path)) from error
     except OSError as error:
         # Arrow reports a damaged Parquet page this way too.
@@ -49,7 +54,9 @@ def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
 
 def _read_csv(path: Path, header: tuple[str, ...] | None) -> pa.Table:
     with pa.input_stream(str(path), compression="detect") as stream:
-        data = stream.read()
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise BadData(f"is larger than {LARGEST} bytes without its compression", source=str(path), hint="split it")
     names = header or _header(path, data)
     return pacsv.read_csv(
         io.BytesIO(data),
