@@ -64,7 +64,7 @@ def create_app(
     _add_landing(app, registry)
     _add_problem_handlers(app, {endpoint.route: endpoint for endpoint in registry.endpoints})
     _describe(app, has_key=api_key is not None)
-    app.add_middleware(AnswerCache, registry=registry, limits=limits)
+    app.add_middleware(AnswerCache, registry=registry, limits=limits, companies=companies)
     app.add_middleware(AccessLayer, key=api_key, hosts=hosts, origins=origins)
     app.add_middleware(FaultLayer, answer=_failed)
     return app

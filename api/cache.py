@@ -4,60 +4,45 @@ A pure ASGI layer. Requests for the same URL that arrive while it is being compu
 """
 
 import asyncio
-import gzip
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from re import Pattern
 
 from starlette.datastructures import Headers
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.kept import Answer, KeptAnswers, RawHeaders
 from api.limits import ApiLimits
+from api.spelling import Key, key_of
 from emulator.content_codings import accepted_codings
 from emulator.loopback import is_loopback
+from kql.reference import Company
 from kql.registry import Registry
 
-RawHeaders = list[tuple[bytes, bytes]]
-Key = tuple[str, bytes]
-
-
-@dataclass(slots=True)
-class Answer:
-    """A finished answer: what is sent again, and when it was computed."""
-
-    status: int
-    headers: RawHeaders
-    body: bytes
-    computed: float
-    compressed: bytes | None = field(default=None, repr=False)
-
-    @property
-    def tag(self) -> bytes | None:
-        """The entity tag."""
-        return next((value for name, value in self.headers if name == b"etag"), None)
-
-    def gzipped(self) -> bytes:
-        """Return the compressed body, made once."""
-        if self.compressed is None:
-            self.compressed = gzip.compress(self.body, 5, mtime=0)
-        return self.compressed
+# Spellings of requests whose key is known, each of at most so many bytes.
+_SPELLINGS = 2048
+_LONGEST_SPELLING = 1000
 
 
 class AnswerCache:
     """The layer; it holds answers of registered routes with a `max_age`, at most `cache_bytes` of them."""
 
     def __init__(
-        self, app: ASGIApp, registry: Registry, limits: ApiLimits, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        registry: Registry,
+        limits: ApiLimits,
+        clock: Callable[[], float] = time.monotonic,
+        companies: tuple[Company, ...] = (),
     ) -> None:
         self._app = app
         self._limits = limits
         self._clock = clock
-        self._ages = [(_pattern(endpoint.route), endpoint.max_age) for endpoint in registry.endpoints]
-        self._kept: OrderedDict[Key, Answer] = OrderedDict()
-        self._bytes = 0
+        self._companies = companies
+        self._endpoints = [(_pattern(endpoint.route), endpoint) for endpoint in registry.endpoints]
+        self._kept = KeptAnswers(limits.cache_bytes, clock)
+        self._spellings: dict[tuple[str, bytes], tuple[int, Key]] = {}
         self._flights: dict[Key, asyncio.Task[Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,30 +50,33 @@ class AnswerCache:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        max_age = self._max_age(scope["path"])
-        if max_age is None:
+        known = self._known(scope["path"], scope["query_string"])
+        if known is None:
             await self._app(scope, receive, send)
             return
+        max_age, key = known
         headers = Headers(scope=scope)
-        key = (scope["path"], scope["query_string"])
         wants_fresh = "no-cache" in headers.get("cache-control", "")
-        answer = None if wants_fresh else self._fresh(key, max_age)
+        answer = None if wants_fresh else self._kept.find(key)
         if answer is None:
             answer = await (self._compute(scope, key, max_age) if wants_fresh else self._share(scope, key, max_age))
-        await self._reply(answer, max_age, scope, headers, send)
+        await self._reply(answer, key, max_age, scope, headers, send)
 
-    def _max_age(self, path: str) -> int | None:
-        return next((age for pattern, age in self._ages if pattern.match(path)), None)
-
-    def _fresh(self, key: Key, max_age: int) -> Answer | None:
-        answer = self._kept.get(key)
-        if answer is None:
-            return None
-        if self._clock() - answer.computed >= max_age:
-            self._forget(key)
-            return None
-        self._kept.move_to_end(key)
-        return answer
+    def _known(self, path: str, query: bytes) -> tuple[int, Key] | None:
+        """Return the age limit and the key of a request to a registered route."""
+        known = self._spellings.get((path, query))
+        if known is not None:
+            return known
+        for pattern, endpoint in self._endpoints:
+            match = pattern.match(path)
+            if match is not None:
+                known = endpoint.max_age, key_of(endpoint, match.groupdict(), query, self._companies)
+                if len(path) + len(query) <= _LONGEST_SPELLING:
+                    if len(self._spellings) >= _SPELLINGS:
+                        self._spellings.clear()
+                    self._spellings[path, query] = known
+                return known
+        return None
 
     async def _share(self, scope: Scope, key: Key, max_age: int) -> Answer:
         if max_age == 0:
@@ -98,8 +86,14 @@ class AnswerCache:
             # A task of its own: a caller that goes away must not take the others' answer along.
             flight = asyncio.create_task(self._compute(scope, key, max_age))
             self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight.add_done_callback(lambda done: self._landed(key, done))
         return await asyncio.shield(flight)
+
+    def _landed(self, key: Key, flight: "asyncio.Task[Answer]") -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            # Looked at, so that nothing is said of an error whose callers have all gone.
+            flight.exception()
 
     async def _compute(self, scope: Scope, key: Key, max_age: int) -> Answer:
         answer = Answer(500, [], b"", self._clock())
@@ -118,24 +112,10 @@ class AnswerCache:
         await self._app(dict(scope), receive, send)
         answer.body = b"".join(parts)
         if answer.status == 200 and max_age > 0 and not _has_own_age(answer):
-            self._keep(key, answer)
+            self._kept.keep(key, answer, max_age)
         return answer
 
-    def _keep(self, key: Key, answer: Answer) -> None:
-        self._forget(key)
-        if len(answer.body) > self._limits.cache_bytes:
-            return
-        self._kept[key] = answer
-        self._bytes += len(answer.body)
-        while self._bytes > self._limits.cache_bytes:
-            self._forget(next(iter(self._kept)))
-
-    def _forget(self, key: Key) -> None:
-        answer = self._kept.pop(key, None)
-        if answer is not None:
-            self._bytes -= len(answer.body)
-
-    async def _reply(self, answer: Answer, max_age: int, scope: Scope, headers: Headers, send: Send) -> None:
+    async def _reply(self, answer: Answer, key: Key, max_age: int, scope: Scope, headers: Headers, send: Send) -> None:
         body, added = answer.body, RawHeaders()
         if answer.status == 200:
             if not _has_own_age(answer):
@@ -148,7 +128,10 @@ class AnswerCache:
                 await send({"type": "http.response.body", "body": b""})
                 return
             if self._compresses(len(body), scope, headers):
+                is_new = answer.compressed is None
                 body = answer.gzipped()
+                if is_new:
+                    self._kept.weigh(key, answer)
                 added.append((b"content-encoding", b"gzip"))
         kept = [(name, value) for name, value in answer.headers if name != b"content-length"]
         added.append((b"content-length", b"%d" % len(body)))

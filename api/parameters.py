@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.problems import ApiError, Issue, bad_parameters, unknown_symbol
-from api.values import TIMESPAN_PATTERN, closest, read_moment, wanted
+from api.values import TIMESPAN_PATTERN, closest, read_boolean, read_integer, read_moment, read_number, wanted
 from emulator.types import Scalar
 from kql.reference import Company, canonical_symbol
 from kql.registry import Endpoint, EndpointParameter
@@ -19,6 +19,12 @@ _MOMENT_SCHEMA = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
 }
 _INT_RANGE = {Scalar.INT: 2**31 - 1, Scalar.LONG: 2**63 - 1}
+_FORMS = {
+    Scalar.BOOL: read_boolean,
+    Scalar.INT: read_integer,
+    Scalar.LONG: read_integer,
+    Scalar.REAL: read_number,
+}
 
 
 class UnsupportedParameterError(Exception):
@@ -116,8 +122,14 @@ def _parameter(parameter: EndpointParameter) -> inspect.Parameter:
         parameter.argument,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if parameter.is_required else parameter.default,
-        annotation=Annotated[_type(parameter), information],
+        # Behind the limits: in front of them they would be missing in the document.
+        annotation=Annotated[_type(parameter), information, *_forms(parameter)],
     )
+
+
+def _forms(parameter: EndpointParameter) -> list[BeforeValidator]:
+    form = None if parameter.allowed else _FORMS.get(parameter.type.scalar)
+    return [] if form is None else [BeforeValidator(form)]
 
 
 def _type(parameter: EndpointParameter) -> Any:  # noqa: ANN401 - a type made at run time

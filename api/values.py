@@ -10,7 +10,7 @@ from emulator.context import ParameterValue
 from emulator.types import Scalar
 from kql.registry import EndpointParameter
 
-TIMESPAN_PATTERN = r"^\d+(\.\d+)?(d|h|m|s|ms)$"
+TIMESPAN_PATTERN = r"^[0-9]+(\.[0-9]+)?(d|h|m|s|ms)$"
 _UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -18,9 +18,28 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
+# As JSON writes them, which is what the document promises; Python reads much more (1_000, +5, ５, yes).
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_BOOLEAN = re.compile(r"true|false")
 # An unescaped plus sign arrives as a space.
 _LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?")
+
+
+def read_integer(value: object) -> object:
+    """Return a value that is written as an integer."""
+    return _written(value, _INTEGER)
+
+
+def read_number(value: object) -> object:
+    """Return a value that is written as a number."""
+    return _written(value, _NUMBER)
+
+
+def read_boolean(value: object) -> object:
+    """Return a value that is written as true or false."""
+    return _written(value, _BOOLEAN)
 
 
 def read_moment(value: object) -> datetime:
@@ -84,6 +103,12 @@ def closest(name: str, names: list[str] | tuple[str, ...]) -> str | None:
     """Return a did-you-mean for a misspelt name."""
     close = get_close_matches(name.lower(), names, n=1)
     return f"did you mean '{close[0]}'?" if close else None
+
+
+def _written(value: object, form: re.Pattern[str]) -> object:
+    if isinstance(value, str) and not form.fullmatch(value):
+        raise PydanticCustomError("form", "not written so")
+    return value
 
 
 def _limits(parameter: EndpointParameter) -> str:
