@@ -103,6 +103,12 @@ class QueryTooDeep(LimitFault):
     permanent = True
 
 
+class QueryTooComplex(LimitFault):
+    """A query that is too much to compile."""
+
+    permanent = True
+
+
 class FolderFault(KustoError):
     """The data folder cannot be had; another process has it."""
 

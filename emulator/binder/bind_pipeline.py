@@ -39,6 +39,8 @@ from emulator.syntax import operators as syntax
 from emulator.work import check_work
 
 _Bind: TypeAlias = Callable[..., Plan]
+# So many columns that an operator passes on take as long to compile as one call.
+_COLUMNS = 16
 
 _OPERATORS: Mapping[type, _Bind] = {
     syntax.Where: bind_where,
@@ -96,6 +98,7 @@ def bind_pipeline(node: syntax.Pipeline, environment: Environment, source: Relat
                 if bind is None:
                     raise unsupported(f"operator '{_keyword(operator)}'", operator.span)
                 relation = Relation(bind(operator, relation, environment), _kept_name(operator, relation))
+                environment.session.effort.spend(1 + len(relation.schema) // _COLUMNS)
     return relation
 
 

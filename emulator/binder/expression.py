@@ -1,7 +1,12 @@
-"""Bound scalar expressions: every node knows its type and its place; no name is left to resolve."""
+"""Bound scalar expressions: every node knows its type and its place; no name is left to resolve.
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+An expression that a `let` names stands at every place that reads it as the same object: a node may have many parents.
+What is asked of whole expressions again and again is therefore known by each node (`traits`), not searched for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from emulator.functions.function import (
     Aggregate,
@@ -17,6 +22,19 @@ from emulator.types import KqlType
 if TYPE_CHECKING:
     from emulator.binder.plan import Plan
 
+# What stands in an expression, itself included: a column, or what is computed from several rows; a function that
+# differs each time; a window call; anything but literals and arithmetic on them; a subquery.
+COLUMNS, VOLATILE, WINDOWS, NOT_FOLDED, SUBQUERIES = 1, 2, 4, 8, 16
+
+_FOLDED = frozenset({"+", "-", "*", "/"})
+
+
+def _joined(operands: Iterable["BoundExpression"]) -> int:
+    traits = 0
+    for operand in operands:
+        traits |= operand.traits
+    return traits
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnReference:
@@ -26,6 +44,7 @@ class ColumnReference:
     type: KqlType
     span: Span
     side: int = 0
+    traits: ClassVar[int] = COLUMNS | NOT_FOLDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,7 @@ class Constant:
     value: object
     type: KqlType
     span: Span
+    traits: ClassVar[int] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,7 @@ class QueryParameter:
     name: str
     type: KqlType
     span: Span
+    traits: ClassVar[int] = NOT_FOLDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,7 @@ class CurrentTime:
 
     type: KqlType
     span: Span
+    traits: ClassVar[int] = NOT_FOLDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,13 @@ class FunctionCall:
     type: KqlType
     span: Span
     output: int | None = None
+    traits: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out what stands in it."""
+        own = 0 if self.function.deterministic else VOLATILE
+        own |= 0 if self.function.name in _FOLDED else NOT_FOLDED
+        object.__setattr__(self, "traits", own | _joined(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +112,11 @@ class AggregateCall:
     type: KqlType
     span: Span
     output: int = 0
+    traits: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out what stands in it."""
+        object.__setattr__(self, "traits", COLUMNS | NOT_FOLDED | _joined(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +128,11 @@ class WindowCall:
     arguments: tuple["BoundExpression", ...]
     type: KqlType
     span: Span
+    traits: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out what stands in it."""
+        object.__setattr__(self, "traits", COLUMNS | WINDOWS | NOT_FOLDED | _joined(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +142,11 @@ class Conversion:
     operand: "BoundExpression"
     type: KqlType
     span: Span
+    traits: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out what stands in it."""
+        object.__setattr__(self, "traits", self.operand.traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +156,7 @@ class ScalarSubquery:
     plan: "Plan"
     type: KqlType
     span: Span
+    traits: ClassVar[int] = NOT_FOLDED | SUBQUERIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +169,11 @@ class InSubquery:
     ignore_case: bool
     type: KqlType
     span: Span
+    traits: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out what stands in it."""
+        object.__setattr__(self, "traits", NOT_FOLDED | SUBQUERIES | self.operand.traits)
 
 
 BoundExpression: TypeAlias = (

@@ -71,11 +71,13 @@ class Filter:
 
     input: "Plan"
     predicate: BoundExpression
+    schema: Schema = field(init=False, compare=False, repr=False)
+    keeps_order: bool = field(init=False, compare=False, repr=False)
 
-    @property
-    def schema(self) -> Schema:
-        """Columns of the input."""
-        return self.input.schema
+    def __post_init__(self) -> None:
+        """Take columns and order from the input."""
+        object.__setattr__(self, "schema", self.input.schema)
+        object.__setattr__(self, "keeps_order", is_serialized(self.input))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Project:
     input: "Plan"
     schema: Schema
     expressions: tuple[BoundExpression, ...]
+    keeps_order: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take the order from the input."""
+        object.__setattr__(self, "keeps_order", is_serialized(self.input))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +123,11 @@ class Sort:
     input: "Plan"
     keys: tuple[SortKey, ...]
     limit: BoundExpression | None = None
+    schema: Schema = field(init=False, compare=False, repr=False)
 
-    @property
-    def schema(self) -> Schema:
-        """Columns of the input."""
-        return self.input.schema
+    def __post_init__(self) -> None:
+        """Take the columns of the input."""
+        object.__setattr__(self, "schema", self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +135,11 @@ class Serialize:
     """Fix the order of the input as it arrives."""
 
     input: "Plan"
+    schema: Schema = field(init=False, compare=False, repr=False)
 
-    @property
-    def schema(self) -> Schema:
-        """Columns of the input."""
-        return self.input.schema
+    def __post_init__(self) -> None:
+        """Take the columns of the input."""
+        object.__setattr__(self, "schema", self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +149,13 @@ class Limit:
     input: "Plan"
     count: BoundExpression
     random: bool = False
+    schema: Schema = field(init=False, compare=False, repr=False)
+    keeps_order: bool = field(init=False, compare=False, repr=False)
 
-    @property
-    def schema(self) -> Schema:
-        """Columns of the input."""
-        return self.input.schema
+    def __post_init__(self) -> None:
+        """Take columns and order from the input."""
+        object.__setattr__(self, "schema", self.input.schema)
+        object.__setattr__(self, "keeps_order", is_serialized(self.input) and not self.random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +295,13 @@ class Materialized:
 
     input: "Plan"
     key: int
+    schema: Schema = field(init=False, compare=False, repr=False)
+    keeps_order: bool = field(init=False, compare=False, repr=False)
 
-    @property
-    def schema(self) -> Schema:
-        """Columns of the input."""
-        return self.input.schema
+    def __post_init__(self) -> None:
+        """Take columns and order from the input."""
+        object.__setattr__(self, "schema", self.input.schema)
+        object.__setattr__(self, "keeps_order", is_serialized(self.input))
 
 
 Plan: TypeAlias = (
@@ -318,10 +329,10 @@ Plan: TypeAlias = (
 def is_serialized(plan: Plan) -> bool:
     """Tell whether the rows of a plan have an order that prev, row_number and the like may rely on."""
     match plan:
+        case Filter() | Project() | Limit() | Materialized():
+            return plan.keeps_order
         case Sort() | Serialize() | Range() | ScanMatch():
             return True
-        case Filter() | Project() | Limit() | Materialized():
-            return is_serialized(plan.input) and not (isinstance(plan, Limit) and plan.random)
         case GroupInput():
             return plan.is_serialized
         case Expand():

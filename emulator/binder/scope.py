@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from emulator.binder.entities import EntityProvider
 from emulator.binder.expression import AggregateCall, BoundExpression, ColumnReference
 from emulator.binder.plan import EMPTY_SCHEMA, Plan, is_serialized
+from emulator.binder.sharing import Effort, Numbers
 from emulator.functions.function import Catalogue
 from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Pipeline
@@ -17,7 +18,7 @@ from emulator.types import Schema
 from emulator.work import check_work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,10 @@ class Session:
     bind_expression: "Callable[[Expression, Environment, Rows], BoundExpression]"
     bind_pipeline: "Callable[[Pipeline, Environment, Relation | None], Relation]"
     keys: "Iterator[int]" = field(default_factory=count)
+    effort: Effort = field(default_factory=Effort)
+    numbers: Numbers = field(default_factory=Numbers)
+    # What calls of users' functions were bound to, and what the keys of the calls identify, to keep it.
+    calls: "dict[Hashable, tuple[object, BoundExpression | Relation]]" = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,12 +1,14 @@
 """Going through bound expressions: finding nodes and replacing them, and taking window calls out of each other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
 from emulator.binder.expression import (
+    WINDOWS,
     AggregateCall,
     BoundExpression,
     ColumnReference,
+    Constant,
     Conversion,
     FunctionCall,
     InSubquery,
@@ -19,6 +21,9 @@ from emulator.work import check_work
 
 def children(expression: BoundExpression) -> tuple[BoundExpression, ...]:
     """Return the direct operands of an expression, not those inside subqueries."""
+    if isinstance(expression, ColumnReference | Constant):
+        # Most nodes are one of these, and this is asked of every node many times.
+        return ()
     check_work()
     match expression:
         case FunctionCall(arguments=arguments) | AggregateCall(arguments=arguments) | WindowCall(arguments=arguments):
@@ -29,27 +34,60 @@ def children(expression: BoundExpression) -> tuple[BoundExpression, ...]:
             return ()
 
 
+def bottom_up(expressions: Iterable[BoundExpression], known: Container[int] = frozenset()) -> Iterator[BoundExpression]:
+    """Yield every node of some expressions once, operands first; without recursion, for deep ones.
+
+    Those of `known` identities are left out, with all below them.
+    """
+    seen: set[int] = set()
+    for expression in expressions:
+        if isinstance(expression, ColumnReference):
+            # Most of what a wide projection has.
+            if id(expression) not in seen and id(expression) not in known:
+                seen.add(id(expression))
+                yield expression
+            continue
+        waiting: list[tuple[BoundExpression, bool]] = [(expression, False)]
+        while waiting:
+            node, is_ready = waiting.pop()
+            if is_ready:
+                yield node
+            elif id(node) not in seen and id(node) not in known:
+                seen.add(id(node))
+                waiting.append((node, True))
+                waiting += [(each, False) for each in reversed(children(node))]
+
+
 def rewritten(
     expression: BoundExpression, change: Callable[[BoundExpression], BoundExpression | None]
 ) -> BoundExpression:
     """Return an expression with every node replaced for which `change` returns another."""
-    changed = change(expression)
-    if changed is not None:
-        return changed
+    known: dict[int, BoundExpression] = {}
+
+    def rewrite(node: BoundExpression) -> BoundExpression:
+        if id(node) not in known:
+            known[id(node)] = change(node) or with_children(node, tuple(map(rewrite, children(node))))
+        return known[id(node)]
+
+    return rewrite(expression)
+
+
+def with_children(expression: BoundExpression, operands: tuple[BoundExpression, ...]) -> BoundExpression:
+    """Return an expression over other operands, the same one if they are."""
+    if all(new is old for new, old in zip(operands, children(expression), strict=True)):
+        return expression
     match expression:
-        case FunctionCall(arguments=arguments) | AggregateCall(arguments=arguments) | WindowCall(arguments=arguments):
-            operands = tuple(rewritten(argument, change) for argument in arguments)
-            return expression if operands == arguments else replace(expression, arguments=operands)
-        case Conversion(operand=operand) | InSubquery(operand=operand):
-            inner = rewritten(operand, change)
-            return expression if inner is operand else replace(expression, operand=inner)
+        case FunctionCall() | AggregateCall() | WindowCall():
+            return replace(expression, arguments=operands)
+        case Conversion() | InSubquery():
+            return replace(expression, operand=operands[0])
         case _:
             return expression
 
 
 def has_window(expression: BoundExpression) -> bool:
     """Tell whether a window call stands anywhere in an expression."""
-    return isinstance(expression, WindowCall) or any(map(has_window, children(expression)))
+    return bool(expression.traits & WINDOWS)
 
 
 def staged(
@@ -87,12 +125,12 @@ def staged(
 
 def _innermost(expression: BoundExpression, *, liftable: bool) -> Iterator[WindowCall]:
     """Yield the window calls without window calls below them, that is, those that may be computed next."""
-    if isinstance(expression, WindowCall):
-        inner = [call for child in children(expression) for call in _innermost(child, liftable=True)]
-        if inner:
-            yield from inner
-        elif liftable:
-            yield expression
+    if not has_window(expression):
         return
-    for child in children(expression):
-        yield from _innermost(child, liftable=liftable)
+    nodes: Iterable[BoundExpression] = bottom_up((expression,))
+    if not liftable:
+        windows = [node for node in nodes if isinstance(node, WindowCall)]
+        nodes = bottom_up(argument for window in windows for argument in window.arguments)
+    for node in nodes:
+        if isinstance(node, WindowCall) and not any(map(has_window, children(node))):
+            yield node

@@ -1,7 +1,8 @@
 """`join` and `union`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 
 from emulator.binder.plan import Join, Union
 from emulator.emit.aggregates import all_groups, same_group
@@ -9,11 +10,27 @@ from emulator.emit.context import Emission
 from emulator.emit.expressions import Scope, value
 from emulator.emit.relation import Relation, over
 from emulator.errors import EngineFault
-from emulator.sql.ast import ColumnRef, From, JoinRef, Literal, Sql, SubqueryRef, UnionAll
+from emulator.sql.ast import (
+    ColumnRef,
+    From,
+    InQuery,
+    JoinRef,
+    Literal,
+    Query,
+    Sql,
+    Subquery,
+    SubqueryRef,
+    UnionAll,
+    ValuesRef,
+    Window,
+)
 from emulator.sql.build import and_, coalesce, op
+from emulator.sql.walk import contains
 from emulator.types import Scalar
 
 _LEFT, _RIGHT = 0, 1
+# DuckDB takes time by the square of the legs of one UNION ALL.
+_MOST_LEGS = 64
 
 # Per kind: DuckDB's join, the sides whose columns may be missing, and whether the inputs change places.
 _KINDS: dict[str, tuple[str, frozenset[int], bool]] = {
@@ -70,10 +87,39 @@ def union(emission: Emission, plan: Union, inputs: tuple[Relation, ...]) -> Rela
     legs = tuple(replace(rows, schema=plan.schema, order=None, is_total=False) for rows in inputs)
     if not legs:
         raise EngineFault("a union without inputs", "TH0903")
+    legs = tuple(_with_rows_as_values(emission, legs))
     if len(legs) == 1:
         return legs[0]
     alias = emission.alias()
-    return over(legs[0], SubqueryRef(UnionAll(tuple(leg.select() for leg in legs)), alias), alias)
+    queries: tuple[Query, ...] = tuple(leg.select() for leg in legs)
+    while len(queries) > _MOST_LEGS:
+        queries = tuple(
+            UnionAll(queries[start : start + _MOST_LEGS]) if start + 1 < len(queries) else queries[start]
+            for start in range(0, len(queries), _MOST_LEGS)
+        )
+    return over(legs[0], SubqueryRef(UnionAll(queries), alias), alias)
+
+
+def _with_rows_as_values(emission: Emission, legs: Iterable[Relation]) -> Iterator[Relation]:
+    """Yield the legs, single rows after each other as one table of values.
+
+    A union of 5,000 `print` takes DuckDB 5 s as selections, and 0.2 s so (2026-11-29).
+    """
+    for is_row, some in groupby(legs, _is_row):
+        run = tuple(some)
+        if not is_row or len(run) == 1:
+            yield from run
+            continue
+        alias = emission.alias()
+        names = tuple(f"c{number}" for number in range(len(run[0].columns)))
+        values = ValuesRef(tuple(leg.columns for leg in run), names, alias)
+        yield replace(run[0], columns=tuple(ColumnRef(name, alias) for name in names), source=values)
+
+
+def _is_row(rows: Relation) -> bool:
+    if rows.source is not None or rows.where or not rows.columns or rows.groups or rows.carried:
+        return False
+    return not any(contains(sql, kind) for sql in rows.columns for kind in (Subquery, InQuery, Window))
 
 
 def _joinable(emission: Emission, rows: Relation) -> Relation:

@@ -149,16 +149,22 @@ def _constant_of(argument: BoundExpression) -> tuple[bool, object]:
             return False, None
 
 
-def _scalar_subquery(emission: Emission, plan: Plan, type_: KqlType) -> Sql:
+def scalar_table(emission: Emission, plan: Plan, *, materialized: bool = False) -> str:
+    """Emit what a scalar subquery runs, and return the common table expression that holds its value."""
     # A `let` that is read twice is one plan: it is computed once.
     if id(plan) not in emission.scalars:
         rows = emission.plan(plan)
         item = Item(rows.columns[0], "$value")
         first = Select((item,), rows.source, rows.condition, order_by=rows.order or (), limit=Literal(1))
-        emission.scalars[id(plan)] = emission.cte(first, "v")
+        emission.scalars[id(plan)] = emission.cte(first, "v", materialized=materialized)
+    return emission.scalars[id(plan)]
+
+
+def _scalar_subquery(emission: Emission, plan: Plan, type_: KqlType) -> Sql:
+    table = scalar_table(emission, plan)
     alias = emission.alias()
     cell = Item(ColumnRef("$value", alias), "$value")
-    result = Subquery(Select((cell,), emission.table(emission.scalars[id(plan)], alias)))
+    result = Subquery(Select((cell,), emission.table(table, alias)))
     return coalesce(result, null_of(type_)) if type_.scalar is Scalar.STRING else result
 
 

@@ -1,5 +1,6 @@
 """The typed plan as SQL: one case per node; the families of larger nodes have modules of their own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -29,7 +30,7 @@ from emulator.emit.aggregates import aggregate
 from emulator.emit.combine import join, union
 from emulator.emit.context import Emission, Storage
 from emulator.emit.expand import expand
-from emulator.emit.expressions import Scope, literal, value
+from emulator.emit.expressions import Scope, literal, scalar_table, value
 from emulator.emit.filters import conjuncts
 from emulator.emit.groups import for_each_group, group_input
 from emulator.emit.names import physical_names
@@ -71,9 +72,19 @@ class EmittedQuery:
     uses_now: bool
 
 
-def emit_query(plan: Plan, storage: Storage, *, for_result: bool = False) -> EmittedQuery:
-    """Emit a plan: in the storable types of a table, or in the canonical forms of a result."""
+def emit_query(
+    plan: Plan, storage: Storage, *, for_result: bool = False, separate: Iterable[Plan] = ()
+) -> EmittedQuery:
+    """Emit a plan: in the storable types of a table, or in the canonical forms of a result.
+
+    A deep plan is emitted in the steps that it is `separate` in.
+    """
     emission = Emission(storage, relation)
+    for each in separate:
+        if isinstance(each, Materialized):
+            emission.plan(each)
+        else:
+            scalar_table(emission, each, materialized=True)
     rows = emission.plan(plan)
     schema = storable(rows.schema)
     columns: list[Sql] = []

@@ -39,7 +39,7 @@ def kusto_fault(error: Exception) -> KustoError:
                 "E_RUNAWAY_QUERY",
                 hint="filter or summarize earlier, or narrow the time range",
             )
-        case "Parser" if reason.startswith("Max expression depth limit"):
+        case "Parser" | "Binder" if reason.startswith("Max expression depth limit"):
             return QueryTooDeep(
                 "The query is too deep: one of its expressions has more levels than the storage engine follows (1000)",
                 "TH_QueryTooDeep",

@@ -40,7 +40,8 @@ Types: TypeAlias = frozenset[Scalar]
 class Parameter:
     """A parameter accepting any of `types` (empty: every type).
 
-    `constant` asks for a literal or a query parameter; `name` is Kusto's, for error texts.
+    `constant` asks for a literal or a query parameter; `name` is Kusto's, for error texts. A repeated one may be given
+    `most` times, 0 for any number.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Parameter:
     optional: bool = False
     repeated: bool = False
     constant: bool = False
+    most: int = 0
 
 
 class OutputNames(Enum):

@@ -5,6 +5,8 @@ of an expression, not a tree: a formula of a few lines is read, checked and trie
 from outside ever comes into it but its arguments. Timespans are 100 ns ticks throughout; datetimes have microseconds.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from emulator.sql.statements import CreateMacro
@@ -374,3 +376,23 @@ MACROS: tuple[Macro, ...] = (
         "list_transform(xs, lambda e: CASE WHEN e IS NULL OR (e = missing) IS TRUE THEN filler ELSE e END)",
     ),
 )
+
+# Macros of DuckDB itself that write an argument more than once.
+_BUILT_IN: Mapping[str, tuple[int, ...]] = {"nullif": (2, 1), "array_to_string": (2, 1), "fmod": (2, 2)}
+_TEXTS = re.compile(r"'(?:[^']|'')*'")
+_WORDS = re.compile(r"\w+")
+
+
+def _copies(macros: Iterable[Macro]) -> Mapping[str, tuple[int, ...]]:
+    known = dict(_BUILT_IN)
+    for macro in macros:
+        words = _WORDS.findall(_TEXTS.sub("", macro.body))
+        # What stands in a call of another macro is written again by that: at most so often.
+        inner = max((max(known[word]) for word in words if word in known), default=1)
+        known[macro.name] = tuple(words.count(parameter) * inner for parameter in macro.parameters)
+    return known
+
+
+# How often DuckDB writes each argument of a macro when it puts the body in the place of a call; never too low. A copy
+# is bound and optimized for itself, so that macros in one another, n levels deep, are the n-th power of the copies.
+COPIES: Mapping[str, tuple[int, ...]] = _copies(MACROS)

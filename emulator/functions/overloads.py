@@ -103,10 +103,11 @@ def parameters_for(parameters: tuple[Parameter, ...], count: int) -> Iterator[tu
     before, group = parameters[: repeated[0]], parameters[repeated[0] : repeated[-1] + 1]
     after = parameters[repeated[-1] + 1 :]
     least = 0 if all(parameter.optional for parameter in group) else 1
+    most = group[0].most
     required_after = sum(not parameter.optional for parameter in after)
     for taken in range(len(after), required_after - 1, -1):
         times, rest = divmod(count - len(before) - taken, len(group))
-        if rest == 0 and times >= least:
+        if rest == 0 and times >= least and not 0 < most < times:
             yield before + group * times + after[:taken]
 
 
@@ -213,6 +214,9 @@ def _distance(source: KqlType, target: KqlType) -> int:
 
 def _wrong_count(name: str, signatures: Sequence[_HasParameters], span: Span) -> SemanticFault:
     least = min(sum(not parameter.optional for parameter in each.parameters) for each in signatures)
+    most = sum(max(1, each.most) for each in signatures[0].parameters)
+    if any(parameter.most for parameter in signatures[0].parameters):
+        return SemanticFault(f"{name}(): function expects [{least}..{most}] argument(s)", "SEM0223", span)
     if any(parameter.repeated for each in signatures for parameter in each.parameters):
         return SemanticFault(f"{name}(): function expects at least {least} argument(s)", "SEM0223", span)
     most = max(len(each.parameters) for each in signatures)

@@ -29,9 +29,9 @@ def param(name: str, types: Types = ANY, *, optional: bool = False, constant: bo
     return Parameter(name, types, optional=optional, constant=constant)
 
 
-def repeated(name: str, types: Types = ANY, *, optional: bool = False) -> Parameter:
-    """Build a parameter that may be given many times."""
-    return Parameter(name, types, repeated=True, optional=optional)
+def repeated(name: str, types: Types = ANY, *, optional: bool = False, most: int = 0) -> Parameter:
+    """Build a parameter that may be given many times, at most so many if that is not 0."""
+    return Parameter(name, types, repeated=True, optional=optional, most=most)
 
 
 def sql_call(function: str) -> Emit:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import assert_never
 
 from emulator.binder.expression import (
+    SUBQUERIES,
     AggregateCall,
     BoundExpression,
     ColumnReference,
@@ -34,7 +35,7 @@ from emulator.binder.plan import (
     Union,
     Values,
 )
-from emulator.binder.walk import children, rewritten
+from emulator.binder.walk import bottom_up, rewritten
 from emulator.functions.function import OutputNames
 from emulator.optimize.walk import mapped, parts
 from emulator.text import NOWHERE
@@ -43,9 +44,15 @@ from emulator.types import Schema
 Names = frozenset[str]
 
 
-def narrowed(plan: Plan) -> Plan:
-    """Return a plan with the same columns and rows, made from no more columns than that takes."""
-    return _Narrowing().exactly(plan, plan.schema.names)
+def narrowed(plan: Plan, separate: Iterable[Plan] = ()) -> Plan:
+    """Return a plan with the same columns and rows, made from no more columns than that takes.
+
+    A deep plan is gone through in the steps that it is `separate` in.
+    """
+    narrowing = _Narrowing()
+    for each in separate:
+        narrowing.step(each)
+    return narrowing.exactly(plan, plan.schema.names)
 
 
 class _Narrowing:
@@ -53,6 +60,13 @@ class _Narrowing:
         # The plans asked for are kept too, so that no other one gets their identity.
         self._known: dict[tuple[int, Names], tuple[Plan, Plan]] = {}
         self._exact: dict[tuple[int, tuple[str, ...]], tuple[Plan, Plan]] = {}
+
+    def step(self, plan: Plan) -> None:
+        """Go through a plan that others read, so that its way is not part of theirs."""
+        if isinstance(plan, Materialized):
+            self._whole(plan.input)
+        else:
+            self._cell(plan)
 
     def exactly(self, plan: Plan, names: Iterable[str]) -> Plan:
         """Return a plan with these columns only, in their order."""
@@ -118,14 +132,19 @@ class _Narrowing:
     def _whole(self, plan: Plan) -> Plan:
         return self.exactly(plan, plan.schema.names)
 
+    def _cell(self, plan: Plan) -> Plan:
+        return self.exactly(plan, plan.schema.names[:1])
+
     def _expression(self, expression: BoundExpression) -> BoundExpression:
+        if not expression.traits & SUBQUERIES:
+            return expression
+
         def change(node: BoundExpression) -> BoundExpression | None:
             match node:
                 case ScalarSubquery(plan):
-                    return replace(node, plan=self.exactly(plan, plan.schema.names[:1]))
+                    return replace(node, plan=self._cell(plan))
                 case InSubquery(operand, plan):
-                    inner = self.exactly(plan, plan.schema.names[:1])
-                    return replace(node, operand=rewritten(operand, change), plan=inner)
+                    return replace(node, operand=rewritten(operand, change), plan=self._cell(plan))
                 case _:
                     return None
 
@@ -210,7 +229,6 @@ def _read(plan: Plan) -> Names:
 
 
 def _columns(expression: BoundExpression) -> Iterator[tuple[int, str]]:
-    if isinstance(expression, ColumnReference):
-        yield expression.side, expression.name
-    for child in children(expression):
-        yield from _columns(child)
+    for node in bottom_up((expression,)):
+        if isinstance(node, ColumnReference):
+            yield node.side, node.name

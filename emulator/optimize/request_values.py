@@ -6,7 +6,7 @@ DuckDB binds and folds each of them anew, for about twenty microseconds an opera
 """
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
 from emulator.binder.expression import (
@@ -43,10 +43,16 @@ class Separated:
     values: Plan | None = None
 
 
-def separated(plan: Plan) -> Separated:
-    """Take what parameters alone decide out of a plan, where that spares more than it takes."""
+def separated(plan: Plan, separate: Iterable[Plan] = ()) -> Separated:
+    """Take what parameters alone decide out of a plan, where that spares more than it takes.
+
+    A deep plan is gone through in the steps that it is `separate` in.
+    """
     expressions = _Expressions()
-    rest = _Taking(expressions).plan(plan)
+    taking = _Taking(expressions)
+    for each in separate:
+        taking.plan(each)
+    rest = taking.plan(plan)
     return Separated(rest, expressions.as_row()) if expressions.spared >= _WORTH else Separated(plan)
 
 
@@ -63,7 +69,7 @@ class _Taking:
         return self._known[id(plan)][1]
 
     def _expression(self, expression: BoundExpression) -> BoundExpression:
-        return rewritten(expression, self._change)
+        return expression if isinstance(expression, ColumnReference) else rewritten(expression, self._change)
 
     def _change(self, node: BoundExpression) -> BoundExpression | None:
         match node:

@@ -1,10 +1,10 @@
 """Going through plans: their inputs and expressions, and plans rebuilt from changed ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from emulator.binder.expression import AggregateCall, BoundExpression, InSubquery, ScalarSubquery
+from emulator.binder.expression import SUBQUERIES, AggregateCall, BoundExpression, InSubquery, ScalarSubquery
 from emulator.binder.plan import (
     Aggregate,
     Expand,
@@ -27,7 +27,7 @@ from emulator.binder.plan import (
     Union,
     Values,
 )
-from emulator.binder.walk import children
+from emulator.binder.walk import bottom_up as expression_nodes
 from emulator.work import check_work
 
 OnPlan = Callable[[Plan], Plan]
@@ -122,29 +122,42 @@ def parts(plan: Plan) -> tuple[tuple[Plan, ...], tuple[BoundExpression, ...]]:
     return tuple(inputs), tuple(expressions)
 
 
-def subplans(expression: BoundExpression) -> Iterator[Plan]:
-    """Yield the plans that an expression runs, not those inside them."""
-    match expression:
-        case ScalarSubquery(plan):
-            yield plan
-        case InSubquery(operand, plan):
-            yield from subplans(operand)
-            yield plan
-        case _:
-            for child in children(expression):
-                yield from subplans(child)
+def subplans(expressions: Iterable[BoundExpression]) -> Iterator[Plan]:
+    """Yield the plans that expressions run, not those inside them."""
+    for node in expression_nodes(each for each in expressions if each.traits & SUBQUERIES):
+        if isinstance(node, ScalarSubquery | InSubquery):
+            yield node.plan
 
 
-def nodes(plan: Plan, seen: set[int] | None = None) -> Iterator[Plan]:
-    """Yield every node of a plan once, with those that its expressions run."""
-    seen = set() if seen is None else seen
-    if id(plan) in seen:
-        return
-    seen.add(id(plan))
-    yield plan
-    inputs, expressions = parts(plan)
-    for each in inputs:
-        yield from nodes(each, seen)
-    for expression in expressions:
-        for each in subplans(expression):
-            yield from nodes(each, seen)
+def nodes(plan: Plan) -> Iterator[Plan]:
+    """Yield every node of a plan once, with those that its expressions run: what it reads before itself.
+
+    Without recursion, for deep plans.
+    """
+    seen: set[int] = set()
+    waiting: list[tuple[Plan, bool]] = [(plan, False)]
+    while waiting:
+        node, is_ready = waiting.pop()
+        if is_ready:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            inputs, expressions = parts(node)
+            below = (*inputs, *subplans(expressions))
+            waiting += [(each, False) for each in reversed(below)]
+
+
+def separate(plan: Plan) -> Iterator[Plan]:
+    """Yield what the SQL of a plan has as tables of its own, in the order in which they read each other.
+
+    That is `Materialized` nodes and the plans of scalar subqueries, those apart that are made for each group of rows.
+    """
+    inside = {id(below) for node in nodes(plan) if isinstance(node, ForEachGroup) for below in nodes(node.subplan)}
+    for node in nodes(plan):
+        if id(node) in inside:
+            continue
+        with_subqueries = (each for each in parts(node)[1] if each.traits & SUBQUERIES)
+        yield from (each.plan for each in expression_nodes(with_subqueries) if isinstance(each, ScalarSubquery))
+        if isinstance(node, Materialized):
+            yield node

@@ -18,6 +18,7 @@ def call_function(
     name: str, arguments: tuple[BoundExpression, ...], span: Span, environment: Environment, name_span: Span = NOWHERE
 ) -> BoundExpression:
     """Return the call of a catalogue function or operator, with its arguments converted to the overload's types."""
+    environment.session.effort.spend()
     function = environment.session.catalogue.functions.get(name)
     if function is None:
         raise unknown_function(name, environment.function_names(), span if name_span == NOWHERE else name_span)

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from emulator.binder.expression import (
+    COLUMNS,
+    NOT_FOLDED,
+    VOLATILE,
     BoundExpression,
-    ColumnReference,
     Constant,
     Conversion,
-    CurrentTime,
     FunctionCall,
-    InSubquery,
     QueryParameter,
-    ScalarSubquery,
 )
 from emulator.binder.faults import bad_value
+from emulator.binder.walk import bottom_up, children
 from emulator.text import Span
 from emulator.types import INTEGERS, TICKS_PER_MICROSECOND, KqlType, Scalar
 
@@ -105,49 +105,36 @@ def is_constant(expression: BoundExpression) -> bool:
 
 def is_row_independent(expression: BoundExpression) -> bool:
     """Tell whether an expression has the same value for every row of a query."""
-    match expression:
-        case Constant() | QueryParameter() | CurrentTime() | ScalarSubquery():
-            return True
-        case Conversion(operand=operand):
-            return is_row_independent(operand)
-        case FunctionCall(function=function, arguments=arguments):
-            return function.deterministic and all(map(is_row_independent, arguments))
-        case InSubquery(operand=operand):
-            return is_row_independent(operand)
-        case _:
-            return False
+    return not expression.traits & (COLUMNS | VOLATILE)
 
 
 def reads_columns(expression: BoundExpression) -> bool:
     """Tell whether an expression refers to a column of its row."""
-    match expression:
-        case ColumnReference():
-            return True
-        case Constant() | QueryParameter() | CurrentTime() | ScalarSubquery():
-            return False
-        case Conversion(operand=operand) | InSubquery(operand=operand):
-            return reads_columns(operand)
-        case _:
-            return any(map(reads_columns, expression.arguments)) or not isinstance(expression, FunctionCall)
+    return bool(expression.traits & COLUMNS)
 
 
 def folded(expression: BoundExpression) -> BoundExpression:
     """Compute arithmetic and conversions of constants; anything else comes back as it is."""
+    if expression.traits & NOT_FOLDED or isinstance(expression, Constant):
+        return expression
+    known: dict[int, BoundExpression] = {}
+    for node in bottom_up((expression,)):
+        known[id(node)] = _folded(node, [known[id(each)] for each in children(node)])
+    return known[id(expression)]
+
+
+def _folded(expression: BoundExpression, operands: list[BoundExpression]) -> BoundExpression:
+    constants = [each for each in operands if isinstance(each, Constant)]
+    if len(constants) < len(operands):
+        return expression
     match expression:
-        case Conversion(operand=operand, type=type_, span=span):
-            inner = folded(operand)
-            if isinstance(inner, Constant) and (converted := converted_constant(inner, type_, span)) is not None:
-                return converted
-        case FunctionCall(function=function, arguments=arguments, type=type_, span=span):
-            values = [folded(argument) for argument in arguments]
-            constants = [value for value in values if isinstance(value, Constant)]
-            if len(constants) == len(values):
-                result = _computed(function.name, constants, type_)
-                if result is not None:
-                    return Constant(result, type_, span)
+        case Conversion(type=type_, span=span):
+            return converted_constant(constants[0], type_, span) or expression
+        case FunctionCall(function=function, type=type_, span=span):
+            result = _computed(function.name, constants, type_)
+            return expression if result is None else Constant(result, type_, span)
         case _:
-            pass
-    return expression
+            return expression
 
 
 def _computed(operator: str, operands: list[Constant], type_: KqlType) -> object:

@@ -3,7 +3,7 @@
 A call is replaced by its bound body: scalar parameters stand for the bound arguments, tabular ones for their plans.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from emulator.binder.bind_expressions.constants import reads_columns
@@ -61,7 +61,32 @@ def _call_let_function(
     binding: FunctionBinding, call: Call, environment: Environment, rows: Rows, first: Relation | None
 ) -> Value:
     bound = _bind_parameters(binding.name, binding.literal, call, environment, rows, first)
-    return bind_body(binding.literal.body, binding.literal.parameters, _with_names(binding.environment, bound))
+
+    key = _key(id(binding), bound, environment)
+    if key not in environment.session.calls:
+        body_environment = _with_names(binding.environment, bound)
+        value = bind_body(binding.literal.body, binding.literal.parameters, body_environment)
+        _keep(key, (binding, bound), value, environment)
+    return environment.session.calls[key][1]
+
+
+def _key(function: Hashable, bound: dict[str, Binding], environment: Environment) -> Hashable:
+    """Return what identifies a call: forty functions that each call the one before twice would be 2^40 bodies."""
+    return function, *(_identity(binding, environment) for binding in bound.values())
+
+
+def _keep(key: Hashable, identified: object, value: Value, environment: Environment) -> None:
+    environment.session.calls[key] = identified, value
+
+
+def _identity(binding: Binding, environment: Environment) -> Hashable:
+    match binding:
+        case ScalarBinding(value):
+            return environment.session.numbers.of(value)
+        case TabularBinding(relation):
+            return id(relation.plan), relation.name
+        case FunctionBinding():
+            return id(binding)
 
 
 def _call_stored_function(
@@ -76,8 +101,13 @@ def _call_stored_function(
     with inside_function(stored, call.span):
         defaults = bind_defaults(stored.literal, body_environment)
     bound = _bind_parameters(stored.name, stored.literal, call, environment, rows, first, defaults)
-    with inside_function(stored, call.span):
-        return bind_body(stored.literal.body, stored.literal.parameters, _with_names(body_environment, bound))
+
+    key = _key(stored.name, bound, environment)
+    if key not in environment.session.calls:
+        with inside_function(stored, call.span):
+            value = bind_body(stored.literal.body, stored.literal.parameters, _with_names(body_environment, bound))
+        _keep(key, bound, value, environment)
+    return environment.session.calls[key][1]
 
 
 @contextmanager

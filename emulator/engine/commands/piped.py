@@ -12,6 +12,7 @@ from emulator.engine.running.results import fetch
 from emulator.engine.session.statement import Statement
 from emulator.engine.storage.relations import DuckStorage
 from emulator.errors import SemanticFault
+from emulator.optimize.sharing import in_steps
 from emulator.result import ResultTable
 from emulator.sql.render import render
 from emulator.syntax.commands import PipedCommand
@@ -33,7 +34,8 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
     bound = bind_query(Query((pipeline,), text, command.span), entities)
     if len(bound.results) != 1:
         raise SemanticFault("A piped command has one result.", "BadRequest_InvalidQuery", command.span)
-    emitted = emit_query(bound.results[0], DuckStorage(), for_result=True)
+    plan, steps = in_steps(bound.results[0])
+    emitted = emit_query(plan, DuckStorage(), for_result=True, separate=steps)
     with core.cursor() as cursor:
         cursor.register(_RESULT, result.arrow.rename_columns(list(physical_names(schema))))
         try:

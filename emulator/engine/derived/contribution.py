@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from emulator.binder.expression import AggregateCall, BoundExpression
+from emulator.binder.plan import Aggregate
 from emulator.emit.context import Emission, Storage
 from emulator.emit.expressions import operands
 from emulator.emit.names import physical_names
@@ -15,6 +16,7 @@ from emulator.engine.derived.shape import Shape, Strategy
 from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.functions.function import Merging, Operand
 from emulator.functions.physical import convert
+from emulator.optimize.sharing import shared
 from emulator.sql.ast import Cast, ColumnRef, Exists, Item, Literal, Query, Select, Sql, SubqueryRef, TableRef, With
 from emulator.sql.build import EMPTY, and_, call, coalesce, columns, lit, op, table
 from emulator.types import KqlType, Scalar
@@ -49,12 +51,21 @@ class Contribution:
         return (*self.keys, *(part.name for part in self.parts), GROUP_KEY)
 
 
+def _shared(shape: Shape) -> Shape:
+    """Return a shape whose query writes nothing large twice."""
+    once = shared(shape.aggregate)
+    if once is shape.aggregate or not isinstance(once, Aggregate):
+        return shape
+    return replace(shape, aggregate=once)
+
+
 def contribution(shape: Shape, storage: Storage, *, only: str = "", of_one: bool = False) -> Contribution:
     """Emit what the rows of the view's source contribute to it; the storage says which rows those are.
 
     With `only`, a relation with key columns, only rows of the groups that it names count. With `of_one` the source has
     a single row, of which a view that is not recomputed and takes rows as they are needs no aggregation.
     """
+    shape = _shared(shape)
     aggregate = shape.aggregate
     emission = Emission(storage, emit_relation)
     # What is recomputed is emitted with the keys, as both must be over the same relation.

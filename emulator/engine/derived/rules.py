@@ -38,6 +38,7 @@ from emulator.binder.plan import (
     Union,
     Values,
 )
+from emulator.binder.sharing import Effort
 from emulator.engine.derived.shape import Shape
 from emulator.errors import SemanticFault
 
@@ -49,6 +50,7 @@ ALLOWED: tuple[type, ...] = (
     *(Scan, Stored, Values, OneRow, Range, Filter, Project, Aggregate, Join, JoinKey, Union, Expand, Expansion),
     *(Materialized, ColumnReference, Constant, FunctionCall, AggregateCall, Conversion, ScalarSubquery, InSubquery),
 )
+_SHARED = (FunctionCall, Conversion, ScalarSubquery, InSubquery)
 _REASONS: dict[type, str] = {
     CurrentTime: "now() and ago() are not allowed: the view would depend on when it ran",
     **dict.fromkeys((Sort, Serialize, Limit), "'sort', 'top', 'take' and 'serialize' are not allowed"),
@@ -65,7 +67,9 @@ def check_view(name: str, plan: Plan, shape: Shape, source: str, dimension_table
         if not call.aggregate.in_views:
             raise _refused(name, f"aggregation function '{call.aggregate.name}' is not supported", call)
     sources: list[str] = []
+    effort = Effort()
     for node in _nodes(plan):
+        effort.spend()
         if not isinstance(node, ALLOWED):
             reason = _REASONS.get(type(node), f"{type(node).__name__} is not supported")
             raise _refused(name, reason, node if isinstance(node, CurrentTime) else None)
@@ -100,12 +104,17 @@ def _refused(name: str, problem: str, at: Spanned | None = None) -> SemanticFaul
     return fault
 
 
-def _nodes(node: object) -> Iterator[object]:
-    """Yield everything that the binder has made of a query."""
+def _nodes(node: object, seen: set[int] | None = None) -> Iterator[object]:
+    """Yield everything that the binder has made of a query; what several expressions share once."""
+    seen = set() if seen is None else seen
     if isinstance(node, tuple):
         for each in node:
-            yield from _nodes(each)
+            yield from _nodes(each, seen)
     elif is_dataclass(node) and type(node).__module__.startswith("emulator.binder."):
+        if isinstance(node, _SHARED):
+            if id(node) in seen:
+                return
+            seen.add(id(node))
         yield node
         for field in fields(node):
-            yield from _nodes(getattr(node, field.name))
+            yield from _nodes(getattr(node, field.name), seen)

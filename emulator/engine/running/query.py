@@ -1,6 +1,6 @@
 """A request text as statements for DuckDB: read and bound, narrowed, emitted, rendered; once per text and schema."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +20,8 @@ from emulator.engine.storage.relations import Reads
 from emulator.errors import KustoError
 from emulator.optimize.narrow import narrowed
 from emulator.optimize.request_values import Separated, separated
+from emulator.optimize.sharing import shared
+from emulator.optimize.walk import separate
 from emulator.sql.ast import Parameter, Query, Select, With
 from emulator.sql.render import render
 from emulator.types import Schema
@@ -138,9 +140,11 @@ def _compile_result(
     name: str, plan: Plan, visualization: dict[str, object], storage: Storage, *, whole: bool = False
 ) -> CompiledResult:
     reads = Reads(storage)
-    lean = narrowed(plan)
-    parts = Separated(lean) if whole else separated(lean)
-    emitted = emit_query(parts.plan, reads, for_result=True)
+    once = shared(plan)
+    steps = separate if once is not plan else _no_steps
+    lean = narrowed(once, steps(once))
+    parts = Separated(lean) if whole else separated(lean, steps(lean))
+    emitted = emit_query(parts.plan, reads, for_result=True, separate=steps(parts.plan))
     values = None
     if parts.values is not None:
         row = emit_query(parts.values, storage)
@@ -155,6 +159,10 @@ def _compile_result(
         visualization,
         values,
     )
+
+
+def _no_steps(_: Plan) -> Iterable[Plan]:
+    return ()
 
 
 def _parameters(emitted: EmittedQuery) -> dict[str, str]:

@@ -10,6 +10,7 @@ from emulator.emit.context import Storage
 from emulator.emit.relations import emit_query
 from emulator.engine.storage.relations import Reads
 from emulator.errors import SemanticFault
+from emulator.optimize.sharing import in_steps
 from emulator.sql.render import render
 from emulator.syntax.parser import parse_query
 from emulator.syntax.statements import Query
@@ -53,5 +54,6 @@ def compile_plan(plan: Plan, storage: Storage) -> StoredQuery:
     """Compile a bound tabular expression, with columns as tables store them."""
     reads = Reads(storage)
     with refusing_deep_queries():
-        emitted = emit_query(plan, reads)
+        once, steps = in_steps(plan)
+        emitted = emit_query(once, reads, separate=steps)
         return StoredQuery(render(emitted.query), emitted.schema, emitted.uses_now, frozenset(reads.identities))

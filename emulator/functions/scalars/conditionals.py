@@ -95,7 +95,11 @@ def _extreme(name: str, function: str, example: tuple[str, str]) -> Function:
     return Function(
         name,
         f"The {'largest' if function == 'greatest' else 'smallest'} of the values that are not null.",
-        (Signature((param("first", _ORDERED), repeated("next", _ORDERED)), widest, emit, unify=all_positions),),
+        (
+            Signature(
+                (param("first", _ORDERED), repeated("next", _ORDERED, most=63)), widest, emit, unify=all_positions
+            ),
+        ),
         example=example,
     )
 
@@ -124,7 +128,15 @@ CONDITIONALS: tuple[Function, ...] = (
     Function(
         "coalesce",
         "The first value that is not null; for strings, not empty.",
-        (Signature((param("first"), repeated("next")), _last_type, _coalesce, unify=all_positions, common=same_type),),
+        (
+            Signature(
+                (param("first"), repeated("next", most=63)),
+                _last_type,
+                _coalesce,
+                unify=all_positions,
+                common=same_type,
+            ),
+        ),
         example=("print coalesce(tolong('x'), 42)", "42"),
     ),
     simple(

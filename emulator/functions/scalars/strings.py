@@ -92,7 +92,7 @@ STRINGS: tuple[Function, ...] = (
     simple(
         "strcat",
         "The values' text forms one after the other.",
-        (repeated("arg"),),
+        (repeated("arg", most=64),),
         STRING,
         _strcat,
         ("print strcat('a', 1, true)", "a1True"),
@@ -100,7 +100,7 @@ STRINGS: tuple[Function, ...] = (
     simple(
         "strcat_delim",
         "The values' text forms with a delimiter between them.",
-        (param("delimiter"), repeated("arg")),
+        (param("delimiter"), repeated("arg", most=63)),
         STRING,
         _strcat_delim,
         ("print strcat_delim('-', 1, 'a')", "1-a"),
