@@ -112,3 +112,54 @@ def test_what_is_not_defined_cannot_be_changed(command: str, message: str) -> No
     with pytest.raises(KustoError) as caught:
         defined(command)
     assert caught.value.message == message
+
+
+def after(*commands: str) -> Definitions:
+    definitions = Definitions()
+    for command in commands:
+        definitions = definitions.after(parse_command(command))
+    return definitions
+
+
+TABLE_AND_VIEW = (
+    ".create table T (a: long, b: string)",
+    ".create materialized-view V on table T { T | summarize count() by a }",
+    ".create function F() { T }",
+)
+
+
+def test_texts_of_every_kind_of_entity() -> None:
+    found = after(
+        *TABLE_AND_VIEW,
+        ".alter table T docstring 't'",
+        ".alter function F folder 'f'",
+        ".alter materialized-view V docstring 'v'",
+        ".alter column T.a docstring 'c'",
+    )
+    assert (found.tables["T"].docstring, found.functions["F"].folder, found.views["V"].docstring) == ("t", "f", "v")
+    assert [(column.name, column.docstring) for column in found.tables["T"].schema] == [("a", "c"), ("b", "")]
+
+
+def test_policies_of_every_kind_of_entity() -> None:
+    found = after(
+        *TABLE_AND_VIEW,
+        ".alter table T policy caching '{}'",
+        '.alter column T.a policy encoding \'{"Type":"x"}\'',
+        ".alter materialized-view V policy caching '{}'",
+        ".alter database D policy caching '{}'",
+    )
+    assert dict(found.tables["T"].policies) == {"caching": "{}", "column a encoding": '{"Type":"x"}'}
+    assert dict(found.views["V"].policies) == {"caching": "{}"}
+    assert dict(found.policies) == {"caching": "{}"}
+    less = found.after(parse_command(".delete materialized-view V policy caching"))
+    assert dict(less.views["V"].policies) == {}
+
+
+def test_mappings_of_tables_and_of_the_database() -> None:
+    found = after(
+        *TABLE_AND_VIEW,
+        ".create table T ingestion json mapping 'm' '[]'",
+        ".create database D ingestion csv mapping 'n' '[]'",
+    )
+    assert [(each.kind, each.name) for each in found.tables["T"].mappings] == [("json", "m")]
+    assert [(each.kind, each.name) for each in found.mappings] == [("csv", "n")]
