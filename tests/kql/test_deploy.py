@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from cli.composition.embedded import EmbeddedEventhouse
-from emulator.schema.subjects import Kind
+from emulator.errors import KustoError
+from emulator.schema.subjects import Kind, Subject
+from emulator.syntax.parse_command import parse_command
+from emulator.text import Span
 from kql.client import Eventhouse
-from kql.deploy import deploy
+from kql.deploy import deploy, refused
 from kql.errors import DefinitionError
 from kql.loader import DATABASE_FOLDER, Statement, load_database
 
@@ -51,3 +54,21 @@ def test_a_changed_function_replaces_the_older_one(eventhouse: Eventhouse, tmp_p
         file.write_text(f".create-or-alter function Answer() {{ print Value = {number} }}\n", encoding="utf-8")
         asyncio.run(deploy(eventhouse, load_database(tmp_path)))
         assert asyncio.run(eventhouse.query("Answer()")).records() == [{"Value": number}]
+
+
+@pytest.mark.parametrize(("within", "line"), [(True, 12), (False, 10)])
+def test_a_refusal_is_told_at_its_place(within: bool, line: int) -> None:
+    text = ".create table T (\n    A: long,\n    B: nonsense)"
+    command = parse_command(".create table T (A: long)")
+    statement = Statement(Subject(Kind.TABLE, "T"), text, Path("T.kql"), 10, command)
+    start = text.index("nonsense")
+    error = KustoError("no such type", "BadRequest_Type", Span(start, start + 8), hint="see the types")
+    if within:
+        error = error.with_source(text)
+    found = refused(statement, error)
+    assert (found.file, found.line, found.message, found.hint) == (
+        Path("T.kql"),
+        line,
+        "table T: BadRequest_Type: no such type",
+        "see the types",
+    )
