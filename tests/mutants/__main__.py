@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from tests.mutants.record import PACKAGES, RECORD, Record, record
-from tests.mutants.sites import sites
+from tests.mutants.sites import compiles, sites
 from tests.mutants.trial import Mutant, Verdict, Workplace
 
 _REQUIRED = 0.95
@@ -26,7 +27,8 @@ def main() -> None:
     if arguments.record or not RECORD.exists():
         record(arguments.jobs)
     mutants = [mutant for path in _modules() for mutant in _mutants(path, _changed(path, arguments.since))]
-    sample = random.Random(arguments.seed).sample(mutants, min(arguments.sample, len(mutants)))  # noqa: S311 - a sample
+    random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
+    sample = list(islice(filter(_compiles, mutants), arguments.sample))
     _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
     verdicts = _tried(sample, arguments.jobs)
     killed = sum(verdict.failed is not None for verdict in verdicts)
@@ -51,6 +53,10 @@ def _modules() -> list[str]:
 def _mutants(path: str, lines: set[int] | None) -> list[Mutant]:
     found = sites(Path(path).read_text(encoding="utf-8"))
     return [Mutant(path, site) for site in found if lines is None or site.line in lines]
+
+
+def _compiles(mutant: Mutant) -> bool:
+    return compiles(mutant.site, Path(mutant.path).read_text(encoding="utf-8"))
 
 
 def _changed(path: str, since: str | None) -> set[int] | None:
