@@ -86,6 +86,17 @@ def test_a_mapping_renames_parquet_columns(eventhouse: Eventhouse) -> None:
     assert found == [(1, "x", "2026-01-02T03:04:05.6789010Z")]
 
 
+def test_a_mapping_reaches_into_parquet_values(eventhouse: Eventhouse) -> None:
+    eventhouse.command(
+        """.create table T ingestion parquet mapping "m"
+        '[{"column": "A", "Properties": {"Path": "$.a.x[1]"}}, {"column": "B", "Properties": {"Path": "$.a.y"}},'
+        ' {"column": "C", "Properties": {"Path": "$.none.x"}}, {"column": "H", "Properties": {"Path": "$.a.x"}}]'"""
+    )
+    data = parquet({"a": pa.array([{"x": [1, 2], "y": "text"}, {"x": [], "y": None}])})
+    assert eventhouse.ingest("T", data, format="parquet", mapping="m") == 2
+    assert rows(eventhouse, "T | project A, B, C, H") == [(2, "text", None, "[1,2]"), (None, "", None, "[]")]
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"PAR1 and then nothing", parquet({"A": pa.array([1])})[:-9]], ids=["empty", "text", "cut"]
 )
