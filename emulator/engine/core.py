@@ -1,5 +1,6 @@
 """What queries, commands and ingestion share: the DuckDB file, its cursors, the writer and the compiled queries."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,9 +40,12 @@ from emulator.engine.writing.writer import Writer
 from emulator.errors import EngineFault
 from emulator.result import ResultTable
 from emulator.sql.build import lit
+from emulator.sql.engine_functions import CONNECTION
 from emulator.sql.render import render
-from emulator.sql.statements import SetOption
+from emulator.sql.statements import SetOption, SetVariable
 from emulator.work import Work, work_here
+
+_LOG = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
 # What takes no longer than this is not ended by closing; what is ended takes no longer than that, unless DuckDB is in a
@@ -118,7 +122,7 @@ class Core:
         work = work_here() or Work()
         with self._readers.lend() as cursor:
             try:
-                with self._watch.interrupting(work, cursor.interrupt):
+                with self._watch.interrupting(work, cursor.interrupt, cursor):
                     yield cursor
             except STORAGE_ERRORS as error:
                 if work.is_over:
@@ -197,8 +201,12 @@ class Core:
             if self._is_closed:
                 return
             self._is_closed = True
-        self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
+        has_ended = self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
         self._watch.close()
+        if not has_ended:
+            # What is durable is in the log; a connection cannot be closed under what runs on it.
+            _LOG.warning("a statement does not end; the database is left open")
+            return
         self.writer.close()
         self._disconnect()
         if self._lock is not None:
@@ -215,7 +223,7 @@ class Core:
         self._readers = ReadConnections(self._new_cursor)
         self._sizes = TableSizes(connection)
         self._cores = Cores(connection, self._sizes)
-        register(connection)
+        register(connection, self._watch.work_of)
         writing = self._new_cursor()
         writing.execute(render(SetOption("dynamic_or_filter_threshold", lit(_INDEX_PROBES))))
         return writing, self._cores
@@ -229,5 +237,6 @@ class Core:
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         cursor.execute(_UTC)
+        cursor.execute(render(SetVariable(CONNECTION, lit(id(cursor)))))
         create_macros(cursor)
         return cursor

@@ -15,16 +15,29 @@ from emulator.instants import texts
 from emulator.result import ResultTable
 from emulator.text_forms import decimal_text, timespan_text
 from emulator.types import KqlType, Scalar
+from emulator.work import check_work
+
+# A few hundredths of a second between two questions whether somebody still waits.
+_ROWS_AT_ONCE = 10_000
 
 
 def rows_json(table: ResultTable) -> bytes:
-    """Render all rows as a JSON array of arrays."""
+    """Render all rows as a JSON array of arrays, as long as somebody waits for them (`check_work`)."""
+    if not len(table.schema):
+        return b"[" + b",".join([b"[]"] * len(table)) + b"]"
+    if len(table) <= _ROWS_AT_ONCE:
+        return _some_rows(table, 0)
+    some = [_some_rows(table, start)[1:-1] for start in range(0, len(table), _ROWS_AT_ONCE)]
+    return b"[" + b",".join(some) + b"]"
+
+
+def _some_rows(table: ResultTable, start: int) -> bytes:
+    check_work()
+    rows = table.arrow.slice(start, _ROWS_AT_ONCE)
     columns = [
         column_values(arrow.combine_chunks(), column.type)
-        for column, arrow in zip(table.schema, table.arrow.columns, strict=True)
+        for column, arrow in zip(table.schema, rows.columns, strict=True)
     ]
-    if not columns:
-        return b"[" + b",".join([b"[]"] * len(table)) + b"]"
     return orjson.dumps(list(zip(*columns, strict=True)))
 
 

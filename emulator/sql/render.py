@@ -25,6 +25,7 @@ from emulator.sql.statements import (
     Pragma,
     Prepare,
     SetOption,
+    SetVariable,
     Statement,
     Update,
     Values,
@@ -73,6 +74,8 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
             return f"SET {'SESSION ' if session else ''}{identifier(name)} = {expression(value)}"
         case Pragma(name):
             return f"PRAGMA {identifier(name)}"
+        case SetVariable(name, value):
+            return f"SET VARIABLE {identifier(name)} = {expression(value)}"
         case Prepare(name, prepared):
             return f"PREPARE {identifier(name)} AS {render(prepared)}"
         case Deallocate(name):

@@ -40,6 +40,7 @@ from emulator.sql.ast import (
     Window,
     With,
 )
+from emulator.sql.engine_functions import CONNECTION, ENGINE_FUNCTION_NAMES
 from emulator.text import encodable
 from emulator.work import check_work
 
@@ -163,6 +164,8 @@ def expressions(elements: Iterable[Sql]) -> str:
 
 def _call(call: Call) -> str:
     arguments = f"{'DISTINCT ' if call.distinct else ''}{expressions(call.arguments)}"
+    if call.function in ENGINE_FUNCTION_NAMES:
+        arguments += f", getvariable('{CONNECTION}')"
     order_by = f" ORDER BY {_order_by(call.order_by)}" if call.order_by else ""
     where = "" if call.filter is None else f" FILTER (WHERE {expression(call.filter)})"
     return f"{call.function}({arguments}{order_by}){where}"

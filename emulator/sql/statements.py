@@ -167,6 +167,14 @@ class SetOption:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVariable:
+    """`SET VARIABLE name = value`, for this connection alone."""
+
+    name: str
+    value: Sql
+
+
+@dataclass(frozen=True, slots=True)
 class Pragma:
     """`PRAGMA name`: something that DuckDB does for the whole instance from now on."""
 
@@ -212,6 +220,7 @@ Statement: TypeAlias = (
     | Describe
     | Begin
     | SetOption
+    | SetVariable
     | Pragma
     | Prepare
     | Execute

@@ -108,7 +108,7 @@ def _snapshot(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 @contextmanager
 def _interrupted(watch: Watch, cursor: duckdb.DuckDBPyConnection, work: Work) -> Iterator[None]:
     try:
-        with watch.interrupting(work, cursor.interrupt):
+        with watch.interrupting(work, cursor.interrupt, cursor):
             yield
     except STORAGE_ERRORS as error:
         raise work.fault() if work.is_over else kusto_fault(error) from error

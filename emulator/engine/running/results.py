@@ -9,6 +9,7 @@ from emulator.engine.session.statement import ResultSet
 from emulator.instants import in_range
 from emulator.result import ResultTable, TruncationFault
 from emulator.types import Scalar, Schema
+from emulator.work import check_work
 
 _BATCH_ROWS = 65_536
 
@@ -41,6 +42,7 @@ def fetch(rows: ResultSet, schema: Schema, limits: Limits) -> tuple[pa.Table, st
     records = size = 0
     exceeded = ""
     for batch in reader:
+        check_work()
         records += batch.num_rows
         size += batch.nbytes
         exceeded = _exceeded(records, size, limits)

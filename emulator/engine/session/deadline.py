@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import duckdb
+
 from emulator.work import Work
 
 # DuckDB forgets an interrupt that comes between two statements, so it is interrupted until the block is left.
@@ -29,17 +31,22 @@ class Watch:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._open: set[_Interruption] = set()
+        self._works: dict[int, Work] = {}
         self._thread: threading.Thread | None = None
         self._wakes_at = math.inf
         self._is_closed = False
 
     @contextmanager
-    def interrupting(self, work: Work, end: Callable[[], None]) -> Iterator[None]:
+    def interrupting(
+        self, work: Work, end: Callable[[], None], connection: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[None]:
         """Call `end` from another thread, and again every 50 ms, from when the work has to end until the block is left.
 
-        Raises what `Work.check` does where it has to end already.
+        `connection` is what runs statements for it in the block. Raises what `Work.check` does where it is over.
         """
         work.check()
+        if connection is not None:
+            self._works[id(connection)] = work
         interruption = _Interruption(work.until, end)
 
         def hurry() -> None:
@@ -51,9 +58,14 @@ class Watch:
             yield
         finally:
             work.forget(hurry)
+            self._works.pop(id(connection), None)
             # Under the lock, so that what comes after the block is never ended.
             with self._changed:
                 self._open.discard(interruption)
+
+    def work_of(self, number: int) -> Work | None:
+        """Return the work for which a connection, by its id, runs a statement."""
+        return self._works.get(number)
 
     def close(self) -> None:
         """Stop watching; what still runs is not ended."""

@@ -54,6 +54,11 @@ class Session:
         self._optimizer.turn(on=True)
         return self._connection
 
+    @property
+    def bare(self) -> duckdb.DuckDBPyConnection:
+        """The connection as it is set."""
+        return self._connection
+
     def begin(self) -> None:
         """Begin a transaction."""
         self._cores.rest()

@@ -5,7 +5,12 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from emulator.work import check_work
+
 Reals = npt.NDArray[np.float64]
+
+# A few hundredths of a second of multiplying between two looks at the clock.
+_PRODUCTS = 20_000_000
 
 
 def fir(series: Reals, coefficients: Reals, normalize: bool | None, center: bool) -> Reals | None:
@@ -20,7 +25,7 @@ def fir(series: Reals, coefficients: Reals, normalize: bool | None, center: bool
         return None
     if len(coefficients) == 0:
         return None
-    filtered = np.convolve(series, coefficients)
+    filtered = _convolved(series, coefficients)
     ahead = (len(coefficients) - 1) // 2 if center else 0
     result = filtered[ahead : ahead + len(series)]
     if normalize or (normalize is None and not has_negative):
@@ -35,7 +40,7 @@ def iir(series: Reals, numerators: Reals, denominators: Reals) -> Reals | None:
     """Return y with a0·y[i] = Σ b_k·x[i-k] - Σ a_k·y[i-k] for k from 1; None without a usable leading denominator."""
     if len(numerators) == 0 or len(denominators) == 0 or denominators[0] == 0:
         return None
-    inputs: Reals = np.convolve(series, numerators)[: len(series)] / denominators[0]
+    inputs: Reals = _convolved(series, numerators)[: len(series)] / denominators[0]
     feedback = (-denominators[1:] / denominators[0]).tolist()
     if not feedback:
         return inputs
@@ -45,7 +50,22 @@ def iir(series: Reals, numerators: Reals, denominators: Reals) -> Reals | None:
     outputs: list[float] = []
     recent = [0.0] * len(feedback)
     for value in inputs.tolist():
+        check_work()
         output = value + sum(weight * before for weight, before in zip(feedback, recent, strict=True))
         outputs.append(output)
         recent = [output, *recent[:-1]]
     return np.asarray(outputs)
+
+
+def _convolved(series: Reals, weights: Reals) -> Reals:
+    """Return what `np.convolve` does, in parts where that would take long."""
+    if len(series) * len(weights) <= _PRODUCTS:
+        return np.convolve(series, weights)
+    around = np.zeros(len(weights) - 1)
+    padded = np.concatenate((around, series, around))
+    step = max(1, _PRODUCTS // len(weights))
+    parts = []
+    for start in range(0, len(padded) - len(weights) + 1, step):
+        check_work()
+        parts.append(np.convolve(padded[start : start + step + len(weights) - 1], weights, "valid"))
+    return np.concatenate(parts)

@@ -12,24 +12,32 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from emulator.engine.udf import bags, decomposition, encodings, filters, hashing, networks, statistics, texts
 from emulator.engine.udf.filters import Reals
-from emulator.functions.udf import ENGINE_FUNCTIONS, EngineFunction
 from emulator.sql.ast import Call, ColumnRef, FunctionRef, Item, Select
 from emulator.sql.build import equal, lit
+from emulator.sql.engine_functions import CONNECTION_TYPE, ENGINE_FUNCTIONS, EngineFunction
 from emulator.sql.render import render
+from emulator.work import Work, check_work, doing
 
 Compute = Callable[..., object]
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the functions to a database, once for all of its connections; calling it again changes nothing."""
+WorkOf = Callable[[int], Work | None]
+"""The work for which the connection with a number runs a statement."""
+
+
+def register(connection: duckdb.DuckDBPyConnection, work_of: WorkOf = lambda _: None) -> None:
+    """Add the functions to a database, once for all of its connections; calling it again changes nothing.
+
+    A call ends with the work of its connection, by an exception, which DuckDB makes an error of.
+    """
     # Fetched to the end: an open result would keep the connection busy.
     if connection.execute(_FIND_FIRST).fetchall():
         return
     for function in ENGINE_FUNCTIONS:
         connection.create_function(
             function.name,
-            _with_arity(_lifted(function, IMPLEMENTATIONS[function.name]), len(function.parameters)),
-            list(function.parameters),
+            _with_arity(_lifted(function, IMPLEMENTATIONS[function.name], work_of), len(function.parameters) + 1),
+            [*function.parameters, CONNECTION_TYPE],
             function.result,
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
@@ -74,22 +82,31 @@ def _arrow_type(name: str) -> pa.DataType:
     return _TYPES[name]
 
 
-def _lifted(function: EngineFunction, compute: Compute) -> Callable[..., pa.Array]:
-    """Lift a function of plain values to Arrow columns; a null where the function takes none gives null."""
+def _lifted(function: EngineFunction, compute: Compute, work_of: WorkOf) -> Callable[..., pa.Array]:
+    """Lift a function of plain values to Arrow columns; a null where the function takes none gives null.
+
+    The last column is the number of the connection.
+    """
     result = _arrow_type(function.result)
     is_series = [name == "DOUBLE[]" for name in function.parameters]
     optional = function.optional
 
     def run(*columns: pa.ChunkedArray) -> pa.Array:
+        number = columns[-1][0].as_py() if len(columns[-1]) else None
+        with doing(None if number is None else work_of(number)):
+            return pa.array(computed(columns[:-1]), result)
+
+    def computed(columns: tuple[pa.ChunkedArray, ...]) -> list[object]:
         lists = [column.to_pylist() for column in columns]
         answers: list[object] = []
         for row in zip(*lists, strict=True):
+            check_work()
             if any(value is None and position not in optional for position, value in enumerate(row)):
                 answers.append(None)
                 continue
             values = [_reals(value) if series else value for value, series in zip(row, is_series, strict=True)]
             answers.append(_plain(compute(*values)))
-        return pa.array(answers, result)
+        return answers
 
     return run
 

@@ -2,6 +2,8 @@
 
 import json
 
+from emulator.work import check_work
+
 
 def replace_strings(text: str, lookups: str, rewrites: str) -> str | None:
     """Return the text with the lookups of a JSON array replaced in turn; None for arrays of different length.
@@ -20,6 +22,7 @@ def replace_strings(text: str, lookups: str, rewrites: str) -> str | None:
         replaced = rewrite if isinstance(rewrite, str) else lookup
         changed: list[str] = []
         for place, piece in enumerate(pieces):
+            check_work()
             if place % 2:
                 changed.append(piece)
                 continue
@@ -34,7 +37,8 @@ def replace_strings(text: str, lookups: str, rewrites: str) -> str | None:
 def translate(text: str, search: str, replacement: str) -> str:
     """Return the text with characters replaced; a shorter replacement list repeats its last character."""
     if not replacement:
-        return "".join(character for character in text if character not in search)
+        removed = frozenset(search)
+        return "".join(character for character in text if character not in removed)
     padded = replacement + replacement[-1] * max(0, len(search) - len(replacement))
     table = {ord(character): padded[position] for position, character in reversed(list(enumerate(search)))}
     return text.translate(table)

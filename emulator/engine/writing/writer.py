@@ -216,7 +216,7 @@ class Writer:
         before = self.catalog
         try:
             self._session.begin()
-            with self._watch.interrupting(work, self._session.interrupt):
+            with self._watch.interrupting(work, self._session.interrupt, self._session.bare):
                 transaction = Transaction(self._session, self._staging, self._groups, before, time, lost)
                 for failure in lost.values():
                     record_failure(transaction.connection, failure)

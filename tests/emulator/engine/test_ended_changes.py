@@ -184,8 +184,12 @@ HEAVY = {
     "set-or-replace": f".set-or-replace T <| {ENDLESS} | project a, b = a",
     "backfill": """.create materialized-view with (backfill=true) New on table T {
         T | extend k = 1 | join kind=inner (range b from 1 to 3000000 step 1 | extend k = 1) on k
-        | join kind=inner (range c from 1 to 3000000 step 1 | extend k = 1) on k
+        | join kind=inner (range c from 1 to 1000 step 1 | extend k = 1) on k
         | where X + b * 7 + c < 0 | summarize count() by Id }""",
+    "join": """.set New <| range a from 1 to 3000000 step 1 | extend k = 1
+        | join kind=inner (range b from 1 to 1000 step 1 | extend k = 1) on k
+        | join kind=inner (range c from 1 to 1000 step 1 | extend k = 1) on k
+        | summarize count() by m = (a + b + c) % 7""",
     "piped": f".show tables | extend k = 1 | join kind=inner ({ENDLESS} | extend k = 1) on k",
     "script": f".execute database script with (ThrowOnErrors=true) <|\n.set New <| {ENDLESS}",
 }

@@ -5,7 +5,7 @@ import pytest
 from emulator.engine.udf.registry import IMPLEMENTATIONS
 from emulator.functions.catalogue import CATALOGUE
 from emulator.functions.function import Aggregate, Function, WindowFunction
-from emulator.functions.udf import ENGINE_FUNCTIONS
+from emulator.sql.engine_functions import ENGINE_FUNCTIONS
 from tests.emulator.functions.printed import printed
 
 ROWS: list[Function | Aggregate | WindowFunction] = [

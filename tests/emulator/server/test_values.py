@@ -5,7 +5,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from emulator.errors import CancelFault
 from emulator.result import ResultTable
+from emulator.server import values
 from emulator.server.values import rows_json
 from emulator.text_forms import decimal_text, timespan_text
 from emulator.types import (
@@ -24,6 +26,7 @@ from emulator.types import (
     KqlType,
     Schema,
 )
+from emulator.work import Work, doing
 
 
 def rendered(type_: KqlType, values: list[object], arrow: pa.DataType) -> str:
@@ -87,3 +90,20 @@ def test_chunked_columns_and_no_columns_are_rows_too() -> None:
     assert rows_json(ResultTable(Schema((Column("n", LONG),)), pa.table({"n": chunks}))) == b"[[1],[2],[3]]"
     assert rows_json(ResultTable(Schema((Column("n", LONG),)), pa.table({"n": chunks.slice(0, 0)}))) == b"[]"
     assert rows_json(ResultTable(Schema(), pa.table({}))) == b"[]"
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5])
+def test_rows_in_parts_are_the_same(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"n": pa.array(range(rows), pa.int64()), "s": pa.array(["x"] * rows, pa.string())}
+    table = ResultTable(Schema((Column("n", LONG), Column("s", STRING))), pa.table(columns))
+    whole = rows_json(table)
+    monkeypatch.setattr(values, "_ROWS_AT_ONCE", 2)
+    assert rows_json(table) == whole
+
+
+def test_rows_that_nobody_waits_for_are_not_rendered() -> None:
+    table = ResultTable(Schema((Column("n", LONG),)), pa.table({"n": [1]}))
+    canceled = Work()
+    canceled.cancel()
+    with pytest.raises(CancelFault), doing(canceled):
+        rows_json(table)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 class EngineFunction:
     """A vectorized function by its DuckDB types; JSON travels as text.
 
-    A null argument gives null, but at the positions in `optional` it is a value that the function reads.
+    A null argument gives null, but at the positions in `optional` it is a value that the function reads. Rendering adds
+    the number of the connection, by which the engine knows whether the work that the function is called for has to end:
+    DuckDB calls it in threads of its own, and does not interrupt what runs in Python.
     """
 
     name: str
@@ -100,3 +102,7 @@ ENGINE_FUNCTIONS: tuple[EngineFunction, ...] = (
     EngineFunction("kql_series_fft", (_SERIES, _SERIES), _struct("DOUBLE[] DOUBLE[]"), frozenset({1})),
     EngineFunction("kql_series_ifft", (_SERIES, _SERIES), _struct("DOUBLE[] DOUBLE[]"), frozenset({1})),
 )
+
+ENGINE_FUNCTION_NAMES = frozenset(function.name for function in ENGINE_FUNCTIONS)
+# The variable of a connection that holds its number, and the type of that.
+CONNECTION, CONNECTION_TYPE = "connection", "BIGINT"
