@@ -24,6 +24,9 @@ from producer.pipeline.spool import Spool
 from tests.disks import DISKS
 from tests.emulator.engine.test_data_folder import ROWS, flip, ingest, opened, stored
 
+# Each opens several Eventhouses.
+pytestmark = pytest.mark.slow
+
 RUN = CliRunner()
 
 

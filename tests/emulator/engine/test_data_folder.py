@@ -15,6 +15,9 @@ from emulator.engine.data_folder.log_form import entry_ends
 from emulator.errors import DiskFull, KustoError
 from tests.disks import DISKS, no_more_files
 
+# Each opens several Eventhouses.
+pytestmark = pytest.mark.slow
+
 ROWS = 200
 
 
