@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -21,8 +22,16 @@ _DOCUMENTS_AT_ONCE = 1 << 16
 _NEW_LINE = b"\n"[0]
 
 
-def record(line: str) -> str | None:
-    """Return a record with each key once, the last where it stands twice; None for what may be no record."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The text of a record, with each key once, and its members."""
+
+    text: str
+    members: Mapping[str, object]
+
+
+def record(line: str) -> Record | None:
+    """Read a record, of a key that stands twice the last; None for what may be no record."""
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -32,8 +41,8 @@ def record(line: str) -> str | None:
         return None
     # A flat record as programs write it has a colon behind each key, and no key but these.
     if line.count('":') == len(found) and '" ' not in line and '"\t' not in line and '"\r' not in line:
-        return line
-    return line if len(_KEY.findall(line)) == len(found) else last_of_each(line)
+        return Record(line, found)
+    return Record(line if len(_KEY.findall(line)) == len(found) else last_of_each(line), found)
 
 
 def last_of_each(line: str) -> str:

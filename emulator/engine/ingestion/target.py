@@ -1,12 +1,13 @@
 """A table as payloads of one mapping fill it, and the statements that do."""
 
 from collections.abc import Callable, Hashable
+from functools import cached_property
 
 from emulator.engine.lru import LruCache
 from emulator.engine.session.statement import Statement
 from emulator.errors import IngestionFault
-from emulator.schema.mapping import FieldMapping
-from emulator.types import Schema
+from emulator.schema.mapping import FieldMapping, JsonPath, Transform
+from emulator.types import Scalar, Schema
 
 # Payloads of one mapping differ in few ways: in how many fields they have, or of which types.
 _KEPT_STATEMENTS = 16
@@ -21,6 +22,16 @@ class Target:
         self.schema = schema
         self.mapping = mapping
         self._statements: LruCache[Hashable, Statement] = LruCache(_KEPT_STATEMENTS)
+
+    @cached_property
+    def datetime_paths(self) -> tuple[JsonPath, ...]:
+        """Where in a record the datetimes are; those that are made of numbers have a path that no record has."""
+        datetimes = {column.name for column in self.schema if column.type.scalar is Scalar.DATETIME}
+        return tuple(
+            field.path if field.transform is Transform.NONE else ()
+            for field in self.mapping
+            if field.column in datetimes and field.path is not None
+        )
 
     def check_size(self, rows: int) -> None:
         """Raise IngestionFault for more rows than are converted at one time.

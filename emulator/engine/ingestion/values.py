@@ -19,6 +19,9 @@ from emulator.types import (
     Scalar,
 )
 
+# The common form of a datetime, for DuckDB and for Python; without the first thousand years and the hour 24, of which
+# some texts lead out of the datetimes.
+ISO_DATETIME = r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?"
 _ISO_DURATION = r"^(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$"
 _PANDAS_DURATION = r"^(-?)(\d+) days?,? (?:\+)?(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?)$"
 _ISO_UNITS = (7 * TICKS_PER_DAY, TICKS_PER_DAY, TICKS_PER_HOUR, TICKS_PER_MINUTE, TICKS_PER_SECOND)
@@ -73,13 +76,16 @@ def from_unix(text: Sql, transform: Transform) -> Sql:
 
 def datetime_from_text(text: Sql) -> Sql:
     """Emit the datetime of a text; the common ISO form avoids the slow general one, and a bare number is no date."""
-    # Without the first thousand years and the hour 24, of which some texts lead out of the datetimes.
-    is_iso = call("regexp_full_match", text, lit(r"[1-9]\d{3}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):\d\d:\d\d(\.\d+)?Z?"))
-    fast = case((is_iso, try_cast(call("rtrim", text, lit("Z")), "TIMESTAMP")))
+    fast = case((call("regexp_full_match", text, lit(ISO_DATETIME)), datetime_from_iso(text)))
     is_number = call("regexp_full_match", text, lit(r"\s*[+-]?[\d.]+\s*"))
     is_date = call("regexp_full_match", text, lit(r"\s*(\d{4}|\d{8})\s*"))
     general = case((or_((not_(is_number), is_date)), convert(text, STRING, DATETIME)))
     return coalesce(fast, general)
+
+
+def datetime_from_iso(text: Sql) -> Sql:
+    """Emit the datetime of a text in the common form, or null."""
+    return try_cast(call("rtrim", text, lit("Z")), "TIMESTAMP")
 
 
 def timespan_from_text(text: Sql) -> Sql:

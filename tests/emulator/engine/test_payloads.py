@@ -384,3 +384,41 @@ def test_multijson_that_is_nested_too_deeply_is_refused(eventhouse: Eventhouse) 
     with pytest.raises(IngestionFault, match="Row 2 is not a JSON record: it is nested too deeply"):
         eventhouse.ingest("T", LINE + b"[" * 200_000, format="multijson")
     assert rows(eventhouse) == []
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-02T03:04:05Z", "2026-01-02 03:04:05", "2026-01-02T03:04:05.1234567Z", "2026-01-02T03:04:05.1",
+        "2026-02-30T00:00:00Z", "2026-01-02T23:59:60Z", "2026-01-02T24:00:00Z", "2026-01-02T03:04:05+02:00",
+        "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "2026-01-02", " 2026-01-02T03:04:05Z", "", "5",
+        "\u0662026-01-02T03:04:05Z", 1767323045, True, None, {"a": 1},
+    ],
+)  # fmt: skip
+def test_a_time_is_read_alike_alone_and_beside_one_in_another_form(time: object, eventhouse: Eventhouse) -> None:
+    alone = json.dumps({"A": 1, "E": time, "K": "2026-01-02T03:04:05Z"})
+    other = json.dumps({"A": 2, "E": "Fri, 02 Jan 2026 03:04:05 GMT"})
+    eventhouse.ingest("T", alone.encode(), format="json")
+    eventhouse.ingest("T", f"{alone}\n{other}".encode(), format="json")
+
+    noon = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - results are naive UTC
+    found = rows(eventhouse, "T | project A, E, K")
+    assert [(row[0], row[2]) for row in found] == [(1, noon), (1, noon), (2, None)]
+    assert found[0] == found[1]
+    assert found[2][1] == noon
+
+
+@pytest.mark.parametrize("path", ["$.E", "$['E']", "$.a.E", "$[0]"])
+def test_a_time_is_read_wherever_its_mapping_finds_it(path: str, eventhouse: Eventhouse) -> None:
+    fields = [
+        {"column": "E", "path": path},
+        {"column": "K", "path": "$.k", "transform": "DateTimeFromUnixSeconds"},
+    ]
+    eventhouse.command(f".create table T ingestion json mapping 'M' ```{json.dumps(fields)}```")
+    line = {"E": "2026-01-02 03:04:05", "a": {"E": "Fri, 02 Jan 2026 03:04:05 GMT"}, "0": "", "k": 5}
+    eventhouse.ingest("T", json.dumps(line).encode(), format="json", mapping="M")
+
+    noon = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - results are naive UTC
+    assert rows(eventhouse, "T | project E, K") == [
+        (None if path == "$[0]" else noon, datetime(1970, 1, 1, 0, 0, 5))  # noqa: DTZ001
+    ]
