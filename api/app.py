@@ -1,6 +1,8 @@
 """The FastAPI application over one Eventhouse, generated from the registry; no globals."""
 
+import os
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,8 +19,9 @@ from api.health import add_health
 from api.index_page import landing_page
 from api.limits import ApiLimits
 from api.parameters import issues_of, names_issues
-from api.problems import ApiError, Problem, bad_parameters, problem_response, status_problem
+from api.problems import ApiError, Problem, bad_parameters, closing, problem_response, status_problem
 from api.routes import add_route
+from emulator.listening.disconnect import DisconnectLayer
 from emulator.listening.faults import FaultLayer
 from emulator.listening.keys import usable_key
 from kql.client import Eventhouse
@@ -58,8 +61,10 @@ def create_app(
         # A redirect would name whatever host the request named.
         redirect_slashes=False,
     )
+    # Of its own: whoever else works in threads of this process does not wait for long answers.
+    rendering = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="render")
     for endpoint in registry.endpoints:
-        add_route(app, endpoint, eventhouse, limits, companies, notice)
+        add_route(app, endpoint, eventhouse, limits, companies, notice, rendering)
     add_health(app, registry, eventhouse)
     _add_landing(app, registry)
     _add_problem_handlers(app, {endpoint.route: endpoint for endpoint in registry.endpoints})
@@ -67,6 +72,7 @@ def create_app(
     app.add_middleware(AnswerCache, registry=registry, limits=limits, companies=companies)
     app.add_middleware(AccessLayer, key=api_key, hosts=hosts, origins=origins)
     app.add_middleware(FaultLayer, answer=_failed)
+    app.add_middleware(DisconnectLayer, closing=closing().response())
     return app
 
 

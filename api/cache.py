@@ -6,6 +6,7 @@ A pure ASGI layer. Requests for the same URL that arrive while it is being compu
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from re import Pattern
 
 from starlette.datastructures import Headers
@@ -23,6 +24,14 @@ from kql.registry import Registry
 # Spellings of requests whose key is known, each of at most so many bytes.
 _SPELLINGS = 2048
 _LONGEST_SPELLING = 1000
+
+
+@dataclass(slots=True)
+class _Flight:
+    """An answer on its way, and how many wait for it."""
+
+    task: asyncio.Task[Answer]
+    callers: int = 0
 
 
 class AnswerCache:
@@ -43,7 +52,7 @@ class AnswerCache:
         self._endpoints = [(_pattern(endpoint.route), endpoint) for endpoint in registry.endpoints]
         self._kept = KeptAnswers(limits.cache_bytes, clock)
         self._spellings: dict[tuple[str, bytes], tuple[int, Key]] = {}
-        self._flights: dict[Key, asyncio.Task[Answer]] = {}
+        self._flights: dict[Key, _Flight] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request from memory, or let it through and keep what comes back."""
@@ -84,16 +93,17 @@ class AnswerCache:
         flight = self._flights.get(key)
         if flight is None:
             # A task of its own: a caller that goes away must not take the others' answer along.
-            flight = asyncio.create_task(self._compute(scope, key, max_age))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(flight)
-
-    def _landed(self, key: Key, flight: "asyncio.Task[Answer]") -> None:
-        self._flights.pop(key, None)
-        if not flight.cancelled():
-            # Looked at, so that nothing is said of an error whose callers have all gone.
-            flight.exception()
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._compute(scope, key, max_age)))
+            flight.task.add_done_callback(_look_at)
+        flight.callers += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.callers -= 1
+            if not flight.callers:
+                # Either it has ended, or nobody waits for it any more.
+                flight.task.cancel()
+                del self._flights[key]
 
     async def _compute(self, scope: Scope, key: Key, max_age: int) -> Answer:
         answer = Answer(500, [], b"", self._clock())
@@ -144,6 +154,12 @@ class AnswerCache:
         # Between processes of one machine compression only costs.
         client = scope.get("client")
         return self._limits.compress_loopback or client is None or not is_loopback(client[0])
+
+
+def _look_at(ended: asyncio.Task[Answer]) -> None:
+    # So that nothing is said of an error whose callers have all gone.
+    if not ended.cancelled():
+        ended.exception()
 
 
 def _has_own_age(answer: Answer) -> bool:

@@ -9,7 +9,7 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from api.limits import ApiLimits
-from emulator.errors import EntityNotFound, KustoError, LimitFault, SemanticFault
+from emulator.errors import EntityNotFound, KustoError, LimitFault, SemanticFault, ThrottledFault
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -107,6 +107,11 @@ def incomplete(notice: str) -> ApiError:
     return ApiError(503, "loading", "Still loading", notice, headers={"Retry-After": "2"})
 
 
+def closing() -> ApiError:
+    """Return the answer to a request that a server on its way down no longer waits for."""
+    return ApiError(503, "closing", "Closing", "The server ends.", headers={"Retry-After": "2"})
+
+
 def from_eventhouse(error: KustoError | TimeoutError, limits: ApiLimits) -> ApiError:
     """Translate the Eventhouse's trouble.
 
@@ -121,6 +126,10 @@ def from_eventhouse(error: KustoError | TimeoutError, limits: ApiLimits) -> ApiE
         return ApiError(
             422, "too-many-records", "Too many records", detail, hint="narrow the range, or use longer bars"
         )
+    if isinstance(error, ThrottledFault):
+        detail = "The Eventhouse has more to answer than it can."
+        headers = {"Retry-After": str(error.retry_after)}
+        return ApiError(429, "throttled", "Too many requests", detail, hint="ask again later", headers=headers)
     hint = error.hint or None
     if isinstance(error, EntityNotFound | SemanticFault) and not isinstance(error, LimitFault):
         hint = "is the market database deployed? `tickhouse deploy` brings it up to date"

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 import orjson
@@ -47,7 +48,9 @@ class EndpointAnswers:
         limits: ApiLimits,
         companies: tuple[Company, ...],
         notice: Callable[[], str],
+        rendering: Executor | None,
     ) -> None:
+        self._rendering = rendering
         self._endpoint = endpoint
         self._eventhouse = eventhouse
         self._companies = companies
@@ -76,7 +79,7 @@ class EndpointAnswers:
         if notice and not len(table):
             raise incomplete(notice)
         if len(table) > _ROWS_IN_LOOP:
-            data = await asyncio.to_thread(records_json, table)
+            data = await asyncio.get_running_loop().run_in_executor(self._rendering, records_json, table)
         else:
             data = records_json(table)
         parameters = {name: public(value) for name, value in values.items() if value is not None}
@@ -117,9 +120,13 @@ def add_route(
     limits: ApiLimits,
     companies: tuple[Company, ...],
     notice: Callable[[], str] = lambda: "",
+    rendering: Executor | None = None,
 ) -> None:
-    """Add the route of an endpoint with its documentation; `notice` says why answers are incomplete, while they are."""
-    answers = EndpointAnswers(endpoint, eventhouse, limits, companies, notice)
+    """Add the route of an endpoint with its documentation; `notice` says why answers are incomplete, while they are.
+
+    Long answers are rendered in the threads of `rendering`, by default in those that all of the process shares.
+    """
+    answers = EndpointAnswers(endpoint, eventhouse, limits, companies, notice, rendering)
     app.add_api_route(
         endpoint.route,
         _handler(endpoint, answers),
@@ -163,6 +170,7 @@ def _description(endpoint: Endpoint) -> str:
 def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, object]]:
     texts = {
         422: "A parameter is unknown, malformed or out of range.",
+        429: "More is asked than can be answered: ask again after `Retry-After`.",
         503: "The Eventhouse cannot answer now, or has nothing yet to answer with: ask again after `Retry-After`.",
         504: "The Eventhouse did not answer in time.",
     }

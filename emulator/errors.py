@@ -97,6 +97,19 @@ class CancelFault(KustoError):
     permanent = False
 
 
+class ThrottledFault(KustoError):
+    """Too much waits already; to ask again in `retry_after` seconds may help."""
+
+    kind = "Throttled"
+    permanent = False
+    http_status = 429
+    retry_after = 1
+
+
+class CommandThrottledFault(ThrottledFault):
+    """Too many commands or ingestions wait already."""
+
+
 class QueryTooDeep(LimitFault):
     """A query whose parts build on one another in more levels than its compiler can follow."""
 
@@ -134,6 +147,13 @@ class DiskFull(OutOfResources):
     """The disk has no room; what was stored is safe."""
 
     kind = "Disk full"
+
+
+class ClosingFault(EngineFault):
+    """The Eventhouse is on its way down and begins nothing more."""
+
+    kind = "Closing"
+    http_status = 503
 
 
 class NetworkFault(EngineFault):

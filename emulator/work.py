@@ -74,6 +74,18 @@ class Work:
         reason = f": {self._canceled_for}" if self._canceled_for else ""
         return CancelFault(f"Request is canceled{reason}", "E_QUERY_CANCELLED")
 
+    def part(self) -> "Work":
+        """Return work that ends with this one, and may be canceled alone."""
+        part = Work(id=self.id)
+        part.started = self.started
+        part.allow(self._seconds)
+
+        def end() -> None:
+            part.cancel(self._canceled_for or "")
+
+        self.when_canceled(end)
+        return part
+
     def when_canceled(self, call: Callable[[], object]) -> None:
         """Call once, from whichever thread cancels it; at once, if it is canceled already."""
         with self._lock:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from api.app import create_app
 from cli.composition.eventhouses import find_target, open_eventhouse
-from cli.composition.servers import listen, run, running, server, until_signal_or_end
+from cli.composition.servers import listen, run, running, until_signal_or_end
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.target import TargetSettings
 from cli.terminal import messages
@@ -27,7 +27,7 @@ async def _serve(given: TargetSettings, port: int, host: str, api_key: str | Non
             app = create_app(load_registry(), eventhouse, api_key=api_key)
             target.tell(console)
             console.print(f"API         [bold]{url_of(listener)}[/]  Ctrl-C ends it.")
-            async with running(server(app), listener):
+            async with running((app, listener)):
                 await until_signal_or_end(asyncio.Event().wait())
         finally:
             await eventhouse.close()

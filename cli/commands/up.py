@@ -1,6 +1,7 @@
 """`tickhouse up`: Eventhouse, market database, producer and API in one process, until Ctrl-C."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,12 @@ from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.hub import HubSettings
 from cli.composition.instances import Instance, announced, serving
 from cli.composition.pipelines import pipeline_to
-from cli.composition.servers import listen, run, running, server, until_signal_or_end
+from cli.composition.servers import listen, run, running, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
+from emulator.lanes.lanes import Lanes
 from emulator.listening.sockets import url_of
 from emulator.server.app import create_app as create_wire
 from kql.deploy import deploy
@@ -84,6 +86,11 @@ async def _up(settings: UpSettings, console: Console) -> None:
         async with AsyncExitStack() as stack:
             stack.callback(engine.close)
             eventhouse = EmbeddedEventhouse(engine, settings.database)
+            stack.push_async_callback(eventhouse.close)
+            # The two that others ask share the cores; neither can take those of the other, nor threads of the source.
+            share = max(1, (os.cpu_count() or 2) // 2)
+            for_api = EmbeddedEventhouse(engine, settings.database, lanes=Lanes("api", share))
+            stack.push_async_callback(for_api.close)
             definitions = load_database()
             deployment = await deploy(eventhouse, definitions)
             if source is not None and not settings.mix:
@@ -91,13 +98,13 @@ async def _up(settings: UpSettings, console: Console) -> None:
             stack.enter_context(announced(Instance(url_of(wire_socket), settings.database, data)))
             past = Past(is_awaited=source is not None and source.history is not None)
             registry = load_registry(database=definitions)
-            app = create_app(registry, eventhouse, api_key=settings.api_key, notice=past.notice)
-            api_server, wire_server = server(app), server(create_wire(engine))
+            app = create_app(registry, for_api, api_key=settings.api_key, notice=past.notice)
+            wire = create_wire(engine, lanes=Lanes("wire", share))
             console.print(f"Deployed {deployment}.")
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
             console.print(f"Eventhouse  [bold]{url_of(wire_socket)}[/]  database {settings.database}, data in {data}")
             console.print(f"Source      [bold]{source.name if source else 'none'}[/]  Ctrl-C ends everything.")
-            async with running(api_server, api_socket), running(wire_server, wire_socket), AsyncExitStack() as way:
+            async with running((app, api_socket), (wire, wire_socket)) as end_servers, AsyncExitStack() as way:
                 delivery = direct(eventhouse)
                 if settings.hub is not None:
                     hub = replace(settings.hub, data=data)
@@ -105,7 +112,9 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     console.print(f"Hub         [bold]{delivery.name}[/]  connection string for the Azure clients:")
                     console.print(delivery.connection, soft_wrap=True, highlight=False)
                 await until_signal_or_end(
-                    produce(source, eventhouse, delivery, data, console, past) if source else asyncio.Event().wait()
+                    produce(source, eventhouse, delivery, data, console, past) if source else asyncio.Event().wait(),
+                    # Beside the last trades, not after them.
+                    on_end=end_servers,
                 )
             console.print("Ended; everything acknowledged is on disk.")
 

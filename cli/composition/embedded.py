@@ -1,28 +1,35 @@
-"""The client seam over an embedded Eventhouse in this process: no HTTP hop, blocking calls in a few threads."""
+"""The client seam over an embedded Eventhouse in this process: no HTTP hop, blocking calls in lanes of threads."""
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from emulator.context import ParameterValue, RequestProperties
 from emulator.engine.eventhouse import Eventhouse
+from emulator.lanes.lanes import Lanes
+from emulator.options import COMMAND_TIMEOUT, QUERY_TIMEOUT
+from emulator.options import timeout as read_timeout
 from emulator.result import ResultTable
+from emulator.syntax.requests import is_command, is_show_command, is_urgent_command
+from emulator.work import Work
 from kql.client import IngestFormat, IngestionResult
 
-T = TypeVar("T")
+_COMMAND_SECONDS = COMMAND_TIMEOUT.total_seconds()
 
 
 class EmbeddedEventhouse:
-    """One database of an embedded Eventhouse as `kql.client.Eventhouse`."""
+    """One database of an embedded Eventhouse as `kql.client.Eventhouse`.
 
-    def __init__(self, engine: Eventhouse, database: str, *, owns_engine: bool = False) -> None:
+    A call that is canceled ends in its thread too. Clients of one engine share lanes only where they are given them.
+    """
+
+    def __init__(
+        self, engine: Eventhouse, database: str, *, owns_engine: bool = False, lanes: Lanes | None = None
+    ) -> None:
         self.database = database
         self._engine = engine
         self._owns_engine = owns_engine
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="eventhouse")
+        self._lanes = lanes or Lanes("eventhouse")
 
     @classmethod
     def open(cls, folder: Path | None, database: str) -> "EmbeddedEventhouse":
@@ -47,28 +54,40 @@ class EmbeddedEventhouse:
         options: Mapping[str, object] | None = None,
     ) -> Sequence[ResultTable]:
         """Run a query of one or more statements and return the result of each."""
+        if is_command(text):
+            # The lane of queries may run a text twice.
+            return (await self.command(text),)
         properties = RequestProperties(parameters=parameters or {}, options=options or {})
-        return await self._run(lambda: self._engine.query(text, database=self.database, properties=properties))
+        work = Work(read_timeout(properties.options, QUERY_TIMEOUT).total_seconds())
+        return await self._lanes.query(
+            work, lambda part: self._engine.query(text, database=self.database, properties=properties, work=part)
+        )
 
     async def command(self, text: str) -> ResultTable:
         """Run one management command and return its table."""
-        return await self._run(lambda: self._engine.command(text, database=self.database))
+        if is_urgent_command(text):
+            lane = self._lanes.urgent
+        else:
+            lane = self._lanes.query if is_show_command(text) else self._lanes.command
+        return await lane(
+            Work(_COMMAND_SECONDS), lambda work: self._engine.command(text, database=self.database, work=work)
+        )
 
     async def ingest(
         self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None
     ) -> IngestionResult:
         """Ingest one batch; on return it is durable and visible."""
         return IngestionResult(
-            await self._run(
-                lambda: self._engine.ingest(table, data, format=format, mapping=mapping, database=self.database)
+            await self._lanes.ingest(
+                Work(_COMMAND_SECONDS),
+                lambda work: self._engine.ingest(
+                    table, data, format=format, mapping=mapping, database=self.database, work=work
+                ),
             )
         )
 
     async def close(self) -> None:
-        """Wait for what runs; close the engine if this client opened it."""
-        await asyncio.to_thread(self._threads.shutdown)
+        """End what runs; close the engine if this client opened it."""
+        await self._lanes.close()
         if self._owns_engine:
             await asyncio.to_thread(self._engine.close)
-
-    async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -13,7 +13,8 @@ from emulator.eventhubs.data_connection.feed import Feed, FeedError
 from producer.landing import TRADES
 
 DEAD_LETTERS_FOLDER = "dead-letters"
-DRAIN_SECONDS = 15.0
+# What is not stored by then stays in the hub.
+DRAIN_SECONDS = 1.5
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,8 @@ from producer.pipeline.spool import Spool
 from producer.pipeline.status import StatusMeter
 from producer.source import Sink, TradeSource
 
+# What is not delivered by then goes to the spool, and is delivered by the next run.
+DRAIN_SECONDS = 2.0
 SPOOL_FOLDER = "spool"
 DEAD_LETTERS_FILE = "producer-dead-letters.jsonl"
 
@@ -40,7 +42,9 @@ async def pipeline_to(
     clock = SystemClock()
     dead_letters = DeadLetters(data / DEAD_LETTERS_FILE, clock)
     settings = PipelineSettings(
-        limits=BatchLimits(age_seconds=batch_age), delivery=DeliverySettings(write_ahead=write_ahead)
+        limits=BatchLimits(age_seconds=batch_age),
+        delivery=DeliverySettings(write_ahead=write_ahead),
+        drain_seconds=DRAIN_SECONDS,
     )
     async with delivery.sink() as sink:
         with Spool(data / SPOOL_FOLDER) as spool:

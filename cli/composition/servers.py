@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
@@ -13,9 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cli.errors import CliError
+from emulator.listening.exit import exit_within
 from emulator.listening.http_server import HttpServer, configuration
 from emulator.listening.keys import UnusableKey, usable_key
-from emulator.listening.limits import Limits
 from emulator.listening.sockets import ListenError, OpenToNetwork, PortInUse, bind
 
 T = TypeVar("T")
@@ -55,26 +55,33 @@ class Server(HttpServer):
         yield
 
 
-def server(app: ASGIApp, limits: Limits | None = None) -> Server:
-    """Return a server for an application."""
-    return Server(configuration(app, limits))
-
-
 @asynccontextmanager
-async def running(http: Server, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve on a socket for the duration, then let requests in flight finish."""
-    task = asyncio.create_task(http.serve(sockets=[listener]))
+async def running(*served: tuple[ASGIApp, socket.socket]) -> AsyncIterator[Callable[[], None]]:
+    """Serve applications on sockets for the duration, or until the yielded function is called.
+
+    All of them let requests in flight finish for a while, then end them.
+    """
+    servers = [Server(configuration(app)) for app, _ in served]
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, (_, listener) in zip(servers, served, strict=True)
+    ]
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
     try:
-        yield
+        yield end
     finally:
-        http.should_exit = True
-        await task
+        end()
+        await asyncio.gather(*tasks)
 
 
-async def until_signal_or_end(*work: Awaitable[object]) -> None:
+async def until_signal_or_end(*work: Awaitable[object], on_end: Callable[[], None] = lambda: None) -> None:
     """Wait for SIGINT, SIGTERM or SIGHUP, or until one of the awaitables ends.
 
-    Its error is raised, the rest is cancelled.
+    Its error is raised, the rest is cancelled; `on_end` is called before. After a signal the process has a few seconds.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,6 +102,9 @@ async def until_signal_or_end(*work: Awaitable[object]) -> None:
         for task in done:
             task.result()
     finally:
+        if stop.is_set():
+            exit_within()
+        on_end()
         for task in (stopped, *tasks):
             task.cancel()
         await asyncio.gather(stopped, *tasks, return_exceptions=True)

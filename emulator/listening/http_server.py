@@ -1,20 +1,41 @@
 """The HTTP server around an application: uvicorn, with connections that keep to limits."""
 
 import asyncio
+import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from emulator.listening.disconnect import SERVER_ENDS
 from emulator.listening.limits import Limits
 from emulator.listening.protocol import LimitedProtocol
 
-GRACE_SECONDS = 5
+# A server that ends lets requests finish for so long, then cancels them; and so long after that it waits for none.
+FINISH_SECONDS = 1.5
+_CANCEL_SECONDS = 2
 # The server comes by ten times a second.
 _TICKS_BETWEEN_LOOKS = 10
 
 
 class HttpServer(uvicorn.Server):
-    """A server that also ends connections whose clients are too slow."""
+    """A server that also ends connections whose clients are too slow, and when it ends itself does not wait for ever.
+
+    `on_exit` hears that it begins to end.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests finish for a while, cancel the others, and close."""
+        self._on_exit()
+        cancel = asyncio.get_running_loop().call_later(FINISH_SECONDS, self._cancel_requests)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cancel.cancel()
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once a second."""
@@ -24,6 +45,10 @@ class HttpServer(uvicorn.Server):
                 if isinstance(connection, LimitedProtocol):
                     connection.overdue(now)
         return await super().on_tick(counter)
+
+    def _cancel_requests(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel(SERVER_ENDS)
 
 
 def configuration(app: ASGIApp, limits: Limits | None = None) -> uvicorn.Config:
@@ -42,10 +67,10 @@ def configuration(app: ASGIApp, limits: Limits | None = None) -> uvicorn.Config:
         # A warning is a line for each malformed request, and whoever reaches the port could write the log full.
         log_level="error",
         timeout_keep_alive=chosen.idle_seconds,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=int(FINISH_SECONDS) + _CANCEL_SECONDS,
     )
 
 
-def server_for(app: ASGIApp, limits: Limits | None = None) -> HttpServer:
+def server_for(app: ASGIApp, limits: Limits | None = None, on_exit: Callable[[], None] = lambda: None) -> HttpServer:
     """Return a server for an application; run it with `server.serve(sockets=[…])`."""
-    return HttpServer(configuration(app, limits))
+    return HttpServer(configuration(app, limits), on_exit)

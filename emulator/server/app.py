@@ -12,15 +12,20 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from emulator.engine.writing.mark_header import MARKS_PATH
+from emulator.errors import ClosingFault
+from emulator.lanes.lanes import Lanes
+from emulator.listening.disconnect import DisconnectLayer
+from emulator.listening.exit import exit_within
 from emulator.listening.faults import FaultLayer
 from emulator.listening.http_server import server_for
 from emulator.listening.keys import usable_key
 from emulator.listening.sockets import bind
 from emulator.server.auth import METADATA, AccessLayer
 from emulator.server.errors import RequestContext, error_body, internal_fault
-from emulator.server.exchange import ExchangePolicy, Workers
+from emulator.server.exchange import ExchangePolicy
 from emulator.server.ingest import IngestionEndpoint
 from emulator.server.management import ManagementEndpoint
 from emulator.server.marks import MarksEndpoint
@@ -39,26 +44,29 @@ def create_app(
     origins: Collection[str] = (),
     hosts: Collection[str] = (),
     policy: ExchangePolicy | None = None,
+    lanes: Lanes | None = None,
 ) -> Starlette:
     """Return the application; the caller keeps and closes the Eventhouse.
+
+    What it does is done in `lanes`, by default those of a server that has the machine for itself.
 
     With a token every request must carry it as `Authorization: Bearer <token>`, except for the blobs and queues of
     queued ingestion, whose addresses are signed. Browsers' pages are let in from loopback and from `origins`; without a
     token the server answers to names of this machine and to `hosts`. A token that no header can carry is UnusableKey.
     """
     token = usable_key(token)
-    workers = Workers()
+    lanes = lanes or Lanes()
     policy = policy or ExchangePolicy()
-    queries = QueryEndpoints(eventhouse, workers, policy)
-    management = ManagementEndpoint(eventhouse, workers, policy)
+    queries = QueryEndpoints(eventhouse, lanes, policy)
+    management = ManagementEndpoint(eventhouse, lanes, policy)
     storage = Storage(eventhouse.queued.access)
-    ingestion = IngestionEndpoint(eventhouse, workers, policy, storage)
-    marks = MarksEndpoint(eventhouse, workers, policy)
+    ingestion = IngestionEndpoint(eventhouse, lanes, policy, storage)
+    marks = MarksEndpoint(eventhouse, lanes, policy)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        workers.close()
+        await lanes.close()
 
     app = Starlette(
         routes=[
@@ -70,9 +78,10 @@ def create_app(
             Route("/v1/rest/auth/metadata", _metadata, methods=["GET"]),
             Route("/v1/rest/ping", _ping, methods=["GET"]),
             Route("/", _about, methods=["GET"]),
-            *storage_routes(eventhouse.queued, storage, workers),
+            *storage_routes(eventhouse.queued, storage, lanes),
         ],
         middleware=[
+            Middleware(DisconnectLayer, closing=_closing),
             Middleware(FaultLayer, answer=_failed),
             Middleware(AccessLayer, token=token, origins=tuple(origins), hosts=tuple(hosts)),
         ],
@@ -95,7 +104,13 @@ def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | 
     # A closed terminal ends it as SIGTERM does, which uvicorn handles.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with listener, suppress(KeyboardInterrupt):
-        server_for(create_app(eventhouse, token=token)).run(sockets=[listener])
+        server_for(create_app(eventhouse, token=token), on_exit=exit_within).run(sockets=[listener])
+
+
+async def _closing(scope: Scope, receive: Receive, send: Send) -> None:
+    fault = ClosingFault("The Eventhouse closes", "TH_Closing", hint="ask again when it is open")
+    answer = Response(error_body(fault, RequestContext("", "")), fault.http_status, media_type="application/json")
+    await answer(scope, receive, send)
 
 
 def _failed(id_: str) -> Response:

@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 
 import orjson
 
-from emulator.errors import EntityAlreadyExists, EntityNotFound, IngestionFault, KustoError, LimitFault, SemanticFault
+from emulator.errors import (
+    CommandThrottledFault,
+    EntityAlreadyExists,
+    EntityNotFound,
+    IngestionFault,
+    KustoError,
+    LimitFault,
+    SemanticFault,
+    ThrottledFault,
+)
 from emulator.errors import SyntaxFault as KqlSyntaxFault
 
 TIMEOUT_CODE = "E_QUERY_TIMEOUT"
-
-
-class TimeoutFault(LimitFault):
-    """The request ran longer than its `servertimeout`."""
-
-    http_status = 504
+_GATEWAY_TIMEOUT = 504
 
 
 class ForbiddenFault(KustoError):
@@ -60,6 +64,7 @@ class _Words:
     prefix: str = "Request is invalid and cannot be processed: "
 
 
+_THROTTLED = "Request is denied due to throttling."
 # The first class that fits speaks; subclasses stand before their bases.
 _WORDS: tuple[tuple[type[KustoError], _Words], ...] = (
     (KqlSyntaxFault, _Words("BadRequest_SyntaxError", "Kusto.Data.Exceptions.SyntaxException")),
@@ -67,6 +72,14 @@ _WORDS: tuple[tuple[type[KustoError], _Words], ...] = (
     (EntityNotFound, _Words("BadRequest_EntityNotFound", "Kusto.Data.Exceptions.EntityNotFoundException")),
     (EntityAlreadyExists, _Words("BadRequest_EntityAlreadyExists", "Kusto.Data.Exceptions.EntityExistsException")),
     (IngestionFault, _Words("BadRequest_StreamingIngestionFailed", "Kusto.Data.Exceptions.KustoBadRequestException")),
+    (
+        CommandThrottledFault,
+        _Words("Too many requests", "Kusto.DataNode.Exceptions.ControlCommandThrottledException", _THROTTLED, ""),
+    ),
+    (
+        ThrottledFault,
+        _Words("Too many requests", "Kusto.DataNode.Exceptions.QueryThrottledException", _THROTTLED, ""),
+    ),
     (
         LimitFault,
         _Words(
@@ -103,7 +116,7 @@ def internal_fault(id_: str) -> InternalFault:
 
 def status_of(fault: KustoError) -> int:
     """Return the HTTP status of a fault; the engine's own timeout is a timeout of the gateway to a client."""
-    return TimeoutFault.http_status if fault.code == TIMEOUT_CODE else fault.http_status
+    return _GATEWAY_TIMEOUT if fault.code == TIMEOUT_CODE else fault.http_status
 
 
 def error_body(fault: KustoError, context: RequestContext) -> bytes:

@@ -1,14 +1,9 @@
-"""One HTTP request and its answer: ids, body, work off the event loop, headers, compression, faults."""
+"""One HTTP request and its answer: ids, body, headers, compression, faults."""
 
-import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
-from os import cpu_count
-from typing import TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -16,21 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.content_codings import GZIP, GzipTooLarge, accepted_codings, gunzip
-from emulator.errors import KustoError
+from emulator.errors import KustoError, ThrottledFault
 from emulator.listening.faults import log_fault
 from emulator.listening.limits import LARGEST_BODY
 from emulator.loopback import is_loopback
-from emulator.server.errors import (
-    TIMEOUT_CODE,
-    PayloadFault,
-    RequestContext,
-    TimeoutFault,
-    error_body,
-    internal_fault,
-    status_of,
-)
-
-_T = TypeVar("_T")
+from emulator.server.errors import PayloadFault, RequestContext, error_body, internal_fault, status_of
 
 # A request body as sent, and after decompression.
 MAX_BODY = LARGEST_BODY
@@ -39,44 +24,6 @@ MAX_INFLATED = 512 * 1024 * 1024
 # What a client calls its request is repeated in a header.
 _LONGEST_ID = 1024
 _IN_HEADERS = "".join(chr(code) for code in range(0x20, 0x7F))
-
-# The engine ends an overdue statement itself; the server steps in only if that takes longer than this.
-_GRACE = timedelta(seconds=2)
-
-
-class Workers:
-    """Threads for blocking engine calls: one per core for reading, more for writing.
-
-    A writer mostly waits for its turn; a group commit needs many of them waiting at once.
-    """
-
-    def __init__(self, readers: int | None = None, writers: int = 32) -> None:
-        self._readers = ThreadPoolExecutor(readers or cpu_count() or 2, thread_name_prefix="query")
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
-
-    async def read(self, work: Callable[[], _T], within: timedelta) -> _T:
-        """Run a query within its time."""
-        return await self._run(self._readers, work, within)
-
-    async def write(self, work: Callable[[], _T], within: timedelta) -> _T:
-        """Run a command or an ingestion within its time."""
-        return await self._run(self._writers, work, within)
-
-    def close(self) -> None:
-        """Let running work end, drop what waits."""
-        self._readers.shutdown(cancel_futures=True)
-        self._writers.shutdown(cancel_futures=True)
-
-    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], _T], within: timedelta) -> _T:
-        running = asyncio.get_running_loop().run_in_executor(pool, work)
-        try:
-            return await asyncio.wait_for(running, (within + _GRACE).total_seconds())
-        except TimeoutError:
-            raise TimeoutFault(
-                f"The request did not finish within its server timeout of {within}",
-                code=TIMEOUT_CODE,
-                hint="narrow the query, or raise the option 'servertimeout' (at most 1h)",
-            ) from None
 
 
 @dataclass(slots=True)
@@ -125,7 +72,10 @@ class Exchange:
 
     def fail(self, fault: KustoError) -> Response:
         """Return a fault as Kusto's error document."""
-        return self.reply(error_body(fault, self.context), status=status_of(fault))
+        answer = self.reply(error_body(fault, self.context), status=status_of(fault))
+        if isinstance(fault, ThrottledFault):
+            answer.headers["Retry-After"] = str(fault.retry_after)
+        return answer
 
     def _encoding(self, size: int) -> str | None:
         if size <= self.compress_above:

@@ -9,23 +9,27 @@ from starlette.responses import Response
 
 from emulator.engine.writing.mark_header import MARKS_HEADER, read_marks
 from emulator.errors import KustoError
+from emulator.lanes.lanes import Lanes
 from emulator.options import COMMAND_TIMEOUT
-from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.exchange import Exchange, ExchangePolicy
 from emulator.server.properties import named_database
 from emulator.server.queued.storage import Storage
 from emulator.server.v1 import render_ingestion
+from emulator.work import Work
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
+
+_SECONDS = COMMAND_TIMEOUT.total_seconds()
 
 
 class IngestionEndpoint:
     """The streaming ingestion endpoint of one Eventhouse."""
 
-    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy, storage: Storage) -> None:
+    def __init__(self, eventhouse: "Eventhouse", lanes: Lanes, policy: ExchangePolicy, storage: Storage) -> None:
         self._eventhouse = eventhouse
         self._storage = storage
-        self._workers = workers
+        self._lanes = lanes
         self._policy = policy
 
     async def run(self, request: Request) -> Response:
@@ -48,20 +52,21 @@ class IngestionEndpoint:
         data = await exchange.body()
         if query.get("sourceKind", "").lower() == "uri":
             blob = self._storage.own_blob(_source_address(data))
-            data = await self._workers.read(lambda: self._eventhouse.queued.blobs.read(blob), COMMAND_TIMEOUT)
+            data = await self._lanes.ingest(Work(_SECONDS), lambda _: self._eventhouse.queued.blobs.read(blob))
         # A source may have moved on without a record.
         if not data and not marks:
             raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
-        rows = await self._workers.write(
-            lambda: self._eventhouse.ingest(
+        rows = await self._lanes.ingest(
+            Work(_SECONDS, exchange.client_request_id),
+            lambda work: self._eventhouse.ingest(
                 table,
                 data,
                 format=stream_format,
                 mapping=query.get("mappingName") or None,
                 database=database,
                 marks=marks,
+                work=work,
             ),
-            COMMAND_TIMEOUT,
         )
         return exchange.reply(render_ingestion(rows))
 

@@ -1,5 +1,6 @@
 """`/v1/rest/mgmt`: management commands."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
+from emulator.lanes.lanes import Lanes
 from emulator.options import COMMAND_TIMEOUT
 from emulator.result import ResultTable
 from emulator.server.errors import ForbiddenFault
-from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.exchange import Exchange, ExchangePolicy
 from emulator.server.properties import WireRequest, read_body
 from emulator.server.v1 import render_command
+from emulator.work import Work
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -24,9 +27,9 @@ _ADDRESSES = "StorageRoot"
 class ManagementEndpoint:
     """The management endpoint of one Eventhouse."""
 
-    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+    def __init__(self, eventhouse: "Eventhouse", lanes: Lanes, policy: ExchangePolicy) -> None:
         self._eventhouse = eventhouse
-        self._workers = workers
+        self._lanes = lanes
         self._policy = policy
 
     async def run(self, request: Request) -> Response:
@@ -43,18 +46,21 @@ class ManagementEndpoint:
                 code="BadRequest_NotACommand",
                 hint="send queries to /v2/rest/query",
             )
-        shows = wire.is_show_command
-        if wire.read_only and not shows:
+        if wire.read_only and not wire.is_show_command:
             raise ForbiddenFault(
                 "The request is marked read-only, and this command is not a .show command", code="Forbidden"
             )
-        run = self._workers.read if shows else self._workers.write
         base = _base_address(exchange.request)
-        return await run(lambda: exchange.reply(self._answer(wire, base)), wire.timeout)
+        return await self._lane(wire)(wire.work(), lambda work: exchange.reply(self._answer(wire, base, work)))
 
-    def _answer(self, wire: WireRequest, base: str) -> bytes:
+    def _lane(self, wire: WireRequest) -> Callable[[Work, Callable[[Work], Response]], Awaitable[Response]]:
+        if wire.is_urgent:
+            return self._lanes.urgent
+        return self._lanes.query if wire.is_show_command else self._lanes.command
+
+    def _answer(self, wire: WireRequest, base: str, work: Work) -> bytes:
         try:
-            table = self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties)
+            table = self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties, work=work)
         except KustoError as fault:
             raise fault.with_source(wire.text) from None
         return render_command(_with_addresses(table, base))

@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError
+from emulator.lanes.lanes import Lanes
 from emulator.options import QUERY_TIMEOUT
-from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.exchange import Exchange, ExchangePolicy
+from emulator.work import Work
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 class MarksEndpoint:
     """The marks of one Eventhouse."""
 
-    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+    def __init__(self, eventhouse: "Eventhouse", lanes: Lanes, policy: ExchangePolicy) -> None:
         self._eventhouse = eventhouse
-        self._workers = workers
+        self._lanes = lanes
         self._policy = policy
 
     async def run(self, request: Request) -> Response:
@@ -30,5 +32,6 @@ class MarksEndpoint:
         name = exchange.request.query_params.get("name")
         if not name:
             raise KustoError("The parameter 'name' is missing", "TH_Mark", hint="name the source whose mark is asked")
-        position = await self._workers.read(lambda: self._eventhouse.mark(name), QUERY_TIMEOUT)
+        # Without its mark a source is not stored: it goes with the ingestion.
+        position = await self._lanes.ingest(Work(QUERY_TIMEOUT.total_seconds()), lambda _: self._eventhouse.mark(name))
         return exchange.reply(orjson.dumps({"name": name, "position": position}))

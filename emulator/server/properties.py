@@ -14,7 +14,8 @@ from emulator.context import ParameterValue, RequestProperties
 from emulator.errors import KustoError
 from emulator.options import flag
 from emulator.options import timeout as read_timeout
-from emulator.syntax.requests import is_command, is_show_command
+from emulator.syntax.requests import is_command, is_show_command, is_urgent_command
+from emulator.work import Work
 
 # Clients put this name where their caller gave no database.
 DEFAULT_DATABASE_NAME = "NetDefaultDB"
@@ -41,6 +42,15 @@ class WireRequest:
     def is_show_command(self) -> bool:
         """Whether the text is a management command that changes nothing."""
         return is_show_command(self.text)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the text is what an administrator sees and ends work with."""
+        return is_urgent_command(self.text)
+
+    def work(self) -> Work:
+        """Return the work that begins with the request."""
+        return Work(self.timeout.total_seconds(), self.properties.client_request_id)
 
 
 def read_body(body: bytes, headers: Mapping[str, str], default_timeout: timedelta) -> WireRequest:

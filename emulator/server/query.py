@@ -7,14 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.errors import KustoError, UnsupportedFault
+from emulator.lanes.lanes import Lanes
 from emulator.options import QUERY_TIMEOUT
 from emulator.result import TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import ForbiddenFault
-from emulator.server.exchange import Exchange, ExchangePolicy, Workers
+from emulator.server.exchange import Exchange, ExchangePolicy
 from emulator.server.properties import WireRequest, read_body, read_fields
 from emulator.server.v1 import render_v1
 from emulator.server.v2 import render_v2
+from emulator.work import Work
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -25,9 +27,9 @@ _NO_COMMANDS = b"Bad request: Control commands (starting with a dot '.') do not 
 class QueryEndpoints:
     """The query endpoints of one Eventhouse."""
 
-    def __init__(self, eventhouse: "Eventhouse", workers: Workers, policy: ExchangePolicy) -> None:
+    def __init__(self, eventhouse: "Eventhouse", lanes: Lanes, policy: ExchangePolicy) -> None:
         self._eventhouse = eventhouse
-        self._workers = workers
+        self._lanes = lanes
         self._policy = policy
 
     async def v1(self, request: Request) -> Response:
@@ -46,26 +48,27 @@ class QueryEndpoints:
                 code="Forbidden",
                 hint="send management commands to /v1/rest/mgmt",
             )
-        return await self._workers.read(lambda: exchange.reply(self._run_v1(wire, exchange)), wire.timeout)
+        lane = self._lanes.urgent if wire.is_urgent else self._lanes.query
+        return await lane(wire.work(), lambda work: exchange.reply(self._run_v1(wire, exchange, work)))
 
     async def _v2(self, exchange: Exchange) -> Response:
         wire = await _read(exchange)
         if wire.is_command:
             return exchange.reply(_NO_COMMANDS, status=400, media_type="text/plain")
-        return await self._workers.read(lambda: exchange.reply(self._run_v2(wire, exchange)), wire.timeout)
+        return await self._lanes.query(wire.work(), lambda work: exchange.reply(self._run_v2(wire, exchange, work)))
 
-    def _run_v1(self, wire: WireRequest, exchange: Exchange) -> bytes:
-        return render_v1(self._answer(wire, exchange))
+    def _run_v1(self, wire: WireRequest, exchange: Exchange, work: Work) -> bytes:
+        return render_v1(self._answer(wire, exchange, work))
 
-    def _run_v2(self, wire: WireRequest, exchange: Exchange) -> bytes:
-        answer = self._answer(wire, exchange)
+    def _run_v2(self, wire: WireRequest, exchange: Exchange, work: Work) -> bytes:
+        answer = self._answer(wire, exchange, work)
         return render_v2(answer, exchange.context, defer_failures=wire.defer_failures, fragmented=wire.fragmented)
 
-    def _answer(self, wire: WireRequest, exchange: Exchange) -> Answer:
+    def _answer(self, wire: WireRequest, exchange: Exchange, work: Work) -> Answer:
         started = time.perf_counter()
         truncation: TruncationFault | None = None
         try:
-            tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties)
+            tables = self._eventhouse.query(wire.text, database=wire.database, properties=wire.properties, work=work)
         except TruncationFault as fault:
             tables, truncation = fault.tables, fault
         except KustoError as fault:

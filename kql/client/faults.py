@@ -28,6 +28,7 @@ from emulator.errors import (
     NetworkFault,
     SemanticFault,
     SyntaxFault,
+    ThrottledFault,
     UnsupportedFault,
 )
 from emulator.text import NOWHERE, Span
@@ -65,7 +66,7 @@ def fault_of(error: Exception, text: str) -> KustoError:
                 hint="is the Eventhouse running, and is the URL right?",
             )
         case KustoThrottlingError():
-            return LimitFault("the Eventhouse is busy and asks to try again later", "TH_THROTTLED")
+            return ThrottledFault("the Eventhouse is busy and asks to try again later", "TH_THROTTLED")
         case KustoAuthenticationError():
             return AccessFault(
                 f"no access: {error.exception}",

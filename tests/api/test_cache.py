@@ -22,6 +22,7 @@ class Origin:
 
     def __init__(self, status: int = 200) -> None:
         self.answers = 0
+        self.canceled = 0
         self.status = status
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
@@ -31,7 +32,11 @@ class Origin:
         self.answers += 1
         self.asked.set()
         body = json.dumps({"answer": self.answers, "padding": "x" * 3000}).encode()
-        await self.gate.wait()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.canceled += 1
+            raise
         headers = [(b"content-type", b"application/json"), (b"etag", b'W/"%d"' % self.answers)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body[:5], "more_body": True})
@@ -108,6 +113,27 @@ async def test_simultaneous_requests_share_one_computation(origin: Origin, regis
         answers = await asyncio.gather(*requests[1:])
     assert origin.answers == 1
     assert {answer.json()["answer"] for answer in answers} == {1}
+
+
+async def test_who_leaves_alone_ends_the_computation_and_who_comes_then_begins_another(
+    origin: Origin, registry: Registry, clock: Clock
+) -> None:
+    origin.gate.clear()
+    async with caching(origin, registry, clock) as http:
+        requests = [asyncio.create_task(http.get(PATH)) for _ in range(3)]
+        await origin.asked.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        for leaving in requests[:2]:
+            leaving.cancel()
+        await asyncio.gather(*requests[:2], return_exceptions=True)
+        assert (origin.answers, origin.canceled) == (1, 0)
+        requests[2].cancel()
+        late = asyncio.create_task(http.get(PATH))
+        await asyncio.gather(requests[2], return_exceptions=True)
+        origin.gate.set()
+        assert (await late).json()["answer"] == 2
+    assert (origin.answers, origin.canceled) == (2, 1)
 
 
 async def test_a_matching_tag_is_answered_without_a_body(origin: Origin, registry: Registry, clock: Clock) -> None:

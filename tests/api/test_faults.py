@@ -12,7 +12,7 @@ from api.limits import ApiLimits
 from cli.composition.embedded import EmbeddedEventhouse
 from emulator.context import ParameterValue
 from emulator.engine.eventhouse import Eventhouse
-from emulator.errors import EngineFault, KustoError, LimitFault
+from emulator.errors import EngineFault, KustoError, LimitFault, ThrottledFault
 from emulator.result import ResultTable
 from kql.registry import Registry
 
@@ -70,6 +70,31 @@ async def test_trouble_of_the_eventhouse_is_not_the_callers_fault(
     assert answer.json()["code"] == code
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.slow
+async def test_overload_says_when_to_come_back(registry: Registry) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = Troubled(engine, "market")
+        eventhouse.fault = ThrottledFault("too much", "TooManyRequests")
+        answer = await ask(registry, eventhouse, SUMMARY)
+    finally:
+        engine.close()
+    assert (answer.status_code, answer.headers["retry-after"], answer.headers["cache-control"]) == (
+        429,
+        "1",
+        "no-store",
+    )
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:tickhouse:problem:throttled",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": "The Eventhouse has more to answer than it can.",
+        "code": "THROTTLED",
+        "hint": "ask again later",
+    }
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ async def test_every_endpoint_is_documented_in_full(document: dict[str, object],
         refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         assert {status: response["content"] for status, response in responses.items()} == {
             "200": answered
-        } | dict.fromkeys([*unknown, "422", "503", "504"], refused)
+        } | dict.fromkeys([*unknown, "422", "429", "503", "504"], refused)
 
 
 async def test_columns_carry_descriptions_and_examples(document: dict[str, object], registry: Registry) -> None:

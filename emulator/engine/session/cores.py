@@ -34,6 +34,7 @@ class Cores:
         self._lock = threading.Lock()
         self._is_one = self._number == 1
         self._users = 0
+        self._small = 0
         self._quiet_from = time.monotonic()
 
     @contextmanager
@@ -44,7 +45,13 @@ class Cores:
         """
         if self._sizes.are_small(workload):
             self.rest()
-            yield
+            with self._lock:
+                self._small += 1
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._small -= 1
             return
         self.take()
         try:
@@ -69,12 +76,11 @@ class Cores:
             self._sizes.expire()
 
     def rest(self) -> None:
-        """Go on with one core, unless a large statement runs or ran a moment ago."""
-        if self._is_one or self._users or time.monotonic() < self._quiet_from:
+        """Go on with one core, unless a statement runs, or a large one ran a moment ago."""
+        if not self._may_rest:
             return
         with self._lock:
-            # To end a thread DuckDB waits for what it works on, so there must be no large statement.
-            if not self._is_one and not self._users:
+            if self._may_rest:
                 self._set(1)
                 self._is_one = True
 
@@ -82,6 +88,12 @@ class Cores:
         """Close the connection that changes the setting."""
         with self._lock:
             self._cursor.close()
+
+    @property
+    def _may_rest(self) -> bool:
+        # To end a thread DuckDB waits for what it works on, and everybody else would wait here. What reads no table,
+        # and counts as small, may run for minutes.
+        return not (self._is_one or self._users or self._small or time.monotonic() < self._quiet_from)
 
     def _set(self, number: int) -> None:
         self._cursor.execute(render(SetOption(_THREADS, lit(number))))

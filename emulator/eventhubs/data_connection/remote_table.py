@@ -9,7 +9,7 @@ import httpx
 
 from emulator.engine.writing.mark_header import MARKS_HEADER, MARKS_PATH, write_marks
 from emulator.engine.writing.marks import StaleMark, Stretch
-from emulator.errors import EngineFault, KustoError, LimitFault, NetworkFault, UnsupportedFault
+from emulator.errors import EngineFault, KustoError, NetworkFault, ThrottledFault, UnsupportedFault
 
 # An Eventhouse that stands still for longer is asked again; what it may still do then, the mark decides.
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -100,7 +100,7 @@ class RemoteTable:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return KustoError(f"the Eventhouse at {self.url} refuses access", "TH_AUTHENTICATION")
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
-                return LimitFault(f"the Eventhouse at {self.url} is busy", "TH_THROTTLED")
+                return ThrottledFault(f"the Eventhouse at {self.url} is busy", "TH_THROTTLED")
             case _:
                 return EngineFault(f"the Eventhouse at {self.url} answers with status {status}", "TH_SERVICE")
 

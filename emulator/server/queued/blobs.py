@@ -7,9 +7,11 @@ from starlette.responses import Response
 
 from emulator.engine.queued.blobs import Blob, BlobStore
 from emulator.errors import KustoError
-from emulator.server.exchange import MAX_BODY, Workers
+from emulator.lanes.lanes import Lanes
+from emulator.server.exchange import MAX_BODY
 from emulator.server.queued.documents import NotReadable, read_document
-from emulator.server.queued.storage import WITHIN, Storage, http_date, read_body
+from emulator.server.queued.storage import SECONDS, Storage, http_date, read_body
+from emulator.work import Work
 
 # Names of 50,000 blocks, the most that a blob has on the service.
 _MAX_LIST = 8 * 1024 * 1024
@@ -19,10 +21,10 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 class BlobEndpoint:
     """The blobs of the containers that were handed out."""
 
-    def __init__(self, blobs: BlobStore, storage: Storage, workers: Workers) -> None:
+    def __init__(self, blobs: BlobStore, storage: Storage, lanes: Lanes) -> None:
         self._blobs = blobs
         self._storage = storage
-        self._workers = workers
+        self._lanes = lanes
 
     async def run(self, request: Request) -> Response:
         """Answer one request for a blob."""
@@ -36,30 +38,30 @@ class BlobEndpoint:
             case "":
                 if request.headers.get("x-ms-blob-type", "BlockBlob").lower() != "blockblob":
                     raise KustoError("Only block blobs are kept.", "InvalidBlobType")
-                blob = await self._workers.write(lambda: self._blobs.put(key, data), WITHIN)
+                blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put(key, data))
             case "block":
                 block = request.query_params.get("blockid", "")
-                await self._workers.write(lambda: self._blobs.put_block(key, block, data), WITHIN)
+                await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put_block(key, block, data))
                 return Response(status_code=201)
             case "blocklist":
                 blocks = _block_list(data)
-                blob = await self._workers.write(lambda: self._blobs.commit_blocks(key, blocks), WITHIN)
+                blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.commit_blocks(key, blocks))
             case _:
                 raise KustoError(f"'comp={part}' of a blob is not built here.", "UnsupportedQueryParameter")
         return Response(status_code=201, headers=_headers(blob))
 
     async def _get(self, request: Request) -> Response:
         key = self._key(request, "r")
-        blob = await self._workers.read(lambda: self._blobs.find(key), WITHIN)
+        blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.find(key))
         headers = {**_headers(blob), "x-ms-blob-type": "BlockBlob", "Accept-Ranges": "bytes"}
         if request.method == "HEAD":
             return Response(headers={**headers, "Content-Length": str(blob.size)}, media_type=_MEDIA_TYPE)
         asked = request.headers.get("x-ms-range") or request.headers.get("range")
         if not asked:
-            data = await self._workers.read(lambda: self._blobs.read(key), WITHIN)
+            data = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.read(key))
             return Response(data, headers=headers, media_type=_MEDIA_TYPE)
         start, end = _range(asked, blob.size)
-        data = await self._workers.read(lambda: self._blobs.read(key, start, end - start), WITHIN)
+        data = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.read(key, start, end - start))
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
         return Response(data, 206, headers, _MEDIA_TYPE)
 

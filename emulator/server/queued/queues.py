@@ -12,9 +12,10 @@ from emulator.engine.queued.access import INGESTION_QUEUE
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.engine.queued.store import REPORT_LIFETIME, Report, ReportQueue
 from emulator.errors import KustoError
-from emulator.server.exchange import Workers
+from emulator.lanes.lanes import Lanes
 from emulator.server.queued.messages import MAX_MESSAGE_BODY, message_text, parse_message
-from emulator.server.queued.storage import WITHIN, Storage, http_date, number, read_body, xml
+from emulator.server.queued.storage import SECONDS, Storage, http_date, number, read_body, xml
+from emulator.work import Work
 
 _MOST_AT_ONCE = 32
 _LONGEST_HIDDEN_SECONDS = 7 * 24 * 3600
@@ -23,10 +24,10 @@ _LONGEST_HIDDEN_SECONDS = 7 * 24 * 3600
 class QueueEndpoint:
     """The queues that were handed out."""
 
-    def __init__(self, queued: QueuedIngestion, storage: Storage, workers: Workers) -> None:
+    def __init__(self, queued: QueuedIngestion, storage: Storage, lanes: Lanes) -> None:
         self._queued = queued
         self._storage = storage
-        self._workers = workers
+        self._lanes = lanes
 
     async def add(self, request: Request) -> Response:
         """Queue one ingestion message; when this answers 201 it is durable."""
@@ -48,7 +49,7 @@ class QueueEndpoint:
         message = parse_message(
             message_text(await read_body(request, MAX_MESSAGE_BODY, "put the data into a blob")), self._storage.own_blob
         )
-        id_ = await self._workers.write(lambda: self._queued.add(message), WITHIN)
+        id_ = await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.add(message))
         now = datetime.now(UTC)
         receipt = Report(id_, now, now, str(uuid.uuid4()), 0, "")
         return _messages([_lines(receipt, is_taken=True)], 201)
@@ -58,11 +59,11 @@ class QueueEndpoint:
         limit = number(query, "numofmessages", 1, _MOST_AT_ONCE)
         if query.get("peekonly", "").lower() == "true":
             queue = self._report_queue(request, "r")
-            found = await self._workers.read(lambda: self._queued.peek(queue, limit), WITHIN)
+            found = await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.peek(queue, limit))
         else:
             queue = self._report_queue(request, "p")
             hidden = timedelta(seconds=number(query, "visibilitytimeout", 30, _LONGEST_HIDDEN_SECONDS))
-            found = await self._workers.write(lambda: self._queued.take(queue, limit, hidden), WITHIN)
+            found = await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.take(queue, limit, hidden))
         return _messages([_lines(each, is_taken=bool(each.receipt)) + _content(each) for each in found])
 
     async def _remove(self, request: Request) -> Response:
@@ -72,7 +73,7 @@ class QueueEndpoint:
         except ValueError:
             id_ = uuid.UUID(int=0)
         receipt = request.query_params.get("popreceipt", "")
-        if not await self._workers.write(lambda: self._queued.remove(queue, id_, receipt), WITHIN):
+        if not await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.remove(queue, id_, receipt)):
             raise KustoError("The message is gone, or was taken by someone else since.", "MessageNotFound")
         return Response(status_code=204)
 

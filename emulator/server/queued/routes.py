@@ -7,18 +7,18 @@ from starlette.routing import Route
 from emulator.engine.queued.access import STATUS_TABLE
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.errors import KustoError
-from emulator.server.exchange import Workers
+from emulator.lanes.lanes import Lanes
 from emulator.server.queued.blobs import BlobEndpoint
 from emulator.server.queued.queues import QueueEndpoint
 from emulator.server.queued.statuses import StatusEndpoint
 from emulator.server.queued.storage import PREFIX, Storage, fault_response
 
 
-def storage_routes(queued: QueuedIngestion, storage: Storage, workers: Workers) -> list[Route]:
+def storage_routes(queued: QueuedIngestion, storage: Storage, lanes: Lanes) -> list[Route]:
     """Return the routes of blobs, queues and the status table."""
-    blobs = BlobEndpoint(queued.blobs, storage, workers)
-    queues = QueueEndpoint(queued, storage, workers)
-    statuses = StatusEndpoint(queued, storage, workers)
+    blobs = BlobEndpoint(queued.blobs, storage, lanes)
+    queues = QueueEndpoint(queued, storage, lanes)
+    statuses = StatusEndpoint(queued, storage, lanes)
     return [
         Route(PREFIX + STATUS_TABLE + "{keys}", statuses.run, methods=["GET"]),
         Route(PREFIX + "{queue}/messages", queues.add, methods=["POST"]),

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from emulator.engine.queued.access import STATUS_TABLE
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.errors import KustoError
-from emulator.server.exchange import Workers
-from emulator.server.queued.storage import WITHIN, Storage
+from emulator.lanes.lanes import Lanes
+from emulator.server.queued.storage import SECONDS, Storage
+from emulator.work import Work
 
 _KEYS = re.compile(r"\(PartitionKey='(?P<partition>[^']*)',\s*RowKey='(?P<row>[^']*)'\)")
 
@@ -22,10 +23,10 @@ _KEYS = re.compile(r"\(PartitionKey='(?P<partition>[^']*)',\s*RowKey='(?P<row>[^
 class StatusEndpoint:
     """The statuses of sources."""
 
-    def __init__(self, queued: QueuedIngestion, storage: Storage, workers: Workers) -> None:
+    def __init__(self, queued: QueuedIngestion, storage: Storage, lanes: Lanes) -> None:
         self._queued = queued
         self._storage = storage
-        self._workers = workers
+        self._lanes = lanes
 
     async def run(self, request: Request) -> Response:
         """Answer the status of one source as an entity of the table."""
@@ -40,7 +41,7 @@ class StatusEndpoint:
                 "UnsupportedOperation",
                 hint=f"{STATUS_TABLE}(PartitionKey='<source id>',RowKey='<source id>')",
             )
-        found = await self._workers.read(lambda: self._queued.status(keys["row"]), WITHIN)
+        found = await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.status(keys["row"]))
         if found is None:
             raise KustoError(f"Nothing is known of the source '{keys['row']}'.", "ResourceNotFound")
         entity = {"PartitionKey": keys["partition"], "RowKey": keys["row"], **found}

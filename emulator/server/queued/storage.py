@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
@@ -19,7 +19,7 @@ from emulator.server.errors import PayloadFault
 from emulator.server.exchange import MAX_BODY
 
 PREFIX = f"/{ACCOUNT}/"
-WITHIN = timedelta(minutes=5)
+SECONDS = 300.0
 
 _STATUSES = {"BlobNotFound": 404, "MessageNotFound": 404, "ResourceNotFound": 404, "EntityAlreadyExists": 409}
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'

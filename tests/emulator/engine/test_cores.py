@@ -190,3 +190,18 @@ def test_an_eventhouse_knows_at_once_that_a_table_is_no_longer_small(
     assert threads(core._connection) == 1
     core.query("T | count", "D")
     assert threads(core._connection) == ALL
+
+
+def test_no_thread_is_ended_while_a_statement_runs_that_counts_as_small(connection: duckdb.DuckDBPyConnection) -> None:
+    # It reads no table and may take minutes all the same; whoever ended a thread of its would wait for it.
+    cores = cores_of(connection)
+    with cores.fit(load()):
+        assert threads(connection) == 1
+        with cores.fit(load("many")):
+            pass
+        cores.rest()
+        assert threads(connection) == ALL
+        with cores.fit(load("few")):
+            assert threads(connection) == ALL
+    cores.rest()
+    assert threads(connection) == 1

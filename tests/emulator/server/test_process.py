@@ -1,13 +1,9 @@
 """`python -m emulator` as a process: start, refusals, orderly end."""
 
 import io
-import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,33 +11,13 @@ import pytest
 from azure.kusto.data.data_format import DataFormat
 from azure.kusto.ingest import IngestionProperties, QueuedIngestClient
 
+from tests.emulator.server.processes import ROOT, arguments, running
 from tests.emulator.server.queued import eventually
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[3]
 BATCHING = """@'{"MaximumNumberOfItems": 2, "MaximumBatchingTimeSpan": "00:00:01"}'"""
 QUEUED = IngestionProperties("NetDefaultDB", "Kept", data_format=DataFormat.CSV)
-
-
-def arguments(*options: str) -> list[str]:
-    return [sys.executable, "-m", "emulator", *options]
-
-
-@contextmanager
-def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(arguments(*options), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        line = process.stderr.readline()
-        found = re.search(r"http://\S+:\d+", line)
-        assert found, line + process.stderr.read()
-        yield process, found[0]
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 def ask(url: str, text: str) -> object:

@@ -1,0 +1,73 @@
+"""Calls in threads, awaited for as long as their work may take; a place is taken until the thread is free again."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from emulator.work import Work
+
+T = TypeVar("T")
+
+# Work ends itself when it is out of time; whoever waits for it goes only if that takes longer than this.
+_GRACE_SECONDS = 2.0
+
+
+class Threads:
+    """So many threads, which begin when they are needed; used from one event loop at a time."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.running: set[asyncio.Future[Any]] = set()  # of calls of any kind
+        self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
+
+    def start(self, call: Callable[[Work], T], work: Work, give_back: Callable[[], None]) -> asyncio.Future[T]:
+        """Begin a call and return its end; `give_back` is called in the event loop when the thread is free again."""
+        try:
+            # Canceled where the turn came at the moment of closing, after which no thread begins anything.
+            work.check()
+            running = asyncio.get_running_loop().run_in_executor(self._pool, call, work)
+        except BaseException:
+            give_back()
+            raise
+
+        def over(ended: asyncio.Future[T]) -> None:
+            self.running.discard(ended)
+            give_back()
+            if not ended.cancelled():
+                # Somebody may have gone without asking how it ended.
+                ended.exception()
+
+        self.running.add(running)
+        running.add_done_callback(over)
+        return running
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False)
+
+
+async def end_of(running: asyncio.Future[T], work: Work) -> T:
+    """Return what a call returns or raise what it raises; the work of a task that is canceled is canceled too."""
+    while not await has_ended(running, work, _patience(work)):
+        if work.until + _GRACE_SECONDS <= time.monotonic():
+            fault = work.fault()
+            work.cancel()
+            raise fault
+    return running.result()
+
+
+async def has_ended(running: asyncio.Future[T], work: Work, seconds: float | None) -> bool:
+    """Wait so long for the end of a call; return whether it has come."""
+    try:
+        # Not `wait_for`, which takes a call for ended that it has canceled, while its thread goes on.
+        done, _ = await asyncio.wait((running,), timeout=seconds)
+    except asyncio.CancelledError:
+        work.cancel("its client has left")
+        raise
+    return bool(done)
+
+
+def _patience(work: Work) -> float | None:
+    return None if work.until == math.inf else work.seconds_left + _GRACE_SECONDS
