@@ -36,6 +36,7 @@ from emulator.engine.udf import register
 from emulator.engine.works import Works
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, TableChanged
+from emulator.engine.writing.materializing import Materializing
 from emulator.engine.writing.writer import Writer
 from emulator.errors import EngineFault
 from emulator.result import ResultTable
@@ -79,6 +80,9 @@ class Core:
         self._payloads = PayloadReader(self.cursor)
         expect_copies()
         self.writer = Writer(self._connect, self.pipelines, log, self._watch)
+        self._materializing = Materializing(self.writer, self.works)
+        self.writer.on_behind = self._materializing.wake
+        self._materializing.wake()
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -205,7 +209,9 @@ class Core:
             if self._is_closed:
                 return
             self._is_closed = True
+        self._materializing.stop()
         has_ended = self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
+        self._materializing.join(_PATIENCE_SECONDS)
         self._watch.close()
         if not has_ended:
             # What is durable is in the log; a connection cannot be closed under what runs on it.

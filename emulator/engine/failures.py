@@ -67,6 +67,30 @@ class PolicyAborted(Exception):
         self.failure = failure
 
 
+class ViewAborted(Exception):
+    """A materialized view could not take in a batch, which has ended DuckDB's transaction where it had begun to.
+
+    `view` is its database and name; the rows are to be stored again without it, which falls behind.
+    """
+
+    def __init__(self, view: tuple[str, str], reason: str) -> None:
+        super().__init__(reason)
+        self.view = view
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What has failed before in a change, and is left out of its next attempt.
+
+    `policies` are those that are not transactional, as (target, query), `views` the materialized views, as (database,
+    name), with the reason.
+    """
+
+    policies: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    views: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of failures where it does not exist."""
     connection.execute(render(_FAILURES.creation))

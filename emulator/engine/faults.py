@@ -70,6 +70,13 @@ def is_invalidated(error: Exception) -> bool:
     return isinstance(error, duckdb.FatalException) or "database has been invalidated" in str(error)
 
 
+def is_of_statement(error: duckdb.Error) -> bool:
+    """Whether a statement failed by what it computes, not by the disk, DuckDB's end, or somebody who has ended it."""
+    return not (isinstance(error, duckdb.InterruptException | duckdb.IOException | duckdb.HTTPException)) and not (
+        is_disk_full(error) or is_invalidated(error)
+    )
+
+
 def closed_fault() -> KustoError:
     """Return the fault of a request to an Eventhouse that was closed."""
     return KustoError("The Eventhouse is closed.", "TH_Closed")

@@ -34,7 +34,8 @@ class View(entities.MaterializedView):
     """A materialized view as it is kept.
 
     `relation` is the DuckDB view with finished columns, `parts` the DuckDB table behind it. The view covers the rows of
-    its source with an ingestion time after `since` (None: all), up to `position` (None: all that are committed).
+    its source with an ingestion time after `since` (None: all), up to `position` (None: all that are committed). One
+    that is disabled has a position, and one that is behind, since it failed on what came then.
     """
 
     relation: str
@@ -44,6 +45,16 @@ class View(entities.MaterializedView):
     position: datetime | None = None
     is_enabled: bool = True
     failure: str = ""
+
+    @property
+    def is_kept_up(self) -> bool:
+        """Whether batches of its source are added to it as they come."""
+        return self.is_enabled and self.position is None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has failed on rows of its source, and is to catch up with them."""
+        return self.is_enabled and self.position is not None
 
     def definition(self) -> entities.MaterializedView:
         """Return the view without what only this engine knows."""

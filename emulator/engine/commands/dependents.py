@@ -40,5 +40,6 @@ def disable_views(transaction: Transaction, database: str, source: str) -> None:
 
 
 def _disable(transaction: Transaction, database: str, view: View, failure: str) -> None:
-    disabled = replace(view, is_enabled=False, failure=failure, position=transaction.time)
+    position = transaction.time if view.position is None else view.position
+    disabled = replace(view, is_enabled=False, failure=failure, position=position)
     transaction.put(transaction.database(database).with_view(disabled))

@@ -8,7 +8,8 @@ from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.derived.alteration import altered
-from emulator.engine.derived.compile_upkeep import bind_shape, catch_up
+from emulator.engine.derived.compile_upkeep import bind_shape
+from emulator.engine.derived.materialization import as_materialized, caught_up
 from emulator.engine.derived.rules import check_view
 from emulator.engine.derived.shape import Shape, Strategy, shape_of
 from emulator.engine.derived.view_storage import create
@@ -53,7 +54,7 @@ def define_view(transaction: Transaction, database: str, command: DefineMaterial
     existing = snapshot.views.get(name)
     if existing is not None and command.verb is DefineVerb.CREATE:
         if command.if_not_exists:
-            return answer(SHOWN, [shown(existing, transaction.time)])
+            return answer(SHOWN, [shown(snapshot, existing, transaction.time)])
         raise EntityAlreadyExists(
             f"Entity '{name}' of kind 'MaterializedView' already exists.", "BadRequest_EntityNameAlreadyExists"
         )
@@ -64,7 +65,7 @@ def define_view(transaction: Transaction, database: str, command: DefineMaterial
         if existing is None
         else _alter(transaction, existing, command, database)
     )
-    return answer(SHOWN, [shown(view, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
 
 def _create(transaction: Transaction, snapshot: Database, command: DefineMaterializedView) -> View:
@@ -117,7 +118,8 @@ def _alter(transaction: Transaction, view: View, command: DefineMaterializedView
             transaction.put(snapshot.with_view(changed))
         return changed
     shape = _checked(snapshot, changed)
-    return altered(transaction, database, view, changed, shape)
+    changed = altered(transaction, database, view, changed, shape)
+    return caught_up(transaction, database, changed) if changed.is_behind else changed
 
 
 def _checked(snapshot: Database, view: View) -> Shape:
@@ -151,7 +153,7 @@ def drop_views(transaction: Transaction, database: str, names: tuple[str, ...], 
             )
         transaction.drop_view(database, name)
     after = transaction.database(database)
-    return answer(SHOWN, [shown(view, transaction.time) for view in after.views.values()])
+    return answer(SHOWN, [shown(after, view, transaction.time) for view in after.views.values()])
 
 
 def rename_view(transaction: Transaction, database: str, old: str, new: str) -> ResultTable:
@@ -169,7 +171,7 @@ def rename_view(transaction: Transaction, database: str, old: str, new: str) -> 
         )
     renamed = replace(view, name=new)
     transaction.put(snapshot.without_view(old).with_view(renamed))
-    return answer(SHOWN, [shown(renamed, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), renamed, transaction.time)])
 
 
 def set_view_property(transaction: Transaction, database: str, command: SetViewProperty) -> ResultTable:
@@ -177,7 +179,7 @@ def set_view_property(transaction: Transaction, database: str, command: SetViewP
     snapshot = transaction.database(database)
     view = with_view_properties(find_view(snapshot, command.name.text), (command.property,))
     transaction.put(snapshot.with_view(view))
-    return answer(SHOWN, [shown(view, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
 
 def set_view_text(transaction: Transaction, database: str, name: str, field: str, text: str) -> ResultTable:
@@ -185,7 +187,7 @@ def set_view_text(transaction: Transaction, database: str, name: str, field: str
     snapshot = transaction.database(database)
     view = with_text(find_view(snapshot, name), field, text)
     transaction.put(snapshot.with_view(view))
-    return answer(SHOWN, [shown(view, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
 
 def switch_view(transaction: Transaction, database: str, name: str, *, enabled: bool) -> ResultTable:
@@ -197,30 +199,32 @@ def switch_view(transaction: Transaction, database: str, name: str, *, enabled: 
         raise KustoError(f"Materialized view '{name}' is already {state}.", "BadRequest_MaterializedViewState")
     if enabled:
         shape = _checked(snapshot, view)
-        changed = replace(view, is_enabled=True, failure="", position=None)
+        changed = replace(view, is_enabled=True)
         if [(c.name, c.type) for c in shape.schema] != [(c.name, c.type) for c in view.schema]:
             changed = altered(transaction, database, view, changed, shape)
-        else:
-            transaction.put(snapshot.with_view(changed))
-        if view.position is not None:
-            catch_up(transaction, transaction.database(database), changed, view.position)
+        changed = caught_up(transaction, database, changed)
     else:
-        changed = replace(view, is_enabled=False, position=transaction.time)
+        position = transaction.time if view.position is None else view.position
+        changed = replace(view, is_enabled=False, position=position)
         transaction.put(snapshot.with_view(changed))
-    return answer(SHOWN, [shown(changed, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), changed, transaction.time)])
 
 
 def clear_view(transaction: Transaction, database: str, name: str) -> ResultTable:
     """Forget what a view holds; it goes on with rows that come."""
     view = find_view(transaction.database(database), name)
     storage.clear_table(transaction.connection, view.parts)
-    cleared = replace(view, since=transaction.time)
+    cleared = replace(view, since=transaction.time, position=transaction.time)
+    if view.is_enabled:
+        # Nothing is left of what it could not compute.
+        cleared = replace(cleared, position=None, failure="")
     transaction.put(transaction.database(database).with_view(cleared))
-    return answer(SHOWN, [shown(cleared, transaction.time)])
+    return answer(SHOWN, [shown(transaction.database(database), cleared, transaction.time)])
 
 
-def shown(view: View, time: datetime) -> tuple[object, ...]:
-    """Return a view as `.show materialized-views` lists it; an enabled one is materialized up to the last commit."""
+def shown(database: Database, view: View, time: datetime) -> tuple[object, ...]:
+    """Return a view as `.show materialized-views` lists it; one that is kept up has all that is committed."""
+    view = as_materialized(database, view)
     return (
         view.name,
         view.source,

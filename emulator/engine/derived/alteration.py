@@ -21,7 +21,7 @@ from emulator.syntax.printing.printer import print_expression
 
 
 def altered(transaction: Transaction, database: str, view: View, changed: View, shape: Shape) -> View:
-    """Store a view's new definition and bring what it holds into the new shape."""
+    """Store a view's new definition and bring what it holds, up to its position, into the new shape."""
     if _keys(view.query) != _keys(changed.query):
         raise _refused(view, "the group-by expressions cannot be changed")
     old_types = {column.name: column.type for column in view.schema}
@@ -29,7 +29,9 @@ def altered(transaction: Transaction, database: str, view: View, changed: View, 
         if old_types.get(column.name, column.type) != column.type:
             raise _refused(view, f"the type of column '{column.name}' cannot be changed")
     relation = transaction.new_relation("v")
-    changed = replace(changed, schema=shape.schema, relation=relation, parts=parts_name(relation))
+    changed = replace(
+        changed, schema=shape.schema, relation=relation, parts=parts_name(relation), position=view.position
+    )
     connection = transaction.connection
     transaction.put(transaction.database(database).with_view(changed))
     # What the view holds moves over; where parts of a group have another layout, its source is aggregated again.

@@ -13,6 +13,7 @@ from emulator.engine.derived.shape import Shape, Strategy, shape_of
 from emulator.engine.derived.upkeep import (
     Deduplicating,
     Followers,
+    KeptView,
     Merging,
     NewGroups,
     PairMerge,
@@ -24,7 +25,7 @@ from emulator.engine.relation_names import GROUP_KEY, batch_name
 from emulator.engine.running.stored_query import bind_rows
 from emulator.engine.storage.relations import DuckStorage, Reads
 from emulator.engine.storage.transaction import Transaction
-from emulator.errors import EntityNotFound
+from emulator.errors import EntityNotFound, KustoError
 from emulator.sql.ast import ColumnRef, Query, Select, SubqueryRef
 from emulator.sql.build import columns, table
 from emulator.sql.render import render
@@ -53,6 +54,28 @@ def rows_since(database: Database, view: View, after: datetime | None) -> DuckSt
     return DuckStorage() if after is None else DuckStorage(after={source_of(database, view).relation: after})
 
 
+def rows_covered(database: Database, view: View) -> DuckStorage:
+    """Return the storage in which a view's source has only the rows that the view is to hold."""
+    if view.position is None:
+        return rows_since(database, view, view.since)
+    relation = source_of(database, view).relation
+    after = {} if view.since is None else {relation: view.since}
+    return DuckStorage(after=after, until={relation: view.position})
+
+
+def kept_views(database: Database, source: str, batch: str | None = None) -> tuple[KeptView, ...]:
+    """Compile the upkeep of the views over a source, each for itself, since none fails for another."""
+    return tuple(_kept(database, view, batch) for view in database.views_on(source) if view.is_kept_up)
+
+
+def _kept(database: Database, view: View, batch: str | None) -> KeptView:
+    name = (database.name, view.name)
+    try:
+        return KeptView(name, compile_upkeep(database, view, batch))
+    except KustoError as fault:
+        return KeptView(name, fault)
+
+
 def compile_upkeep(database: Database, view: View, batch: str | None = None) -> Upkeep:
     """Compile a view's upkeep and that of the views over it; `batch` is what has the new rows of its source."""
     batch = batch or batch_name(source_of(database, view).relation)
@@ -63,7 +86,10 @@ def compile_upkeep(database: Database, view: View, batch: str | None = None) -> 
 
 
 def catch_up(transaction: Transaction, database: Database, view: View, after: datetime) -> None:
-    """Add what the source received after an ingestion time to a view that was not kept up to date."""
+    """Add what the source received after an ingestion time to a view that was not kept up to date, and those over it.
+
+    What the view itself cannot compute is raised, as duckdb.Error or KustoError.
+    """
     shape = bind_shape(database, view)
     added = contribution(shape, rows_since(database, view, after))
     _compile(database, view, shape, added, None).apply(transaction)
@@ -141,11 +167,10 @@ def _single_row(database: Database, view: View, shape: Shape, added: Contributio
 
 
 def _followers(database: Database, view: View, batch: str, rows: Select) -> Followers:
-    views = (each for each in database.views_on(view.name) if each.is_enabled)
     return Followers(
         batch,
         render(CreateView(batch, rows, temporary=True, or_replace=True)),
-        tuple(compile_upkeep(database, each, batch) for each in views),
+        kept_views(database, view.name, batch),
     )
 
 

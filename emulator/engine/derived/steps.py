@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from emulator.engine.catalog.records import Database, Table
 from emulator.engine.catalog.snapshot_cache import SnapshotCache
-from emulator.engine.derived.compile_upkeep import compile_upkeep
+from emulator.engine.derived.compile_upkeep import kept_views
 from emulator.engine.derived.update_policy import compile_policy, policies_from
-from emulator.engine.derived.upkeep import Upkeep
+from emulator.engine.derived.upkeep import KeptView
 from emulator.engine.running.stored_query import StoredQuery
 from emulator.errors import KustoError
 from emulator.schema.update_policy import UpdatePolicy
@@ -25,7 +25,7 @@ class PolicyStep:
 class Steps:
     """The consequences of new rows in one table."""
 
-    views: tuple[Upkeep, ...]
+    views: tuple[KeptView, ...]
     policies: tuple[PolicyStep, ...]
 
 
@@ -43,7 +43,7 @@ class Pipelines:
 def _compile(database: Database, name: str) -> Steps:
     table = database.tables[name]
     return Steps(
-        tuple(compile_upkeep(database, view) for view in database.views_on(name) if view.is_enabled),
+        kept_views(database, name),
         tuple(_policy_step(database, table, target, policy) for target, policy in policies_from(database, name)),
     )
 

@@ -7,9 +7,14 @@ the batch. `rows` is how many rows the batch has at most, None for any number.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import duckdb
+
 from emulator.engine.derived.parts_table import TIME
+from emulator.engine.failures import ViewAborted
+from emulator.engine.faults import is_of_statement, kusto_fault
 from emulator.engine.session.workload import SMALL
 from emulator.engine.storage.transaction import Transaction
+from emulator.errors import KustoError
 
 # From so many pairs of groups on, planning a search of the index takes less time than comparing them. Comparing them
 # where they are fewer makes a trade 2.7 times as fast (2026-11-29).
@@ -107,7 +112,7 @@ class Followers:
 
     batch: str
     definition: str
-    views: tuple["Upkeep", ...]
+    views: tuple["KeptView", ...]
 
     def define(self, transaction: Transaction) -> None:
         """Make the relation, unless it is there."""
@@ -187,3 +192,25 @@ class Deduplicating:
 
 
 Upkeep: TypeAlias = Deduplicating | Merging | Recomputing
+
+
+@dataclass(frozen=True, slots=True)
+class KeptView:
+    """A view with its upkeep, or the fault that compiling it met; `name` is that of its database and its own.
+
+    What it cannot compute is a failure of the view, never of the rows: `apply` raises ViewAborted.
+    """
+
+    name: tuple[str, str]
+    upkeep: Upkeep | KustoError
+
+    def apply(self, transaction: Transaction, rows: int | None = None) -> None:
+        """Bring the view up to date with a batch."""
+        if isinstance(self.upkeep, KustoError):
+            raise ViewAborted(self.name, self.upkeep.message) from self.upkeep
+        try:
+            self.upkeep.apply(transaction, rows)
+        except duckdb.Error as error:
+            if is_of_statement(error):
+                raise ViewAborted(self.name, kusto_fault(error).message) from error
+            raise

@@ -6,9 +6,10 @@ from datetime import datetime
 import duckdb
 
 from emulator.engine.catalog.records import Database, View
-from emulator.engine.derived.compile_upkeep import bind_shape, rows_since
+from emulator.engine.derived.compile_upkeep import bind_shape, rows_covered
 from emulator.engine.derived.contribution import contribution, finished
 from emulator.engine.derived.parts_table import TIME, PartsTable
+from emulator.engine.faults import is_of_statement
 from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.relations import DuckStorage
@@ -24,7 +25,7 @@ _NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
 def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
     """Make what holds a view, filled from the rows of its source that it covers."""
     shape = bind_shape(database, view)
-    added = contribution(shape, rows_since(database, view, view.since))
+    added = contribution(shape, rows_covered(database, view))
     rows = SubqueryRef(added.query, "x")
     # Never `CREATE TABLE … AS`, see `storage.layout_of`.
     layout = storage.layout_of(connection, Select(columns(added.columns), rows))
@@ -50,6 +51,13 @@ def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: Vie
             return
         time = storage.last_ingestion(connection, view.parts) or view.since or _NEVER
         connection.begin()
-        storage.drop_table(connection, view.parts)
-        create(connection, database, view, time)
+        try:
+            storage.drop_table(connection, view.parts)
+            create(connection, database, view, time)
+        except duckdb.Error as error:
+            if not is_of_statement(error):
+                raise
+            # It keeps what it had too, and falls behind with the next batch.
+            connection.rollback()
+            return
         connection.commit()

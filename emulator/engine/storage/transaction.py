@@ -20,7 +20,7 @@ class Transaction:
 
     `staging` has the rows that it adds, `groups` what is known of materialized views. `time` is the ingestion time of
     all those rows, later than that of every row before. `lost` are the update policies, as (target, query), that have
-    failed before in this change and are left out, with why.
+    failed before in this change and are left out, with why; the views that have are behind in its catalog.
     """
 
     def __init__(

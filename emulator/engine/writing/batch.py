@@ -12,7 +12,7 @@ import duckdb
 from emulator.engine.catalog.records import Table
 from emulator.engine.derived.steps import Pipelines, PolicyStep
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
-from emulator.engine.faults import kusto_fault
+from emulator.engine.faults import is_of_statement, kusto_fault
 from emulator.engine.relation_names import batch_name
 from emulator.engine.storage.rows import Rows
 from emulator.engine.storage.transaction import Transaction
@@ -48,11 +48,19 @@ class Batch:
             view.apply(transaction, count)
         for step in steps.policies:
             if step.target.name not in chain and step.target.name != table.name:
-                self._spread(step.target, self._run(step, table, count), chain | {table.name})
+                self._follow(step, table, count, chain | {table.name})
+
+    def _follow(self, step: PolicyStep, source: Table, count: int, chain: frozenset[str]) -> None:
+        try:
+            self._spread(step.target, self._run(step, source, count), chain)
+        except IngestionFault as fault:
+            # A transactional policy over the target fails the target's rows; whether the source's, this policy says.
+            if step.policy.is_transactional:
+                raise
+            raise PolicyAborted(_key(step), self._failure(step, source, fault)) from fault
 
     def _run(self, step: PolicyStep, source: Table, count: int) -> int:
-        key = (step.target.name, step.policy.query)
-        if key in self._transaction.lost:
+        if _key(step) in self._transaction.lost:
             return 0
         if isinstance(step.compiled, KustoError):
             if step.policy.is_transactional:
@@ -65,9 +73,11 @@ class Batch:
         try:
             return self._transaction.staging.stage(target.relation, target.schema, compiled.sql, values, limit)
         except duckdb.Error as error:
+            if not is_of_statement(error):
+                raise
             if step.policy.is_transactional:
                 raise self._fault(step, error) from error
-            raise PolicyAborted(key, self._failure(step, source, error)) from error
+            raise PolicyAborted(_key(step), self._failure(step, source, error)) from error
 
     def _fault(self, step: PolicyStep, error: Exception) -> IngestionFault:
         return IngestionFault(
@@ -85,6 +95,10 @@ class Batch:
             source.name,
             is_from_policy=True,
         )
+
+
+def _key(step: PolicyStep) -> tuple[str, str]:
+    return step.target.name, step.policy.query
 
 
 def _details(error: Exception) -> str:

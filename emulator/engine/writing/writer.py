@@ -15,9 +15,10 @@ from emulator.engine import failures
 from emulator.engine.catalog import store as catalog_store
 from emulator.engine.catalog.records import Catalog
 from emulator.engine.data_folder.log import WriteAheadLog
+from emulator.engine.derived.materialization import fall_behind
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
-from emulator.engine.failures import Failure, PolicyAborted, record_failure
+from emulator.engine.failures import Losses, PolicyAborted, ViewAborted, record_failure
 from emulator.engine.faults import closed_fault, is_invalidated, kusto_fault
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
@@ -28,7 +29,7 @@ from emulator.engine.storage.staging import Staging
 from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, store
-from emulator.errors import CancelFault, KustoError
+from emulator.errors import CancelFault, IngestionFault, KustoError
 from emulator.work import Work, WorkEnded, doing, joined, work_here
 
 Result = TypeVar("Result")
@@ -63,6 +64,8 @@ class Writer:
         self._turn = threading.Lock()
         self._queue = threading.Lock()
         self.reopened = 0
+        # Called, with the writer's turn, when a view has fallen behind.
+        self.on_behind: Callable[[], None] = lambda: None
         self._waiting: deque[Job] = deque()
         self._is_closed = False
 
@@ -74,7 +77,8 @@ class Writer:
     def change(self, action: Callable[[Transaction], Result]) -> Result:
         """Run an action in a transaction of its own.
 
-        It runs again, from the start and without them, after update policies that fail and are not transactional.
+        It runs again, from the start and without them, after materialized views that fail, and after update policies
+        that do and are not transactional.
         """
         work = work_here() or Work()
         with self._turn_for(work):
@@ -197,19 +201,45 @@ class Writer:
             job.is_done = True
 
     def _commit(self, action: Callable[[Transaction], Result], work: Work) -> Result:
-        lost: dict[tuple[str, str], Failure] = {}
+        lost = Losses()
         # The thread may be that of another who waits for the writer.
         with doing(work):
             while True:
                 try:
-                    return self._attempt(action, lost, work)
+                    result = self._attempt(action, lost, work)
                 except PolicyAborted as aborted:
                     # The source keeps its rows; the next attempt leaves the policy out and records why.
-                    lost[aborted.policy] = aborted.failure
+                    lost.policies[aborted.policy] = aborted.failure
+                except ViewAborted as aborted:
+                    if aborted.view in lost.views or not self._has_view(*aborted.view):
+                        # The change itself has made it so.
+                        raise IngestionFault(
+                            f"Materialized view '{aborted.view[1]}' failed: {aborted.reason}",
+                            "BadRequest_MaterializedViewFailure",
+                        ) from aborted
+                    # So does the view, which falls behind.
+                    lost.views[aborted.view] = aborted.reason
+                else:
+                    if lost.views:
+                        self._tell_behind(lost)
+                    return result
 
-    def _attempt(
-        self, action: Callable[[Transaction], Result], lost: dict[tuple[str, str], Failure], work: Work
-    ) -> Result:
+    def _has_view(self, database: str, name: str) -> bool:
+        found = self.catalog.databases.get(database)
+        return found is not None and name in found.views
+
+    def _tell_behind(self, lost: Losses) -> None:
+        for (database, name), reason in lost.views.items():
+            _LOGGER.warning("materialized view '%s' of database '%s' falls behind: %s", name, database, reason)
+        self.on_behind()
+
+    def _leave_out(self, transaction: Transaction, lost: Losses) -> None:
+        for failure in lost.policies.values():
+            record_failure(transaction.connection, failure)
+        for (database, name), reason in lost.views.items():
+            fall_behind(transaction, database, name, self.last_time, reason)
+
+    def _attempt(self, action: Callable[[Transaction], Result], lost: Losses, work: Work) -> Result:
         if self._is_closed:
             raise closed_fault()
         time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
@@ -217,9 +247,8 @@ class Writer:
         try:
             self._session.begin()
             with self._watch.interrupting(work, self._session.interrupt, self._session.bare):
-                transaction = Transaction(self._session, self._staging, self._groups, before, time, lost)
-                for failure in lost.values():
-                    record_failure(transaction.connection, failure)
+                transaction = Transaction(self._session, self._staging, self._groups, before, time, lost.policies)
+                self._leave_out(transaction, lost)
                 result = action(transaction)
                 self._staging.tables.clear()
                 after = transaction.catalog

@@ -10,6 +10,7 @@ from emulator.engine.commands import functions, tables, views
 from emulator.engine.commands.answer import answer, columns, to_json
 from emulator.engine.commands.shown.texts import dotnet_type, signature_of
 from emulator.engine.core import Core
+from emulator.engine.derived.materialization import as_materialized
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.transaction import find_table, find_view
 from emulator.result import ResultTable
@@ -83,12 +84,14 @@ def show_entities(core: Core, database: str, command: ShowEntities) -> ResultTab
         case EntityKind.MATERIALIZED_VIEW, "":
             snapshot = core.database(database)
             time = core.writer.last_time
-            return answer(views.SHOWN, [views.shown(view, time) for view in _views(snapshot, names)])
+            return answer(views.SHOWN, [views.shown(snapshot, view, time) for view in _views(snapshot, names)])
         case EntityKind.MATERIALIZED_VIEW, "details":
             snapshot = core.database(database)
             return answer(_VIEW_DETAILS, [_view_details(core, snapshot, each) for each in _views(snapshot, names)])
         case EntityKind.MATERIALIZED_VIEW, "failures":
-            failed = [view for view in _views(core.database(database), names) if view.failure]
+            snapshot = core.database(database)
+            found_views = [as_materialized(snapshot, view) for view in _views(snapshot, names)]
+            failed = [view for view in found_views if view.failure]
             rows = [(view.position, "", view.name, view.position, "Permanent", view.failure) for view in failed]
             return answer(_VIEW_FAILURES, rows)
         case EntityKind.DATABASE, "" | "identity" | "volatile":
