@@ -59,14 +59,32 @@ async def end_of(running: asyncio.Future[T], work: Work) -> T:
 
 
 async def has_ended(running: asyncio.Future[T], work: Work, seconds: float | None) -> bool:
-    """Wait so long for the end of a call; return whether it has come."""
+    """Wait so long for the end of a call; return whether it has come.
+
+    Not `asyncio.wait_for`, which takes a call for ended that it has canceled, while its thread goes on; nor
+    `asyncio.wait`, which goes once more round the event loop.
+    """
+    if running.done():
+        return True
+    loop = asyncio.get_running_loop()
+    woken = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    running.add_done_callback(wake)
+    timer = None if seconds is None else loop.call_later(seconds, wake)
     try:
-        # Not `wait_for`, which takes a call for ended that it has canceled, while its thread goes on.
-        done, _ = await asyncio.wait((running,), timeout=seconds)
+        await woken
     except asyncio.CancelledError:
         work.cancel("its client has left")
         raise
-    return bool(done)
+    finally:
+        running.remove_done_callback(wake)
+        if timer is not None:
+            timer.cancel()
+    return running.done()
 
 
 def _patience(work: Work) -> float | None:

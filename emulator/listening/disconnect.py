@@ -46,6 +46,19 @@ class DisconnectLayer:
 class _Client:
     """The client of one request; one that is gone cancels the request's task."""
 
+    __slots__ = (
+        "_is_read",
+        "_kept",
+        "_loop",
+        "_receive",
+        "_send",
+        "_task",
+        "_timer",
+        "_watch",
+        "is_answered",
+        "is_gone",
+    )
+
     def __init__(self, receive: Receive, send: Send, task: asyncio.Task[object], *, is_read: bool) -> None:
         self.is_gone = False
         self.is_answered = False
