@@ -82,7 +82,8 @@ class Batch:
     def _fault(self, step: PolicyStep, error: Exception) -> IngestionFault:
         return IngestionFault(
             f"The update policy of table '{step.target.name}' failed: {_details(error)}",
-            "BadRequest_UpdatePolicyFailure",
+            # A policy that is broken for every row has Kusto's own code (error-codes.md).
+            "UpdatePolicy_BadRequest" if isinstance(error, KustoError) else "BadRequest_UpdatePolicyFailure",
             hint=f"its query is: {step.policy.query}",
         )
 

@@ -31,6 +31,12 @@ class Stretch:
     until: int
 
 
+# A stretch with which nothing is ever stored, and the code of the fault that says so, once all that follows from the
+# rows has been computed.
+IMMOVABLE = Stretch(1, 1)
+IMMOVABLE_CODE = "TH_MarkImmovable"
+
+
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of marks where it does not exist."""
     connection.execute(render(_MARKS.creation))
@@ -49,7 +55,8 @@ def advance(session: Session, stretches: Mapping[str, Stretch]) -> None:
     """
     for name, stretch in stretches.items():
         if stretch.until <= (stretch.since or 0):
-            raise KustoError(f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}.", "TH_Mark")
+            message = f"The mark of '{name}' cannot move from {stretch.since} to {stretch.until}."
+            raise KustoError(message, IMMOVABLE_CODE)
         kept = _position(session.plain(_READ, {"name": name}))
         if kept != stretch.since:
             at = "not stored yet" if kept is None else f"stored up to {kept}"

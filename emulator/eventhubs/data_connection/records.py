@@ -30,9 +30,22 @@ def read_records(event: Event) -> Records:
         return _lines(event, str(error))
     if not isinstance(value, list):
         return Records(event, (), f"a record is an object, found {json_kind(value)}")
-    lines = tuple(orjson.dumps(each) for each in value if isinstance(each, dict))
-    others = sum(not isinstance(each, dict) for each in value)
-    return Records(event, lines, f"{others} of {len(value)} elements are no objects" if others else "")
+    objects = [each for each in value if isinstance(each, dict)]
+    lines = tuple(line for line in map(_written, objects) if line is not None)
+    problems = []
+    if others := len(value) - len(objects):
+        problems.append(f"{others} of {len(value)} elements are no objects")
+    if deep := len(objects) - len(lines):
+        problems.append(f"{deep} of {len(value)} elements are nested too deep")
+    return Records(event, lines, ", ".join(problems))
+
+
+def _written(value: object) -> bytes | None:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # It reads 1024 levels and writes 254.
+        return None
 
 
 def _lines(event: Event, problem: str) -> Records:

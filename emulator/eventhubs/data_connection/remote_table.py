@@ -101,6 +101,8 @@ class RemoteTable:
                 return KustoError(f"the Eventhouse at {self.url} refuses access", "TH_AUTHENTICATION")
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 return ThrottledFault(f"the Eventhouse at {self.url} is busy", "TH_THROTTLED")
+            case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                return KustoError(f"the Eventhouse at {self.url} takes no request as large", "TH_TOO_LARGE")
             case _:
                 return EngineFault(f"the Eventhouse at {self.url} answers with status {status}", "TH_SERVICE")
 
