@@ -22,6 +22,7 @@ from cli.flags.data_connection import connection_app
 from cli.flags.producer import producer_app
 from cli.settings.file import SETTINGS_FILE, Option, default_map, read_settings_file
 from cli.signals import end_by_signals
+from emulator.memory import bound_process
 
 app = typer.Typer(
     name="tickhouse",
@@ -100,6 +101,7 @@ def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Optio
 def main() -> None:
     """Run the tool; a known error ends with one message on standard error and exit code 1."""
     end_by_signals()
+    bound_process()
     _allow_files()
     try:
         app()

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 # A tick is 100 ns, the unit of timespans.
+# How many items an array has at most that an expression makes: range-function.md, make-list-aggregation-function.md,
+# make-series-operator.md.
+MAX_ITEMS = 1 << 20
 TICKS_PER_MICROSECOND = 10
 TICKS_PER_MILLISECOND = 1_000 * TICKS_PER_MICROSECOND
 TICKS_PER_SECOND = 1_000 * TICKS_PER_MILLISECOND

@@ -92,6 +92,7 @@ def emit_query(
         stored = convert(sql, column.type, column.type.kql)
         columns.append(exported(stored, column.type.kql) if for_result else stored)
     items = tuple(Item(sql, name) for sql, name in zip(columns, physical_names(schema), strict=True))
+    rows = _as_they_arrive(rows, plan)
     select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or ())
     return EmittedQuery(emission.complete(select), schema, dict(emission.parameters), emission.uses_now)
 
@@ -181,11 +182,19 @@ def _sort(emission: Emission, plan: Sort) -> Relation:
 
 
 def _limit(emission: Emission, plan: Limit) -> Relation:
-    rows = emission.plan(plan.input)
+    rows = _as_they_arrive(emission.plan(plan.input), plan.input)
     if plan.random:
         rows = replace(rows, order=(OrderBy(call("random")),), is_total=False)
         return replace(_first_rows(emission, rows, plan.count), order=None)
     return _first_rows(emission, rows, plan.count)
+
+
+def _as_they_arrive(rows: Relation, plan: Plan) -> Relation:
+    """Return the rows of a `range` without sort keys: they come in order, and to sort them takes all of them."""
+    while isinstance(plan, Filter | Project):
+        plan = plan.input
+    is_range = isinstance(plan, Range) and not rows.groups and not rows.has_windows
+    return replace(rows, order=(), is_total=False) if is_range else rows
 
 
 def _first_rows(emission: Emission, rows: Relation, count: BoundExpression) -> Relation:

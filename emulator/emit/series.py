@@ -16,10 +16,7 @@ from emulator.emit.scalars import computed
 from emulator.functions.physical import convert
 from emulator.sql.ast import Call, ColumnRef, Item, JoinRef, Literal, OrderBy, Select, Sql, SubqueryRef
 from emulator.sql.build import TRUE, and_, call, case, cast, is_not_null, lit, op
-from emulator.types import KqlType, Scalar, list_of
-
-# make-series-operator.md: the arrays hold at most 2^20 values.
-_MOST_BINS = 1 << 20
+from emulator.types import MAX_ITEMS, KqlType, Scalar, list_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +154,8 @@ def _cells(emission: Emission, plan: MakeSeries, grid: _Grid, keys: tuple[str, .
 
 
 def _bin_numbers(first: Sql, end: Sql) -> Sql:
-    too_many = op(">", op("-", end, first), lit(_MOST_BINS))
-    fault = call("error", lit(f"make-series: more than {_MOST_BINS} bins"))
+    too_many = op(">", op("-", end, first), lit(MAX_ITEMS))
+    fault = call("error", lit(f"make-series: more than {MAX_ITEMS} bins"))
     return call("range", first, case((too_many, cast(fault, "BIGINT")), otherwise=end))
 
 

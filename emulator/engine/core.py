@@ -29,6 +29,7 @@ from emulator.engine.running.query import CompiledQueries
 from emulator.engine.running.results import expect_copies
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
+from emulator.engine.session.memory import MemoryLimits
 from emulator.engine.session.workload import TableSizes
 from emulator.engine.storage.relations import DuckStorage
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
@@ -63,9 +64,14 @@ class Core:
     """One open Eventhouse; every method may be called from any thread."""
 
     def __init__(
-        self, open_database: Callable[[], duckdb.DuckDBPyConnection], lock: FolderLock | None, log: WriteAheadLog | None
+        self,
+        open_database: Callable[[], duckdb.DuckDBPyConnection],
+        limits: MemoryLimits,
+        lock: FolderLock | None,
+        log: WriteAheadLog | None,
     ) -> None:
         self._open_database = open_database
+        self._limits = limits
         self._lock = lock
         self._connection: duckdb.DuckDBPyConnection
         self._is_connected = False
@@ -85,13 +91,15 @@ class Core:
         self._materializing.wake()
 
     @classmethod
-    def open(cls, folder: Path | None) -> Self:
+    def open(cls, folder: Path | None, memory: int | None = None) -> Self:
         """Open the Eventhouse of a folder, made if it is not there; None keeps everything in memory.
+
+        `memory` is the bytes it may use, by default what the machine or the container has.
 
         Raises KustoError for a folder that cannot be used, is not complete, or belongs to another process.
         """
         if folder is None:
-            return cls(partial(duckdb.connect, ":memory:"), None, None)
+            return cls(partial(duckdb.connect, ":memory:"), MemoryLimits.of(None, memory), None, None)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FolderLock.acquire(folder)
@@ -101,7 +109,7 @@ class Core:
         try:
             require_all(folder)
             log = WriteAheadLog(folder)
-            return cls(partial(connect, folder), lock, log)
+            return cls(partial(connect, folder), MemoryLimits.of(folder, memory), lock, log)
         except BaseException as error:
             if log is not None:
                 log.close()
@@ -229,8 +237,9 @@ class Core:
                 raise EngineFault("The storage engine failed, and with it what was in memory.", "TH_MemoryLost")
             self._disconnect()
         connection = self._open_database()
+        self._limits.limit_instance(connection)
         self._connection, self._is_connected = connection, True
-        self._readers = ReadConnections(self._new_cursor)
+        self._readers = ReadConnections(self._new_reader)
         self._sizes = TableSizes(connection)
         self._cores = Cores(connection, self._sizes)
         register(connection, self._watch.work_of)
@@ -243,6 +252,11 @@ class Core:
         self._cores.close()
         self._sizes.close()
         self._connection.close()
+
+    def _new_reader(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._new_cursor()
+        self._limits.limit_query(cursor)
+        return cursor
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()

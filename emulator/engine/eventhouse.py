@@ -35,15 +35,21 @@ class Eventhouse:
 
     @classmethod
     def open(
-        cls, folder: Path | None, *, database: str = "NetDefaultDB", batching: BatchingLimits | None = None
+        cls,
+        folder: Path | None,
+        *,
+        database: str = "NetDefaultDB",
+        batching: BatchingLimits | None = None,
+        memory: int | None = None,
     ) -> "Eventhouse":
         """Open a data folder, or an Eventhouse in memory for None; `database` is made where it is missing.
 
-        `batching` says how long queued ingestion waits for more.
+        `batching` says how long queued ingestion waits for more, `memory` how many bytes it may use: by default what
+        the machine or the container has.
 
         Raises KustoError naming the folder and its owner where another process has it open.
         """
-        core = Core.open(folder)
+        core = Core.open(folder, memory)
         try:
             if database not in core.catalog.databases:
                 core.writer.change(lambda transaction: transaction.put(Database(database)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from emulator.errors import DiskFull, EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
 
 # While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
-STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError)
+STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError, MemoryError)
 
 # The code of a fault after which the database is opened again.
 REOPENING = "TH_StorageReopens"
@@ -29,16 +29,14 @@ def kusto_fault(error: Exception) -> KustoError:
             "TH_DiskFull",
             hint="make room: what was acknowledged is safe, and nothing needs to be started again",
         )
+    if isinstance(error, MemoryError):
+        return out_of_memory()
     kind, _, reason = text.partition(" Error: ")
     match kind:
         case "INTERRUPT":
             return LimitFault("The query was cancelled", "Aborted")
         case "Out of Memory":
-            return LimitFault(
-                "The query needs more memory than this Eventhouse may use",
-                "E_RUNAWAY_QUERY",
-                hint="filter or summarize earlier, or narrow the time range",
-            )
+            return out_of_memory()
         case "Parser" | "Binder" if reason.startswith("Max expression depth limit"):
             return QueryTooDeep(
                 "The query is too deep: one of its expressions has more levels than the storage engine follows (1000)",
@@ -74,6 +72,15 @@ def is_of_statement(error: duckdb.Error) -> bool:
     """Whether a statement failed by what it computes, not by the disk, DuckDB's end, or somebody who has ended it."""
     return not (isinstance(error, duckdb.InterruptException | duckdb.IOException | duckdb.HTTPException)) and not (
         is_disk_full(error) or is_invalidated(error)
+    )
+
+
+def out_of_memory() -> KustoError:
+    """Return the fault of a request that needs more memory than there is for it."""
+    return LimitFault(
+        "The query needs more memory than this Eventhouse may use",
+        "E_RUNAWAY_QUERY",
+        hint="filter or summarize earlier, or narrow the time range",
     )
 
 

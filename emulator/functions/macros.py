@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from emulator.sql.statements import CreateMacro
 from emulator.types import (
     FIRST_MICROSECOND,
+    MAX_ITEMS,
     TICKS_PER_DAY,
     TICKS_PER_HOUR,
     TICKS_PER_MICROSECOND,
@@ -42,6 +43,7 @@ _CLOCK_SHAPE = "[T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?"
 # RFC 3339, section 5.6: the hours of an offset end with 23.
 _ZONE_SHAPE = "([+-]([01]\\d|2[0-3]):?[0-5]\\d| GMT)"
 
+_LAST = MAX_ITEMS - 1
 _MICROSECONDS_PER_SECOND = TICKS_PER_SECOND // TICKS_PER_MICROSECOND
 _TIMESPAN_SHAPE = r"^\s*([+-]?)(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*$"
 _DAYS_SHAPE = r"^\s*([+-]?)(\d+)\s*$"
@@ -316,13 +318,14 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_range_long",
         ("a", "b", "n"),
-        """CASE WHEN n <> 0 THEN generate_series(a, b, n) END""",
+        f"""CASE WHEN n > 0 THEN generate_series(a, least(b, a::HUGEINT + {_LAST} * n::HUGEINT)::BIGINT, n)
+        WHEN n < 0 THEN generate_series(a, greatest(b, a::HUGEINT + {_LAST} * n::HUGEINT)::BIGINT, n) END""",
     ),
     Macro(
         "kql_range_real",
         ("a", "b", "n"),
-        """CASE WHEN n <> 0 AND isfinite((b - a) / n)
-        THEN list_transform(range(greatest(floor((b - a) / n + 1e-9)::BIGINT + 1, 0)), lambda i: a + i * n) END""",
+        f"""CASE WHEN n <> 0 AND isfinite((b - a) / n) THEN list_transform(
+        range(greatest(floor(least((b - a) / n + 1e-9, {_LAST}))::BIGINT + 1, 0)), lambda i: a + i * n) END""",
     ),
     Macro("kql_distinct", ("xs",), "list_filter(xs, lambda e, i: list_position(xs, e) = i)"),
     Macro(

@@ -1,6 +1,7 @@
 """Rows of DuckDB as an Arrow table in the canonical types of a result, up to the limits of a request."""
 
 import warnings
+from bisect import bisect_right
 
 import pyarrow as pa
 
@@ -43,14 +44,12 @@ def fetch(rows: ResultSet, schema: Schema, limits: Limits) -> tuple[pa.Table, st
     exceeded = ""
     for batch in reader:
         check_work()
+        fitting, exceeded = _fitting(batch, records, size, limits)
+        batches.append(fitting)
+        if exceeded:
+            break
         records += batch.num_rows
         size += batch.nbytes
-        exceeded = _exceeded(records, size, limits)
-        if exceeded:
-            if limits.records is not None and records > limits.records:
-                batches.append(batch.slice(0, batch.num_rows - (records - limits.records)))
-            break
-        batches.append(batch)
     table = pa.Table.from_batches(batches, reader.schema)
     if len(schema) == 0:
         return pa.table({}).slice(0, 0), exceeded
@@ -82,9 +81,14 @@ def truncation_fault(exceeded: str, tables: tuple[ResultTable, ...]) -> Truncati
     )
 
 
-def _exceeded(records: int, size: int, limits: Limits) -> str:
-    if limits.records is not None and records > limits.records:
-        return f"the set limit of {limits.records} records"
-    if limits.size is not None and size > limits.size:
-        return f"the allowed size of {limits.size} bytes"
-    return ""
+def _fitting(batch: pa.RecordBatch, records: int, size: int, limits: Limits) -> tuple[pa.RecordBatch, str]:
+    """Return the first rows of a batch that fit beside so many records and bytes, and in words the limit it exceeds."""
+    exceeded = ""
+    if limits.records is not None and records + batch.num_rows > limits.records:
+        batch = batch.slice(0, limits.records - records)
+        exceeded = f"the set limit of {limits.records} records"
+    if limits.size is not None and size + batch.nbytes > limits.size:
+        room = limits.size - size
+        fit = bisect_right(range(batch.num_rows + 1), room, key=lambda rows: batch.slice(0, rows).nbytes) - 1
+        return batch.slice(0, fit), f"the allowed size of {limits.size} bytes"
+    return batch, exceeded

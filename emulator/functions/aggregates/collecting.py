@@ -6,7 +6,7 @@ from emulator.functions.physical import duckdb_type, to_json
 from emulator.functions.shorthand import ANY, DYNAMICS, WHOLE, param
 from emulator.sql.ast import Call, Sql
 from emulator.sql.build import and_, call, case, cast, coalesce, is_not_null, list_literal, lit, op, try_cast
-from emulator.types import DYNAMIC, KqlType, Scalar, list_of
+from emulator.types import DYNAMIC, MAX_ITEMS, KqlType, Scalar, list_of
 
 _AS_JSON = (Scalar.DYNAMIC, Scalar.DECIMAL)
 
@@ -26,7 +26,8 @@ def _options(operands: tuple[Operand, ...], *, conditional: bool) -> tuple[Sql |
 
 def _limited(collected: Sql, size: Sql | None, type_: str) -> Sql:
     filled = coalesce(cast(collected, type_), cast(list_literal(), type_))
-    return filled if size is None else call("list_slice", filled, lit(1), size)
+    most = lit(MAX_ITEMS) if size is None else call("least", size, lit(MAX_ITEMS))
+    return call("list_slice", filled, lit(1), most)
 
 
 def _collect(*, distinct: bool, conditional: bool) -> Accumulate:
@@ -80,7 +81,8 @@ def _collecting(
 
 def _list_with_nulls(operands: tuple[Operand, ...]) -> Sql:
     value = operands[0]
-    return call("to_json", coalesce(call("list", to_json(value.sql, value.type)), list_literal()))
+    items = coalesce(call("list", to_json(value.sql, value.type)), list_literal())
+    return call("to_json", call("list_slice", items, lit(1), lit(MAX_ITEMS)))
 
 
 def _bagging(name: str, prefix: str, *, conditional: bool = False, in_views: bool = False) -> Aggregate:

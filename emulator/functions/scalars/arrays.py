@@ -18,8 +18,11 @@ from emulator.functions.shorthand import (
     simple,
 )
 from emulator.sql.ast import Cast, ColumnRef, ListLiteral, Sql, StructLiteral
-from emulator.sql.build import call, cast, coalesce, lambda_, lit, op
-from emulator.types import BOOL, DYNAMIC, LONG, REAL, TICKS_PER_HOUR, KqlType, Scalar, list_of
+from emulator.sql.build import call, case, cast, coalesce, lambda_, lit, op
+from emulator.types import BOOL, DYNAMIC, LONG, MAX_ITEMS, REAL, TICKS_PER_HOUR, KqlType, Scalar, list_of
+
+# What an array of equal texts takes at most, in bytes: twice of what an answer may have.
+_MOST_TEXT = 1 << 27
 
 _ARRAY = (param("array", DYNAMICS),)
 
@@ -231,10 +234,15 @@ def _repeat(operands: tuple[Operand, ...]) -> Sql:
     value, count = operands
     type_ = _repeat_type((value.type,))
     item = value.sql if type_.is_typed_list else as_json(value)
-    copies = call(
-        "list_transform", call("range", call("greatest", cast(count.sql, "BIGINT"), lit(0))), lambda_("e", item)
-    )
-    return packed(copies, type_)
+    number: Sql = cast(count.sql, "BIGINT")
+    most: Sql = lit(MAX_ITEMS)
+    if type_.element in (None, Scalar.STRING, Scalar.GUID):
+        # Of long texts fewer: all of them would be in memory at once, uncounted where they are constant.
+        most = call("least", most, op("//", lit(_MOST_TEXT), op("+", call("strlen", cast(item, "VARCHAR")), lit(1))))
+        fault = cast(call("error", lit(f"repeat: more than {_MOST_TEXT} bytes")), "BIGINT")
+        number = case((op(">", call("least", number, lit(MAX_ITEMS)), most), fault), otherwise=number)
+    copies = call("list_transform", call("range", call("least", number, lit(MAX_ITEMS))), lambda_("e", item))
+    return case((op(">=", number, lit(0)), packed(copies, type_)))
 
 
 def _iff(operands: tuple[Operand, ...]) -> Sql:

@@ -80,8 +80,12 @@ def _trim_end(pattern: Sql, text: Sql) -> Sql:
     return call("regexp_replace", text, op("||", lit("(?:"), pattern, lit(")+$")), EMPTY)
 
 
+# strrep-function.md, "Returns".
+_MOST_COPIES = 1024
+
+
 def _strrep(operands: tuple[Operand, ...]) -> Sql:
-    text, times = as_text(operands[0]), operands[1].sql
+    text, times = as_text(operands[0]), call("least", operands[1].sql, lit(_MOST_COPIES))
     if len(operands) == 2:
         return call("repeat", text, times)
     copies = call("list_transform", call("range", times), lambda_("e", text))

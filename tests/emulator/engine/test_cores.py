@@ -15,6 +15,7 @@ from emulator.engine.ingestion.payload import Payload
 from emulator.engine.session import cores as cores_module
 from emulator.engine.session import workload as workload_module
 from emulator.engine.session.cores import Cores
+from emulator.engine.session.memory import MemoryLimits
 from emulator.engine.session.workload import TableSizes, Workload
 from emulator.syntax.parser import parse_query
 
@@ -39,7 +40,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture
 def core() -> Iterator[Core]:
-    opened = Core(lambda: duckdb.connect(":memory:", config={"threads": ALL}), None, None)
+    opened = Core(lambda: duckdb.connect(":memory:", config={"threads": ALL}), MemoryLimits.of(None), None, None)
     opened.writer.change(lambda transaction: transaction.put(Database("D")))
     run_command(opened, ".create table T (X: long)", "D")
     yield opened
