@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from emulator.errors import IngestionFault
+from emulator.work import check_work
 
 # kusto/query/scalar-data-types/string.md: a value, or a record, above it fails the ingestion.
 LONGEST_RECORD = 64 * 1024 * 1024
@@ -20,6 +21,10 @@ MOST_FIELDS = 1_000_000
 # Text values that stand in memory as Python objects at one time.
 _CELLS_AT_ONCE = 1 << 18
 _SCANNED_AT_ONCE = 1 << 22
+# The characters of one record that stand as lines: one of two characters takes 60 bytes, in a text of them all 2.
+_JOINED_AT_ONCE = 1 << 20
+# Quoted fields of one record that are gone back over for its beginning, at 1 µs each.
+_LOOKED_BACK = 1 << 16
 _QUOTE = b'"'[0]
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 _IN_QUOTES = re.compile(r'"[^"]*+"?')
@@ -54,14 +59,19 @@ def read_separated(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.T
     """
     first = next(_records(data, delimiter), [])
     there = [ordinal for ordinal in ordinals if ordinal < len(first)]
-    if there and _stands_as_arrow_reads_it(data, delimiter.encode()):
+    length = _read_right_by_arrow(data, delimiter.encode()) if there else 0
+    if length:
         # Arrow is fast but wants rows of one width, shorter than its blocks; else each row is read by itself.
         with suppress(pa.ArrowInvalid):
-            even = _read_even(data, delimiter, there)
+            even = _read_even(data, length, delimiter, there)
             # One array of nulls stands for all columns that no record reaches.
             nothing = pa.nulls(even.num_rows, pa.string())
             columns = [*even.columns, *[pa.chunked_array([nothing])] * (len(ordinals) - len(there))]
-            return pa.table(columns, names=_names(ordinals))
+            begin = pa.table(columns, names=_names(ordinals))
+            if length == len(data):
+                return begin
+            rest = table_of(_records(data, delimiter, length, even.num_rows), ordinals)
+            return pa.concat_tables([begin, rest])
     return table_of(_records(data, delimiter), ordinals)
 
 
@@ -93,15 +103,16 @@ def _names(ordinals: Sequence[int]) -> list[str]:
 
 
 def _batch(rows: list[list[str]], schema: pa.Schema) -> pa.RecordBatch:
+    check_work()
     columns = [pa.array(column, pa.string()) for column in zip_longest(*rows)]
     nothing = pa.nulls(len(rows), pa.string())
     return pa.RecordBatch.from_arrays([*columns, *[nothing] * (len(schema) - len(columns))], schema=schema)
 
 
-def _read_even(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.Table:
+def _read_even(data: bytes, length: int, delimiter: str, ordinals: Sequence[int]) -> pa.Table:
     names = _names(ordinals)
     return pyarrow.csv.read_csv(
-        pa.BufferReader(data),
+        pa.BufferReader(pa.py_buffer(data).slice(0, length)),
         # The names of all columns are Arrow's own, `f0` and on: a first row of a million fields costs no Python.
         read_options=pyarrow.csv.ReadOptions(autogenerate_column_names=True),
         parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=True),
@@ -113,30 +124,49 @@ def _read_even(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.Table
     )
 
 
-def _stands_as_arrow_reads_it(data: bytes, delimiter: bytes) -> bool:
-    """Tell whether every quote opens a field, closes one, or is one of a pair within a field.
+def _read_right_by_arrow(data: bytes, delimiter: bytes) -> int:
+    """Return how many bytes from the start are whole records in which every quote stands as Arrow takes it.
 
-    Arrow reads on where a quote does not end, and takes text behind a closing quote for a part of the field.
+    There it opens a field, closes one, or is one of a pair within a field. Arrow reads on where a quote does not end,
+    and takes text behind a closing quote for a part of the field.
     """
-    if data.count(b'"') % 2:
-        return False
+    if b'"' not in data:
+        return len(data)
     text = np.frombuffer(data, np.uint8)
     may_neighbor = np.zeros(256, np.bool_)
     may_neighbor[[_QUOTE, *b"\r\n", *delimiter]] = True
-    seen = 0
+    seen, last = 0, -1
     for start in range(0, len(text), _SCANNED_AT_ONCE):
         places = np.flatnonzero(text[start : start + _SCANNED_AT_ONCE] == _QUOTE) + start
+        if not len(places):
+            continue
         # Every other quote opens, counted from the start of the payload.
-        opening, closing = places[seen % 2 :: 2], places[1 - seen % 2 :: 2]
-        seen += len(places)
-        before, after = opening[opening > 0] - 1, closing[closing < len(text) - 1] + 1
-        if not (may_neighbor[text[before]].all() and may_neighbor[text[after]].all()):
-            return False
-    return True
+        opens = (np.arange(len(places)) + seen) % 2 == 0
+        neighbors = np.where(opens, places - 1, places + 1)
+        is_end = (neighbors < 0) | (neighbors == len(text))
+        wrong = np.flatnonzero(~(is_end | may_neighbor[text[np.where(is_end, 0, neighbors)]]))
+        if len(wrong):
+            return _begin_of_record(data, int(places[wrong[0]]), is_opening=bool(opens[wrong[0]]))
+        seen, last = seen + len(places), int(places[-1])
+    return _begin_of_record(data, last, is_opening=True) if seen % 2 else len(data)
 
 
-def _lines(data: bytes) -> Iterator[str]:
-    reader = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+def _begin_of_record(data: bytes, quote: int, *, is_opening: bool) -> int:
+    """Return where the record of a quote begins, all quotes before it being regular; 0 where that is too far back."""
+    opening = quote if is_opening else data.rfind(b'"', 0, quote)
+    for _ in range(_LOOKED_BACK):
+        closing = data.rfind(b'"', 0, opening)
+        end = max(data.rfind(each, closing + 1, opening) for each in (b"\n", b"\r"))
+        if end >= 0 or closing < 0:
+            return end + 1
+        opening = data.rfind(b'"', 0, closing)
+    return 0
+
+
+def _lines(data: bytes, start: int = 0) -> Iterator[str]:
+    source = io.BytesIO(data)
+    source.seek(start)
+    reader = io.TextIOWrapper(source, "utf-8", newline="")
     while True:
         try:
             line = reader.readline(LONGEST_RECORD + 1)
@@ -148,9 +178,12 @@ def _lines(data: bytes) -> Iterator[str]:
         yield line
 
 
-def _records(data: bytes, delimiter: str) -> Iterator[list[str]]:
-    """Iterate over the records that are not empty; raise IngestionFault naming the first that is malformed."""
-    source = _Source(data, delimiter)
+def _records(data: bytes, delimiter: str, start: int = 0, before: int = 0) -> Iterator[list[str]]:
+    """Iterate over the records that are not empty; raise IngestionFault naming the first that is malformed.
+
+    They are those from the byte `start` on, which so many are `before`.
+    """
+    source = _Source(_lines(data, start), before + 1, delimiter)
     try:
         for record in csv.reader(source, delimiter=delimiter, strict=True):
             if record:
@@ -164,37 +197,52 @@ def _records(data: bytes, delimiter: str) -> Iterator[list[str]]:
 class _Source:
     """The lines of a payload for the reader of records, and those of the record that is being read."""
 
-    def __init__(self, data: bytes, delimiter: str) -> None:
-        self.row = 1
-        self._lines = _lines(data)
+    def __init__(self, lines: Iterator[str], row: int, delimiter: str) -> None:
+        self.row = row
+        self._lines = lines
         self._delimiter = delimiter
         self.begin()
 
     def begin(self) -> None:
         """Take the next line for the first one of a record."""
-        self.record: list[str] = []
+        self._parts: list[str] = []
+        self._newest: list[str] = []
         self._length = 0
+        self._joined_at = _JOINED_AT_ONCE
         self._delimiters = 0
         self._counted_at = MOST_FIELDS
+
+    @property
+    def record(self) -> str:
+        """The text of the record so far."""
+        return "".join([*self._parts, *self._newest])
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.record.append(line)
+        self._newest.append(line)
         self._length += len(line)
         self._delimiters += line.count(self._delimiter)
-        if self._length > LONGEST_RECORD:
-            raise too_long(self.row)
+        if self._length > self._joined_at:
+            self._join()
         if self._delimiters >= self._counted_at:
             # Those between quotes are none; the text is looked through at every doubling, not at every line.
-            if _IN_QUOTES.sub("", "".join(self.record)).count(self._delimiter) >= MOST_FIELDS:
+            if _IN_QUOTES.sub("", self.record).count(self._delimiter) >= MOST_FIELDS:
                 raise IngestionFault(
                     f"Row {self.row} has more than {MOST_FIELDS} fields.", "BadRequest_InvalidCsv", hint="split it"
                 )
             self._counted_at = 2 * self._delimiters
         return line
+
+    def _join(self) -> None:
+        check_work()
+        if self._length > LONGEST_RECORD:
+            raise too_long(self.row)
+        self._parts.append("".join(self._newest))
+        self._newest = []
+        self._joined_at = min(self._length + _JOINED_AT_ONCE, LONGEST_RECORD)
 
 
 def too_long(row: int) -> IngestionFault:
@@ -207,7 +255,7 @@ def too_long(row: int) -> IngestionFault:
 
 
 def _malformed(source: _Source, error: csv.Error, delimiter: str) -> IngestionFault:
-    record = "".join(source.record)
+    record = source.record
     position, column = 0, 1
     ends = (delimiter, "\r", "\n", "")
     while record[position : position + 1] not in ("\r", "\n", ""):

@@ -152,6 +152,23 @@ def test_a_damaged_payload_is_refused(eventhouse: Eventhouse, data: bytes, probl
     assert rows(eventhouse) == []
 
 
+def test_a_zip_archive_of_more_files_than_are_counted_is_refused(eventhouse: Eventhouse) -> None:
+    # One file among folders is one file, as far as the directory is read.
+    for folders, outcome in ((999, ""), (1_000, "it holds more than 1000 files")):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for number in range(folders):
+                archive.mkdir(str(number))
+            archive.writestr("a.json", LINE)
+        if not outcome:
+            assert eventhouse.ingest("T", buffer.getvalue(), format="json") == 1
+            continue
+        with pytest.raises(IngestionFault) as caught:
+            eventhouse.ingest("T", buffer.getvalue(), format="json")
+        assert caught.value.message == f"The compressed payload is damaged: {outcome}."
+        assert (caught.value.code, caught.value.permanent) == ("BadRequest_CorruptData", True)
+
+
 def test_a_byte_order_mark_is_no_data(eventhouse: Eventhouse) -> None:
     eventhouse.ingest("T", b"\xef\xbb\xbf" + LINE, format="json")
     eventhouse.ingest("T", b"\xef\xbb\xbf2,x", format="csv")

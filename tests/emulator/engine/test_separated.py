@@ -108,6 +108,52 @@ def test_wide_rows_do_not_widen_the_others(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(padded) < 2 * 2**18
 
 
+@pytest.mark.parametrize(
+    ("last", "by_rows"),
+    [
+        ('"open,1\n', 1),
+        ('"a"x,1\n', 1),
+        ('a,"x"",""y",b"\n', 1),
+        ('a,"x\ny""\n"z"\n', 3),
+        ('a"b,1\n' + 3 * "c,2\n", 4),
+    ],
+)
+def test_rows_before_the_first_quote_out_of_place_are_read_by_arrow(
+    monkeypatch: pytest.MonkeyPatch, last: str, by_rows: int
+) -> None:
+    read: list[int] = []
+    real = separated._lines
+
+    def lines(data: bytes, start: int = 0) -> object:
+        found = list(real(data, start))
+        read.append(len(found))
+        return iter(found)
+
+    monkeypatch.setattr(separated, "_lines", lines)
+    even = 'a,1\n\n"b\nb",""\n"c,""\n",2\n'
+    alone, together = (outcome(partial(read_separated, text.encode(), ",", [0, 1])) for text in (last, even + last))
+    if isinstance(alone, dict):
+        before = {"f0": ["a", "b\nb", 'c,"\n'], "f1": ["1", "", "2"]}
+        assert together == {name: before[name] + values for name, values in alone.items()}
+    else:
+        assert together == str(alone).replace("Row 1 ", "Row 4 ")
+    assert read[-1] == by_rows
+
+
+def test_the_place_of_a_byte_that_is_no_text_is_that_in_the_payload() -> None:
+    with pytest.raises(IngestionFault, match="byte 8 cannot be read"):
+        records(b'a,1\na"b,\xff\n')
+
+
+def test_a_record_of_many_lines_is_not_kept_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separated, "_JOINED_AT_ONCE", 1_000)
+    source = separated._Source(iter(["x\n"] * 10_000), 1, ",")
+    for _ in range(10_000):
+        next(source)
+        assert len(source._newest) <= 501
+    assert source.record == "x\n" * 10_000
+
+
 def outcome(read: Callable[[], pa.Table]) -> object:
     try:
         return read().to_pydict()
@@ -118,8 +164,9 @@ def outcome(read: Callable[[], pa.Table]) -> object:
 def test_both_ways_of_reading_agree() -> None:
     chance = random.Random(7)  # noqa: S311 - texts to try, no secrets
     parts = ["a", '"', ",", "\n", "\r\n", "\r", '"a"', '""', " ", "é", "\0", '"b\n"']
-    for _ in range(300):
-        data = "".join(chance.choices(parts, k=chance.randint(0, 14))).encode()
+    for _ in range(1_000):
+        even = chance.choice(("", "x,y\n", '"x\n""",y\n'))
+        data = (even + "".join(chance.choices(parts, k=chance.randint(0, 14)))).encode()
         ordinals = sorted(chance.sample(range(5), 2))
         by_rows = outcome(partial(lambda text, places: table_of(separated._records(text, ","), places), data, ordinals))
         assert outcome(partial(read_separated, data, ",", ordinals)) == by_rows, data
