@@ -6,6 +6,7 @@ from datetime import datetime
 
 import duckdb
 
+from emulator.engine.catalog.identifiers import check_new_names
 from emulator.engine.catalog.records import Catalog, Database, Table, View
 from emulator.engine.failures import Failure
 from emulator.engine.session.session import Session
@@ -49,7 +50,8 @@ class Transaction:
         return find_database(self.catalog, name)
 
     def put(self, database: Database) -> None:
-        """Replace a database; its schema version rises."""
+        """Replace a database; its schema version rises. KustoError where it brings a name that none can have."""
+        check_new_names(self.catalog.databases.get(database.name), database)
         self.catalog = self.catalog.with_database(replace(database, version=database.version + 1))
 
     def new_relation(self, prefix: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from emulator import Eventhouse
+from emulator.errors import KustoError
 
 HALF, SHOWN = "\ud800", "\ufffd"
 
@@ -12,15 +13,18 @@ def test_half_of_a_surrogate_pair_is_the_replacement_character_wherever_it_stand
     empty_database: Eventhouse, half: str
 ) -> None:
     run = empty_database.command
-    run(f".create table ['T{half}'] (['c{half}']: string) with (docstring = '{half}')")
-    run(f".create function ['F{half}']() {{ print x = '{half}' }}")
-    run(f".set-or-append ['T{half}'] <| print '{half}'")
-    assert empty_database.query(f"['T{half}'] | extend ['d{half}'] = '{half}'")[0].records() == [
+    run(f".create table T (c: string) with (docstring = '{half}')")
+    run(f".create function F() {{ print x = '{half}' }}")
+    run(f".set-or-append T <| print '{half}'")
+    assert empty_database.query(f"T | project ['c{half}'] = c, ['d{half}'] = '{half}'")[0].records() == [
         {f"c{SHOWN}": SHOWN, f"d{SHOWN}": SHOWN}
     ]
-    assert empty_database.query(f"['F{SHOWN}']()")[0].records() == [{"x": SHOWN}]
+    assert empty_database.query("F()")[0].records() == [{"x": SHOWN}]
     shown = run(".show tables").records()
-    assert [(row["TableName"], row["DocString"]) for row in shown] == [(f"T{SHOWN}", SHOWN)]
+    assert [(row["TableName"], row["DocString"]) for row in shown] == [("T", SHOWN)]
+    # entity-names.md knows letters, digits and a few marks: the character that stands in for a half is none of them.
+    with pytest.raises(KustoError, match=f"'T{SHOWN}' cannot be the name of an entity of kind 'Table'"):
+        run(f".create table ['T{half}'] (c: string)")
 
 
 def test_halves_of_one_pair_are_joined(empty_database: Eventhouse) -> None:
@@ -29,12 +33,9 @@ def test_halves_of_one_pair_are_joined(empty_database: Eventhouse) -> None:
     ]
 
 
-def test_a_view_may_have_a_column_whose_name_holds_a_nul(empty_database: Eventhouse) -> None:
-    empty_database.command(r".create table T (Id: long, ['a\0b']: long)")
-    query = r"T | summarize take_any(*), ['n\0'] = count() by Id"
-    for name, text in (("V", r"T | summarize ['n\0'] = count() by Id"), ("W", "T | summarize take_any(*) by Id")):
-        empty_database.command(f".create materialized-view {name} on table T {{ {text} }}")
+def test_columns_of_a_query_may_have_names_that_hold_a_nul(empty_database: Eventhouse) -> None:
+    # A table or a view may not (entity-names.md); what is only computed is not stored under its name.
+    empty_database.command(".create table T (Id: long, a: long)")
     empty_database.ingest("T", b"1,2\n1,2", format="csv")
-    assert empty_database.query("V")[0].records() == [{"Id": 1, "n\0": 2}]
-    assert empty_database.query("W")[0].records() == [{"Id": 1, "a\0b": 2}]
+    query = r"T | project-rename ['a\0b'] = a | summarize take_any(*), ['n\0'] = count() by Id"
     assert empty_database.query(query)[0].records() == [{"Id": 1, "a\0b": 2, "n\0": 2}]
