@@ -8,16 +8,17 @@ from typing import Literal, assert_never
 
 import pyarrow as pa
 
-from kql.reference import load_companies
+from kql.reference import Company, load_companies
 from producer.clock import Clock
 from producer.history.aliases import with_canonical_names
-from producer.history.doubts import doubts_of
+from producer.history.doubts import doubts_of_actions, doubts_of_bars, doubts_of_trades
 from producer.history.store import LandingStore, OnProgress
 from producer.landing import CORPORATE_ACTIONS, DAILY_BARS, INTRADAY_BARS, TRADES, Landing
 from producer.market_time.calendar import load_calendar
 from producer.model import BarKind, CorporateAction, History
 from producer.sources.files.actions import read_actions
 from producer.sources.files.reading import FileOptions, read_bars, read_trades
+from producer.sources.files.tabular import within_memory
 
 LoadKind = Literal["daily", "intraday", "trades", "actions"]
 
@@ -53,26 +54,37 @@ async def load_file(
 
     Bars are stored under canonical symbols; trades keep theirs, for the database checks and renames those itself.
     """
-    received_at = clock.now()
+    with within_memory(request.path):
+        return await _load_file(store, request, clock.now(), on_progress)
+
+
+async def _load_file(
+    store: LandingStore, request: LoadRequest, received_at: datetime, on_progress: OnProgress | None
+) -> LoadReport:
     match request.kind:
         case "trades":
             trades = await to_thread(read_trades, request.path, request.options, received_at)
+            doubts = doubts_of_trades(trades)
             written = await store.write(TRADES, trades, on_progress)
-            return LoadReport(trades.num_rows, written, received_at=received_at)
+            return LoadReport(trades.num_rows, written, doubts=doubts, received_at=received_at)
         case "daily" | "intraday" as kind:
             content = await to_thread(read_bars, request.path, kind, request.options, received_at)
             companies = load_companies()
             content = with_canonical_names(content, companies)
-            spellings = frozenset(name for company in companies for name in company.spellings)
-            doubts = doubts_of(content.bars, kind, spellings, load_calendar())
+            doubts = doubts_of_bars(content.bars, kind, _spellings(companies), load_calendar(), received_at)
             report = await _store_bars(store, kind, content.bars, content.actions, on_progress)
             return replace(report, doubts=doubts)
         case "actions":
             actions = await to_thread(read_actions, request.path, request.options, received_at)
-            rows = CORPORATE_ACTIONS.rows(actions)
-            return LoadReport(len(actions), await store.write(CORPORATE_ACTIONS, rows, on_progress))
+            doubts = doubts_of_actions(actions, _spellings(load_companies()), received_at)
+            written = await store.write(CORPORATE_ACTIONS, CORPORATE_ACTIONS.rows(actions))
+            return LoadReport(len(actions), written, doubts=doubts)
         case _:
             assert_never(request.kind)
+
+
+def _spellings(companies: tuple[Company, ...]) -> frozenset[str]:
+    return frozenset(name for company in companies for name in company.spellings)
 
 
 async def store_history(

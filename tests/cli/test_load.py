@@ -34,6 +34,46 @@ def test_bars_of_nobody_and_of_a_saturday_are_told(tmp_path: Path) -> None:
     assert told(days, "daily", data) == [where, "days.csv: 0 new of 3 rows", *doubts]
 
 
+def test_days_far_off_and_symbols_of_nobody_are_told_of_every_kind_of_rows(tmp_path: Path) -> None:
+    days, minutes, trades, actions = (tmp_path / f"{name}.csv" for name in ("days", "minutes", "trades", "actions"))
+    data, far = tmp_path / "data", ("0001-01-03", "1899-12-29", "1901-01-02", "1904-01-04", "9999-12-30")
+    early = "before 1925 (0001-01-03, 1899-12-29, 1901-01-02 and 1 more): stored as they are"
+    late = "in the future (9999-12-30): stored as they are"
+    # A time has nanoseconds, which reach from 1678 to 2261.
+    times = ("1700-01-04", *far[1:4], "2261-12-30", "2024-01-05")
+    days.write_text(HEADER + "".join(f"AAPL,{day},1,2,1,1,5\n" for day in (*far, "2024-01-05")))
+    assert told(days, "daily", data)[1:] == [
+        "days.csv: 6 new of 6 rows",
+        f"days.csv: 4 rows {early}",
+        f"days.csv: 1 row {late}",
+    ]
+    minutes.write_text(
+        "symbol,timestamp,open,high,low,close,volume\n" + "".join(f"AAPL,{day}T15:00:00Z,1,2,1,1,5\n" for day in times)
+    )
+    assert told(minutes, "intraday", data)[1:] == [
+        "minutes.csv: 6 new of 6 rows",
+        f"minutes.csv: 4 rows {early.replace('0001-01-03', '1700-01-04')}",
+        f"minutes.csv: 1 row {late.replace('9999', '2261')}",
+    ]
+    trades.write_text("symbol,timestamp,price,size\n" + "".join(f"AAPL,{day}T15:00:00Z,1,1\n" for day in times))
+    assert told(trades, "trades", data)[1:] == [
+        "trades.csv: 5 new of 6 rows, rejected 1 (1 for time in the future),",
+        f"trades.csv: 4 rows {early.replace('0001-01-03', '1700-01-04')}",
+    ]
+    nobody = "'; DROP TABLE X; --"
+    actions.write_text(
+        "symbol,date,kind,value\n"
+        + "".join(f"AAPL,{day},split,2\n" for day in far)
+        + f"{nobody},2024-01-05,dividend,1\n"
+    )
+    assert told(actions, "actions", data)[1:] == [
+        "actions.csv: 6 new of 6 rows",
+        f"actions.csv: 1 row of no known company ({nobody}): stored, and used by no view",
+        f"actions.csv: 4 rows {early}",
+        f"actions.csv: 1 row {late}",
+    ]
+
+
 def test_a_minute_of_friday_evening_is_not_one_of_saturday(tmp_path: Path) -> None:
     minutes, data = tmp_path / "minutes.csv", tmp_path / "data"
     rows = ("2024-01-06T00:30:00Z", "2024-01-06T15:00:00Z")

@@ -10,6 +10,7 @@ from producer.clock import Clock
 from producer.errors import BadData
 from producer.model import Trade
 from producer.sources.files.reading import FileOptions, read_trades
+from producer.sources.files.tabular import within_memory
 
 _SLICE = 1_000
 
@@ -42,7 +43,8 @@ class ReplaySource:
     async def trades(self) -> AsyncGenerator[Trade, None]:
         """Iterate over the trades of the file, waiting between them."""
         received_at = self._clock.now()
-        table = await to_thread(read_trades, self._path, self._settings.options, received_at)
+        with within_memory(self._path):
+            table = await to_thread(read_trades, self._path, self._settings.options, received_at)
         started = self._clock.monotonic()
         first = None
         run = f"{received_at:%Y%m%dT%H%M%S}" if self._settings.as_live else ""

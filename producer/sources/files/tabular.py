@@ -6,6 +6,8 @@ they are asked for as something, so that nothing is guessed from a sample.
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +31,15 @@ LARGEST = 1024 * 1024 * 1024
 _TEXT = (".csv", ".csv.gz", ".txt")
 
 
+@contextmanager
+def within_memory(path: Path) -> Iterator[None]:
+    """Raise BadData where a file takes more memory than this process gets."""
+    try:
+        yield
+    except MemoryError as error:
+        raise BadData("takes more memory than this process may use", source=str(path), hint="split it") from error
+
+
 def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
     """Read a whole file; `header` names the columns of a CSV that has none."""
     name = path.name.lower()
@@ -42,7 +53,7 @@ def read_table(path: Path, header: tuple[str, ...] | None = None) -> pa.Table:
             return _read_csv(path, header)
     except ParquetTooLarge as error:
         raise BadData(f"is too large: {error}", source=str(path), hint="split it") from error
-    except (pa.ArrowInvalid, pa.ArrowKeyError, csv.Error, MemoryError) as error:
+    except (pa.ArrowInvalid, pa.ArrowKeyError, csv.Error) as error:
         raise BadData(f"cannot be read: {_first_line(error)}", source=str(path)) from error
     except OSError as error:
         # Arrow reports a damaged Parquet page this way too.
