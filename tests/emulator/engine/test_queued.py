@@ -223,6 +223,43 @@ def test_a_blob_that_could_not_be_ingested_is_kept_to_be_looked_at() -> None:
 
 
 @pytest.mark.slow
+def test_a_row_that_cannot_be_computed_fails_its_own_message_and_none_for_a_view() -> None:
+    eventhouse = Eventhouse.open(None, batching=BatchingLimits(age=0.0))
+    payloads = {"a": b"1\n", "b": b"%d\n" % (2**62), "c": b"%d\n%d\n%d\n" % ((2**62 - 1,) * 3), "d": b"4\n"}
+    try:
+        for command in (
+            ".create table T (N: long)",
+            ".create table Doubled (N: long)",
+            ".create materialized-view V on table T { T | summarize sum(N) }",
+            """.alter table Doubled policy update
+            @'[{"Source": "T", "Query": "T | project N = N * 2", "IsTransactional": true}]'""",
+        ):
+            eventhouse.command(command)
+        for name, payload in payloads.items():
+            eventhouse.queued.blobs.put(name, payload)
+            eventhouse.queued.add(IngestionMessage(name, "NetDefaultDB", "T", "csv", blob=name, path=name))
+        done = {"Succeeded", "Failed"}
+        wait_until(lambda: all((eventhouse.queued.status(name) or {}).get("Status") in done for name in payloads))
+        outcomes = [(eventhouse.queued.status(name) or {}).get("Status") for name in payloads]
+        assert outcomes == ["Succeeded", "Failed", "Succeeded", "Succeeded"]
+        numbers = [1, 4, *[2**62 - 1] * 3]
+        assert [row["N"] for row in eventhouse.query("T | order by N asc")[0].records()] == numbers
+        doubled = eventhouse.query("Doubled | order by N asc")[0].records()
+        assert [row["N"] for row in doubled] == [2 * number for number in numbers]
+        assert eventhouse.command(".show ingestion failures | project Table, Details").records() == [
+            {
+                "Table": "T",
+                "Details": "The update policy of table 'Doubled' failed: A value cannot be computed: Overflow in "
+                f"multiplication of INT64 ({2**62} * 2)! Hint: its query is: T | project N = N * 2",
+            }
+        ]
+        shown = eventhouse.command(".show materialized-view V | project LastRunResult, IsHealthy").records()
+        assert shown == [{"LastRunResult": "Failed", "IsHealthy": False}]
+    finally:
+        eventhouse.close()
+
+
+@pytest.mark.slow
 def test_a_message_waits_for_the_next_opening(tmp_path: Path) -> None:
     for opening in (1, 2, 3):
         eventhouse = Eventhouse.open(tmp_path, batching=BatchingLimits(age=3600.0))
