@@ -58,13 +58,14 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_timespan_text",
         ("t",),
+        # The shortest timespan of all has no absolute value.
         f"""CASE WHEN t < 0 THEN '-' ELSE '' END
-        || CASE WHEN abs(t) >= {TICKS_PER_DAY} THEN (abs(t) // {TICKS_PER_DAY})::VARCHAR || '.' ELSE '' END
-        || lpad((abs(t) // {TICKS_PER_HOUR} % 24)::VARCHAR, 2, '0') || ':'
-        || lpad((abs(t) // {TICKS_PER_MINUTE} % 60)::VARCHAR, 2, '0') || ':'
-        || lpad((abs(t) // {TICKS_PER_SECOND} % 60)::VARCHAR, 2, '0')
+        || CASE WHEN t // {TICKS_PER_DAY} <> 0 THEN abs(t // {TICKS_PER_DAY})::VARCHAR || '.' ELSE '' END
+        || lpad(abs(t // {TICKS_PER_HOUR} % 24)::VARCHAR, 2, '0') || ':'
+        || lpad(abs(t // {TICKS_PER_MINUTE} % 60)::VARCHAR, 2, '0') || ':'
+        || lpad(abs(t // {TICKS_PER_SECOND} % 60)::VARCHAR, 2, '0')
         || CASE WHEN t % {TICKS_PER_SECOND} = 0 THEN ''
-        ELSE '.' || lpad((abs(t) % {TICKS_PER_SECOND})::VARCHAR, 7, '0') END""",
+        ELSE '.' || lpad(abs(t % {TICKS_PER_SECOND})::VARCHAR, 7, '0') END""",
     ),
     Macro(
         "kql_real_text",
@@ -128,14 +129,16 @@ MACROS: tuple[Macro, ...] = (
     Macro(
         "kql_timespan_of_text",
         ("s",),
-        f"""CASE WHEN regexp_matches(s, '{_DAYS_SHAPE}') THEN TRY_CAST(trim(s) AS BIGINT) * {TICKS_PER_DAY}
+        # One beyond the range of a timespan is null.
+        f"""TRY_CAST(CASE WHEN regexp_matches(s, '{_DAYS_SHAPE}')
+        THEN TRY_CAST(trim(s) AS BIGINT)::HUGEINT * {TICKS_PER_DAY}
         WHEN regexp_matches(s, '{_TIMESPAN_SHAPE}') THEN
         (CASE WHEN regexp_extract(s, '{_TIMESPAN_SHAPE}', 1) = '-' THEN -1 ELSE 1 END)
-        * (coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 2) AS BIGINT), 0) * {TICKS_PER_DAY}
+        * (TRY_CAST('0' || regexp_extract(s, '{_TIMESPAN_SHAPE}', 2) AS BIGINT)::HUGEINT * {TICKS_PER_DAY}
         + regexp_extract(s, '{_TIMESPAN_SHAPE}', 3)::BIGINT * {TICKS_PER_HOUR}
         + regexp_extract(s, '{_TIMESPAN_SHAPE}', 4)::BIGINT * {TICKS_PER_MINUTE}
         + coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 5) AS BIGINT), 0) * {TICKS_PER_SECOND}
-        + coalesce(TRY_CAST(rpad(regexp_extract(s, '{_TIMESPAN_SHAPE}', 6), 7, '0') AS BIGINT), 0)) END""",
+        + coalesce(TRY_CAST(rpad(regexp_extract(s, '{_TIMESPAN_SHAPE}', 6), 7, '0') AS BIGINT), 0)) END AS BIGINT)""",
     ),
     # Within a list a value has a name, so that what makes it stands once in the text of a query.
     Macro("kql_in_range", ("t",), f"list_filter([t], lambda d: d BETWEEN {_DATETIMES})[1]"),

@@ -95,7 +95,8 @@ def timespan_from_text(text: Sql) -> Sql:
         return call("regexp_extract", text, lit(pattern), lit(number))
 
     def number(sql: Sql) -> Sql:
-        return coalesce(try_cast(sql, "BIGINT"), lit(0))
+        # An empty group is none; a number too large, as a sum beyond a timespan's range, is null.
+        return cast(try_cast(call("concat", lit("0"), sql), "BIGINT"), "HUGEINT")
 
     def signed(pattern: str, ticks: Sql) -> Sql:
         return op("*", case((op("=", group(pattern, 1), lit("-")), lit(-1)), otherwise=lit(1)), ticks)
@@ -108,8 +109,8 @@ def timespan_from_text(text: Sql) -> Sql:
     # pandas writes minus one second as `-1 days +23:59:59`: the sign is the days' alone.
     pandas = op("+", signed(_PANDAS_DURATION, days), clock)
     return case(
-        (call("regexp_matches", text, lit(_ISO_DURATION)), iso),
-        (call("regexp_matches", text, lit(_PANDAS_DURATION)), pandas),
+        (call("regexp_matches", text, lit(_ISO_DURATION)), try_cast(iso, "BIGINT")),
+        (call("regexp_matches", text, lit(_PANDAS_DURATION)), try_cast(pandas, "BIGINT")),
         otherwise=call("kql_timespan_of_text", text),
     )
 
