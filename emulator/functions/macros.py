@@ -196,6 +196,8 @@ MACROS: tuple[Macro, ...] = (
     Macro("kql_timespan_of_json", ("j",), "kql_timespan_of_text(json_extract_string(j, '$'))"),
     # Time arithmetic.
     Macro("kql_ticks", ("t",), f"(epoch_us(t) + {ORIGIN}) * {TICKS_PER_MICROSECOND}"),
+    # To DuckDB the largest numbers on both sides are infinity, which it refuses to make.
+    Macro("kql_datetime_of_micros", ("n",), f"make_timestamp(nullif(nullif(n, {2**63 - 1}), {1 - 2**63}))"),
     Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // {TICKS_PER_MICROSECOND} - {ORIGIN})"),
     Macro(
         "kql_add_ticks",

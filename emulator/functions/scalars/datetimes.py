@@ -185,10 +185,12 @@ def _unix(name: str, micros: int, per: int, example: int) -> Function:
         value = operands[0].sql
         # More than a datetime can be may be more than a long: null, as what does not convert is.
         scaled = op("//", value, lit(per)) if per > 1 else op("*", cast(value, "HUGEINT"), lit(micros))
-        return call("make_timestamp", try_cast(scaled, "BIGINT"))
+        return call("kql_datetime_of_micros", try_cast(scaled, "BIGINT"))
 
     def emit_real(operands: tuple[Operand, ...]) -> Sql:
-        return call("make_timestamp", try_cast(call("trunc", op("*", operands[0].sql, lit(micros / per))), "BIGINT"))
+        return call(
+            "kql_datetime_of_micros", try_cast(call("trunc", op("*", operands[0].sql, lit(micros / per))), "BIGINT")
+        )
 
     return Function(
         f"unixtime_{name}_todatetime",
