@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import orjson
 from fastapi import FastAPI, Response
 
+from api.trouble import told
 from emulator.errors import KustoError
 from kql.client import Eventhouse
 from kql.registry import Registry
@@ -27,7 +28,7 @@ def add_health(app: FastAPI, registry: Registry, eventhouse: Eventhouse) -> None
         except TimeoutError:
             return _status(503, "the Eventhouse does not answer")
         except KustoError as error:
-            return _status(503, f"the Eventhouse refuses: {error.message}")
+            return _status(503, told(error)[0])
         if missing:
             return _status(503, f"not deployed: {', '.join(sorted(missing))}")
         return _status(200, "ready")

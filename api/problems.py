@@ -9,7 +9,8 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from api.limits import ApiLimits
-from emulator.errors import EntityNotFound, KustoError, LimitFault, SemanticFault, ThrottledFault
+from api.trouble import told
+from emulator.errors import KustoError, ThrottledFault
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -130,10 +131,6 @@ def from_eventhouse(error: KustoError | TimeoutError, limits: ApiLimits) -> ApiE
         detail = "The Eventhouse has more to answer than it can."
         headers = {"Retry-After": str(error.retry_after)}
         return ApiError(429, "throttled", "Too many requests", detail, hint="ask again later", headers=headers)
-    hint = error.hint or None
-    if isinstance(error, EntityNotFound | SemanticFault) and not isinstance(error, LimitFault):
-        hint = "is the market database deployed? `tickhouse deploy` brings it up to date"
+    detail, hint = told(error)
     retry = None if error.permanent else {"Retry-After": "1"}
-    return ApiError(
-        503, "eventhouse", "Eventhouse trouble", f"The Eventhouse refused: {error.message}", error.code, hint, (), retry
-    )
+    return ApiError(503, "eventhouse", "Eventhouse trouble", detail, error.code, hint or None, (), retry)

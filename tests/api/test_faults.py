@@ -1,9 +1,13 @@
 """What callers see when the Eventhouse is in trouble, and who may ask at all."""
 
 import asyncio
+import errno
+import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
+import duckdb
 import httpx
 import pytest
 
@@ -12,7 +16,8 @@ from api.limits import ApiLimits
 from cli.composition.embedded import EmbeddedEventhouse
 from emulator.context import ParameterValue
 from emulator.engine.eventhouse import Eventhouse
-from emulator.errors import EngineFault, KustoError, LimitFault, ThrottledFault
+from emulator.engine.faults import kusto_fault
+from emulator.errors import AccessFault, EngineFault, KustoError, LimitFault, ThrottledFault
 from emulator.result import ResultTable
 from kql.registry import Registry
 
@@ -35,6 +40,11 @@ class Troubled(EmbeddedEventhouse):
             raise self.fault
         await asyncio.Event().wait()
         return await super().query(text, parameters=parameters, options=options)
+
+    async def command(self, text: str) -> ResultTable:
+        if self.fault is not None:
+            raise self.fault
+        return await super().command(text)
 
 
 async def ask(
@@ -70,6 +80,63 @@ async def test_trouble_of_the_eventhouse_is_not_the_callers_fault(
     assert answer.json()["code"] == code
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
+
+
+RAW = ' Error: Could not read "/secret/market.duckdb"\nLINE 1: SELECT "t7"'
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cause", "code", "retries"),
+    [
+        (duckdb.IOException("IO" + RAW), "TH0910", True),
+        (duckdb.InternalException("INTERNAL" + RAW), "TH0911", True),
+        (duckdb.FatalException("FATAL" + RAW), "TH_StorageReopens", True),
+        (duckdb.ConversionException("Conversion" + RAW), "SEM0053", False),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/market.duckdb"), "TH_DiskFull", True),
+    ],
+    ids=["storage", "bug", "fatal", "value", "disk"],
+)
+async def test_the_engines_own_words_stand_in_the_log_and_nowhere_else(
+    registry: Registry, caplog: pytest.LogCaptureFixture, cause: Exception, code: str, retries: bool
+) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = Troubled(engine, "market")
+        eventhouse.fault = kusto_fault(cause)
+        answer = await ask(registry, eventhouse, SUMMARY)
+    finally:
+        engine.close()
+    found = re.fullmatch(rf"The Eventhouse failed \(fault ({ID})\)\.", answer.json()["detail"])
+    assert found is not None
+    assert answer.json() == {
+        "type": "urn:tickhouse:problem:eventhouse",
+        "title": "Eventhouse trouble",
+        "status": 503,
+        "detail": f"The Eventhouse failed (fault {found[1]}).",
+        "code": code,
+        "hint": "the cause stands in the API's log under this id",
+    }
+    assert (answer.status_code, answer.headers.get("retry-after")) == (503, "1" if retries else None)
+    logged = [each.getMessage() for each in caplog.records if each.name == "emulator.listening.faults"]
+    assert [line.startswith(f"query {found[1]} failed: ") for line in logged] == [True]
+    assert ["/secret/market.duckdb" in line for line in logged] == [True]
+    assert "\n" not in logged[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [EngineFault("raw words", "TH0911"), AccessFault("no access: raw words", "TH_A")])
+async def test_nor_does_the_health_check_repeat_them(registry: Registry, fault: KustoError) -> None:
+    engine = Eventhouse.open(None, database="market")
+    try:
+        eventhouse = Troubled(engine, "market")
+        eventhouse.fault = fault
+        answer = await ask(registry, eventhouse, "/readyz")
+    finally:
+        engine.close()
+    assert answer.status_code == 503
+    assert re.fullmatch(rf"The Eventhouse failed \(fault {ID}\)\.", answer.json()["status"])
 
 
 @pytest.mark.slow
