@@ -22,6 +22,7 @@ from cli.composition.pipelines import pipeline_to
 from cli.composition.servers import listen, run, running, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
+from cli.settings.access import Access
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
 from emulator.lanes.lanes import Lanes
@@ -53,7 +54,7 @@ class UpSettings:
     port: int
     eventhouse_port: int
     host: str
-    api_key: str | None
+    access: Access
     database: str
     mix: bool = False
     hub: HubSettings | None = None
@@ -71,7 +72,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
     # Sockets first: a taken port must leave nothing behind.
     with (
         closing(
-            listen(settings.host, settings.port, port_flag="--port", key_flag="--api-key", key=settings.api_key)
+            listen(settings.host, settings.port, port_flag="--port", key_flag="--api-key", key=settings.access.key)
         ) as api_socket,
         closing(listen("127.0.0.1", settings.eventhouse_port, port_flag="--eventhouse-port")) as wire_socket,
     ):
@@ -98,7 +99,14 @@ async def _up(settings: UpSettings, console: Console) -> None:
             stack.enter_context(announced(Instance(url_of(wire_socket), settings.database, data)))
             past = Past(is_awaited=source is not None and source.history is not None)
             registry = load_registry(database=definitions)
-            app = create_app(registry, for_api, api_key=settings.api_key, notice=past.notice)
+            app = create_app(
+                registry,
+                for_api,
+                api_key=settings.access.key,
+                hosts=settings.access.hosts,
+                origins=settings.access.origins,
+                notice=past.notice,
+            )
             wire = create_wire(engine, lanes=Lanes("wire", share))
             console.print(f"Deployed {deployment}.")
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")

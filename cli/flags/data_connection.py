@@ -8,6 +8,8 @@ import typer
 from cli.flags.options import (
     Database,
     StatusData,
+    TokenFile,
+    key_of,
 )
 
 connection_app = typer.Typer(
@@ -20,6 +22,7 @@ connection_app = typer.Typer(
 
 @connection_app.command("run")
 def connection_run(
+    context: typer.Context,
     eventhouse: Annotated[
         str | None,
         typer.Option(
@@ -65,11 +68,13 @@ def connection_run(
             envvar="TICKHOUSE_TOKEN", help="Bearer token of the Eventhouse.", metavar="TOKEN", show_default=False
         ),
     ] = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Store the events of the hub of TICKHOUSE_EVENTHUBS_CONNECTION until Ctrl-C, which drains."""
     from cli.commands.data_connection import ConnectionSettings, run_data_connection
 
-    run_data_connection(ConnectionSettings(eventhouse, data, database, table, mapping, consumer_group, token))
+    key = key_of(context, "token", token, token_file)
+    run_data_connection(ConnectionSettings(eventhouse, data, database, table, mapping, consumer_group, key))
 
 
 @connection_app.command("status")

@@ -82,6 +82,17 @@ def _database(default: str | bool) -> typer.models.OptionInfo:
     return option
 
 
+def _key_file(flag: str, variable: str, what: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        flag,
+        envvar=variable,
+        help=f"File that holds {what}: a command line is seen by everyone on the machine.",
+        metavar="FILE",
+        show_default=False,
+    )
+    return option
+
+
 def port(flag: str, what: str, variable: str) -> typer.models.OptionInfo:
     """Return the option of a port; 0 takes a free one."""
     option: typer.models.OptionInfo = typer.Option(
@@ -135,6 +146,28 @@ ApiKey = Annotated[
         envvar="TICKHOUSE_API_KEY",
         help="Key that callers must send; required to listen beyond loopback.",
         metavar="KEY",
+        show_default=False,
+    ),
+]
+ApiKeyFile = Annotated[Path | None, _key_file("--api-key-file", "TICKHOUSE_API_KEY_FILE", "the key")]
+TokenFile = Annotated[Path | None, _key_file("--token-file", "TICKHOUSE_TOKEN_FILE", "the token")]
+AllowedHosts = Annotated[
+    str | None,
+    typer.Option(
+        "--allowed-hosts",
+        envvar="TICKHOUSE_ALLOWED_HOSTS",
+        help="Names beside those of this machine under which requests may come; without a key no others do.",
+        metavar="NAME[,NAME…]",
+        show_default=False,
+    ),
+]
+AllowedOrigins = Annotated[
+    str | None,
+    typer.Option(
+        "--allowed-origins",
+        envvar="TICKHOUSE_ALLOWED_ORIGINS",
+        help="Origins whose web pages may ask, beside those of this machine, such as https://dash.example.",
+        metavar="ORIGIN[,ORIGIN…]",
         show_default=False,
     ),
 ]
@@ -204,7 +237,19 @@ def target_of(
     context: typer.Context, data: Path | None, eventhouse: str | None, database: str | None
 ) -> TargetSettings:
     """Return what the options of a command say of its Eventhouse; a folder and a URL from one place are refused."""
-    sources = [context.get_parameter_source(name) for name in ("data", "eventhouse")]
-    data_from, url_from = (source.name if source else "DEFAULT" for source in sources)
-    folder, url = one_of(data, eventhouse, data_from, url_from)
+    folder, url = one_of(data, eventhouse, *(_source(context, name) for name in ("data", "eventhouse")))
     return TargetSettings(url, folder, database)
+
+
+def key_of(context: typer.Context, name: str, key: str | None, file: Path | None) -> str | None:
+    """Return the key of the option `name` or of the file of its neighbor; both from one place are refused."""
+    from cli.settings.access import key_in
+
+    flag = f"--{name.replace('_', '-')}"
+    key_from, file_from = _source(context, name), _source(context, f"{name}_file")
+    return key_in(*one_of(key, file, key_from, file_from, f"{flag} and {flag}-file"), flag)
+
+
+def _source(context: typer.Context, name: str) -> str:
+    source = context.get_parameter_source(name)
+    return source.name if source else "DEFAULT"

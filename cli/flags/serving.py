@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from cli.flags.options import (
+    AllowedHosts,
+    AllowedOrigins,
     ApiKey,
+    ApiKeyFile,
     Database,
     EventhousePort,
     Host,
@@ -22,14 +25,17 @@ from cli.flags.options import (
     RunData,
     Symbols,
     TargetDatabase,
+    TokenFile,
     Url,
     Via,
+    key_of,
     port,
     target_of,
 )
 
 
 def up(
+    context: typer.Context,
     source: LiveSources = "auto",
     symbols: Symbols = None,
     data: RunData = None,
@@ -37,6 +43,9 @@ def up(
     eventhouse_port: EventhousePort = 8080,
     host: Host = "127.0.0.1",
     api_key: ApiKey = None,
+    api_key_file: ApiKeyFile = None,
+    allowed_hosts: AllowedHosts = None,
+    allowed_origins: AllowedOrigins = None,
     database: Database = "Market",
     mix: Mix = False,
     via: Annotated[
@@ -51,6 +60,7 @@ def up(
     from cli.commands.up import UpSettings, run_up
     from cli.composition.hub import HubSettings
     from cli.composition.sources import chosen_symbols
+    from cli.settings.access import access
 
     run_up(
         UpSettings(
@@ -59,7 +69,7 @@ def up(
             port=port,
             eventhouse_port=eventhouse_port,
             host=host,
-            api_key=api_key,
+            access=access(key_of(context, "api_key", api_key, api_key_file), allowed_hosts, allowed_origins),
             database=database,
             mix=mix,
             hub=HubSettings(hub_port, data, hub, partitions, flag="--hub-port") if via is Via.EVENTHUBS else None,
@@ -70,6 +80,7 @@ def up(
 
 
 def emulator(
+    context: typer.Context,
     port: Annotated[int, port("--port", "the Kusto wire", "TICKHOUSE_EVENTHOUSE_PORT")] = 8080,
     data: MemoryData = None,
     host: Host = "127.0.0.1",
@@ -79,14 +90,19 @@ def emulator(
             envvar="TICKHOUSE_TOKEN", help="Bearer token that clients must send.", metavar="TOKEN", show_default=False
         ),
     ] = None,
+    token_file: TokenFile = None,
+    allowed_hosts: AllowedHosts = None,
+    allowed_origins: AllowedOrigins = None,
     database: Annotated[
         str, typer.Option("--database", help="Database created when the folder is new.", metavar="NAME")
     ] = "NetDefaultDB",
 ) -> None:
     """Run only the embedded Eventhouse: a local Kusto for any KQL, in memory without --data."""
     from cli.commands.emulator import run_emulator
+    from cli.settings.access import access
 
-    run_emulator(port=port, data=data, host=host, token=token, database=database)
+    allowed = access(key_of(context, "token", token, token_file), allowed_hosts, allowed_origins)
+    run_emulator(port=port, data=data, host=host, access=allowed, database=database)
 
 
 def eventhubs(
@@ -160,8 +176,13 @@ def api(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     api_key: ApiKey = None,
+    api_key_file: ApiKeyFile = None,
+    allowed_hosts: AllowedHosts = None,
+    allowed_origins: AllowedOrigins = None,
 ) -> None:
     """Serve only the REST API over an Eventhouse."""
     from cli.commands.api import run_api
+    from cli.settings.access import access
 
-    run_api(target_of(context, data, eventhouse, database), port=port, host=host, api_key=api_key)
+    allowed = access(key_of(context, "api_key", api_key, api_key_file), allowed_hosts, allowed_origins)
+    run_api(target_of(context, data, eventhouse, database), port=port, host=host, access=allowed)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cli.errors import CliError
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 DEFAULT_DATABASE = "Market"
 # Where a value came from, the strongest first, in the parser's words.
@@ -19,13 +23,15 @@ class TargetSettings:
     database: str | None = None
 
 
-def one_of(data: Path | None, url: str | None, data_from: str, url_from: str) -> tuple[Path | None, str | None]:
-    """Return what was given with more force of a folder and a URL: a flag before the environment before the file.
+def one_of(
+    first: T | None, second: U | None, first_from: str, second_from: str, flags: str = "--eventhouse and --data"
+) -> tuple[T | None, U | None]:
+    """Return what was given with more force of two values: a flag before the environment before the file.
 
     Both from one place are a CliError.
     """
-    if data is None or url is None:
-        return data, url
-    if data_from == url_from:
-        raise CliError("--eventhouse and --data exclude each other", hint="give one of the two")
-    return (data, None) if _STRENGTH.index(data_from) < _STRENGTH.index(url_from) else (None, url)
+    if first is None or second is None:
+        return first, second
+    if first_from == second_from:
+        raise CliError(f"{flags} exclude each other", hint="give one of the two")
+    return (first, None) if _STRENGTH.index(first_from) < _STRENGTH.index(second_from) else (None, second)

@@ -3,10 +3,14 @@
 import base64
 import binascii
 import hmac
+from pathlib import Path
 
 from starlette.datastructures import Headers
 
 from emulator.listening.sockets import ListenError
+
+# Far more than any key has; a wrong file is not read whole.
+_LONGEST_FILE = 8_192
 
 
 class UnusableKey(ListenError):
@@ -22,6 +26,25 @@ def usable_key(key: str | None) -> str | None:
     if key != key.strip() or not all(character.isprintable() for character in key):
         raise UnusableKey("the key begins or ends with a blank, or has characters in it that no header can carry")
     return key
+
+
+def read_key(path: Path) -> str:
+    """Return the key that a file holds, in UTF-8, without the end of its line; raise UnusableKey if it cannot be read.
+
+    Unlike a command line, a file can be kept from others on the machine. A pipe is read to its end.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LONGEST_FILE + 1)
+    except OSError as error:
+        raise UnusableKey(f"the key file '{path}' cannot be read: {error.strerror}") from error
+    if len(data) > _LONGEST_FILE:
+        raise UnusableKey(f"the key file '{path}' has more than {_LONGEST_FILE} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnusableKey(f"the key file '{path}' is not UTF-8 text") from error
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 class Key:

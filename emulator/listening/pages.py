@@ -4,6 +4,7 @@ A page elsewhere reaches a loopback port through its visitor's browser, also und
 here; hence the checks of `Origin` and `Host`.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,8 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Send
 
+from emulator.listening.sockets import ListenError
 from emulator.loopback import is_loopback
 
+_HOST = re.compile(r"[^\s/*@,:?#\[\]]+|\[[0-9a-fA-F:.]+\]")
+_ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:{_HOST.pattern})(?::[0-9]+)?/?")
 _USUAL = frozenset({"127.0.0.1", "localhost", "[::1]", ""})
 
 
@@ -23,6 +27,26 @@ class Refusal:
 
     text: str
     hint: str = ""
+
+
+def read_hosts(text: str) -> tuple[str, ...]:
+    """Return names with commas between them, without ports; raise ListenError for what no `Host` header can be."""
+    return _read_list(text, "host", "a name such as prices.example, without scheme, port and path", _HOST)
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """Return origins with commas between them; raise ListenError for what no `Origin` header can be."""
+    return _read_list(
+        text, "origin", "scheme and host such as https://dash.example, with a port where it has one", _ORIGIN
+    )
+
+
+def _read_list(text: str, what: str, form: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    found = tuple(each.strip() for each in text.split(",") if each.strip())
+    for each in found:
+        if not pattern.fullmatch(each):
+            raise ListenError(f"'{each}' is no {what}: write {form}")
+    return found
 
 
 class Pages:
@@ -62,7 +86,7 @@ class Pages:
         if not self._any_host and not self._is_own(host):
             return Refusal(
                 f"The host name '{host}' is not this machine's own",
-                "use 127.0.0.1 or localhost, or start the server with a key, or with the name as an allowed host",
+                "use 127.0.0.1 or localhost, or start the server with a key, or with the name in --allowed-hosts",
             )
         return None
 

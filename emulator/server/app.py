@@ -97,14 +97,23 @@ def serve(eventhouse: "Eventhouse", host: str = "127.0.0.1", port: int = 8080, *
     serve_on(eventhouse, bind(host, port, key=token), token=token)
 
 
-def serve_on(eventhouse: "Eventhouse", listener: socket.socket, *, token: str | None = None) -> None:
-    """Serve on a socket that `bind` returned, and close it in the end."""
+def serve_on(
+    eventhouse: "Eventhouse",
+    listener: socket.socket,
+    *,
+    token: str | None = None,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
+) -> None:
+    """Serve on a socket that `bind` returned, and close it in the end; what `create_app` takes says who may come."""
     # After its shutdown uvicorn raises the signal again; an unhandled SIGTERM would skip what the caller still closes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A closed terminal ends it as SIGTERM does, which uvicorn handles.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with listener, suppress(KeyboardInterrupt):
-        server_for(create_app(eventhouse, token=token), on_exit=exit_within).run(sockets=[listener])
+        server_for(create_app(eventhouse, token=token, hosts=hosts, origins=origins), on_exit=exit_within).run(
+            sockets=[listener]
+        )
 
 
 async def _closing(scope: Scope, receive: Receive, send: Send) -> None:

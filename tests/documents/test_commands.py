@@ -50,6 +50,20 @@ def test_a_block_can_be_run_as_it_stands() -> None:
         assert [name for name in names[:-1] if name in SERVING] == [], block
 
 
+def test_every_flag_that_says_who_is_let_in_is_named() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    commands = [group.commands[name] for name in ("up", "emulator", "api")]
+    flags = {flag for command in commands for each in command.params for flag in each.opts}
+    named = set(re.findall(r"`(--[a-z-]+)", README))
+    who = {flag for flag in flags if re.search(r"host|key|token|allowed", flag)}
+    assert who - {"--eventhouse", "--eventhouse-port"} == {
+        *("--host", "--api-key", "--api-key-file", "--token", "--token-file"),
+        *("--allowed-hosts", "--allowed-origins"),
+    }
+    assert who <= named | {"--eventhouse", "--eventhouse-port"}
+
+
 def test_the_policies_without_effect_are_all_named() -> None:
     sentence = re.search(r"All others are kept and shown, and\s+have no effect: (.*?)\. So nothing", README, re.DOTALL)
     assert sentence is not None

@@ -1,11 +1,12 @@
 """Keys: what is usable, and what a header has to look like to carry one."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
 
-from emulator.listening.keys import Key, UnusableKey, usable_key
+from emulator.listening.keys import Key, UnusableKey, read_key, usable_key
 
 KEYS = ["key-1", "schlüssel", "ключ", "🔑", "a b", "a:b", "Ã©"]
 
@@ -59,3 +60,40 @@ def test_no_key_is_none() -> None:
 def test_what_would_lock_everyone_out_is_refused(key: str) -> None:
     with pytest.raises(UnusableKey, match=r"the key (is blank|begins or ends with a blank, or has)"):
         usable_key(key)
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        (b"key-1", "key-1"),
+        (b"key-1\n", "key-1"),
+        (b"key-1\r\n", "key-1"),
+        (b"\xef\xbb\xbfkey-1\n", "key-1"),
+        ("schlüssel 🔑\n".encode(), "schlüssel 🔑"),
+        # A key holds no other line, and no blank at its end: `usable_key` refuses these.
+        (b"a\nb\n", "a\nb"),
+        (b"key-1 \n", "key-1 "),
+        (b"\n", ""),
+        (b"k" * 8_192, "k" * 8_192),
+    ],
+)
+def test_a_file_holds_a_key_in_one_line(tmp_path: Path, content: bytes, key: str) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    assert read_key(path) == key
+
+
+def test_a_file_that_holds_no_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    for content, problem in (
+        (None, f"the key file '{path}' cannot be read: No such file or directory"),
+        (b"k" * 8_193, f"the key file '{path}' has more than 8192 bytes"),
+        (b"\xff", f"the key file '{path}' is not UTF-8 text"),
+    ):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UnusableKey) as caught:
+            read_key(path)
+        assert str(caught.value) == problem
+    with pytest.raises(UnusableKey, match="cannot be read: Is a directory"):
+        read_key(tmp_path)

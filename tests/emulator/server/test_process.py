@@ -71,6 +71,26 @@ def test_a_token_of_the_environment_is_demanded(monkeypatch: pytest.MonkeyPatch)
         assert httpx.post(url + "/v1/rest/mgmt", json={"csl": ".show tables"}).status_code == 401
 
 
+def test_a_token_of_a_file_does_not_stand_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    allowed = ("--allowed-hosts", "prices.example", "--allowed-origins", "https://dash.example")
+    with running("--port", "0", "--token-file", str(tmp_path / "token"), *allowed) as (process, url):
+        assert "secret" not in Path(f"/proc/{process.pid}/cmdline").read_text()
+        sent = {"authorization": "Bearer secret", "host": "prices.example", "origin": "https://dash.example"}
+        answers = [
+            httpx.post(url + "/v1/rest/mgmt", json={"csl": ".show tables"}, headers={**sent, **other}).status_code
+            for other in (
+                *({}, {"authorization": "Bearer other"}),
+                *({"host": "other.example"}, {"origin": "https://other.example"}),
+            )
+        ]
+        assert answers == [200, 401, 403, 403]
+    assert refusal("--token-file", str(tmp_path / "none")) == (
+        f"error: the key file '{tmp_path / 'none'}' cannot be read: No such file or directory\n"
+    )
+    assert refusal("--allowed-hosts", "*").startswith("error: '*' is no host: ")
+
+
 def test_a_queued_ingestion_survives_a_kill_and_happens_once(tmp_path: Path) -> None:
     data = str(tmp_path)
     with running("--port", "0", "--data", data) as (process, url), QueuedIngestClient(url) as ingest:
