@@ -9,13 +9,14 @@ from pathlib import Path
 _SHARE = 0.8
 # What counts as allocated though nothing is in it: 1 GB of DuckDB's and a stack and an arena of each thread.
 _RESERVED = 1536 * 1024 * 1024
+_LEAST = 128 * 1024 * 1024
 # Where Linux says what a container may use, in versions 2 and 1 of its control groups.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory that this process may hope for: the machine's, or the container's if that is less."""
-    return min((os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits()))
+    """Return the bytes of memory that this process may hope for: the machine's, or less in a container or `ulimit -v`."""
+    return min((os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits(), *_address_limits()))
 
 
 def bound_process(memory: int | None = None) -> None:
@@ -28,6 +29,12 @@ def bound_process(memory: int | None = None) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     known = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min((limit, *known)), hard))
+
+
+def _address_limits() -> Iterator[int]:
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield max(_LEAST, soft - _RESERVED)
 
 
 def _container_limits() -> Iterator[int]:

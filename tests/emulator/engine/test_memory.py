@@ -177,3 +177,11 @@ def test_a_lower_limit_of_the_process_stays(monkeypatch: pytest.MonkeyPatch) -> 
     bound_process(10)
 
     assert limits == {"now": (700, 900)}
+
+
+def test_a_limit_of_addresses_counts_as_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {resource.RLIMIT_AS: (4096 * MIB, resource.RLIM_INFINITY)}
+    monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
+
+    # What DuckDB and threads reserve without using it is among the addresses.
+    assert machine_memory() == 2560 * MIB
