@@ -15,7 +15,7 @@ _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory that this process may hope for: the machine's, or less in a container or `ulimit -v`."""
+    """Return the bytes of memory that this process may hope for: less than the machine has if a limit says so."""
     return min((os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits(), *_address_limits()))
 
 

@@ -8,7 +8,7 @@ import respx
 
 from emulator.engine.writing.mark_header import MARKS_HEADER
 from emulator.engine.writing.marks import StaleMark, Stretch
-from emulator.errors import EngineFault, KustoError, LimitFault, NetworkFault, UnsupportedFault
+from emulator.errors import EngineFault, KustoError, NetworkFault, ThrottledFault, UnsupportedFault
 from emulator.eventhubs.data_connection.remote_table import RemoteTable
 
 URL = "http://house:8080"
@@ -124,8 +124,8 @@ def stated(code: str, *, permanent: bool) -> dict[str, object]:
     [
         (401, {}, (KustoError, f"the Eventhouse at {URL} refuses access", "TH_AUTHENTICATION", "")),
         (403, {"error": "x"}, (KustoError, f"the Eventhouse at {URL} refuses access", "TH_AUTHENTICATION", "")),
-        (429, {}, (LimitFault, f"the Eventhouse at {URL} is busy", "TH_THROTTLED", "")),
-        (503, {"error": {}}, (LimitFault, f"the Eventhouse at {URL} is busy", "TH_THROTTLED", "")),
+        (429, {}, (ThrottledFault, f"the Eventhouse at {URL} is busy", "TH_THROTTLED", "")),
+        (503, {"error": {}}, (ThrottledFault, f"the Eventhouse at {URL} is busy", "TH_THROTTLED", "")),
         (404, {}, (EngineFault, f"{ANSWERS} 404", "TH_SERVICE", "")),
         (400, stated("BadRequest", permanent=True), (KustoError, "m", "BadRequest", "")),
         (503, stated("Busy", permanent=False), (EngineFault, "m", "Busy", "")),
