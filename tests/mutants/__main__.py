@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -30,7 +31,7 @@ def main() -> None:
     random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
     sample = list(islice(filter(_compiles, mutants), arguments.sample))
     _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
-    verdicts = _tried(sample, arguments.jobs)
+    verdicts = _tried(sample, arguments.jobs, is_verbose=arguments.verbose)
     killed = sum(verdict.failed is not None for verdict in verdicts)
     _say(f"{killed} of {len(verdicts)} changes were noticed")
     sys.exit(0 if killed >= _REQUIRED * len(verdicts) else 1)
@@ -43,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--since", help="only lines that have changed since this revision")
     parser.add_argument("--record", action="store_true", help="record anew which tests run which lines")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument("--verbose", action="store_true", help="say which test notices a change")
     return parser.parse_args()
 
 
@@ -73,26 +75,35 @@ def _changed(path: str, since: str | None) -> set[int] | None:
     return changed
 
 
-def _tried(sample: list[Mutant], jobs: int) -> list[Verdict]:
+def _tried(sample: list[Mutant], jobs: int, *, is_verbose: bool) -> list[Verdict]:
     found = Record()
     places: queue.Queue[Workplace] = queue.Queue()
     with tempfile.TemporaryDirectory(prefix="mutants") as folder, ThreadPoolExecutor(jobs) as pool:
         for number in range(jobs):
-            place = Path(folder) / str(number)
-            place.mkdir()
-            places.put(Workplace(place))
+            copy = Path(folder) / str(number)
+            copy.mkdir()
+            places.put(Workplace(copy))
 
-        def tried(mutant: Mutant) -> Verdict:
+        def at_a_place(work: Callable[[Workplace], Verdict]) -> Verdict:
             place = places.get()
             try:
-                verdict = place.tried(mutant, found)
+                verdict = work(place)
             finally:
                 places.put(place)
-            if verdict.failed is None:
-                _say(f"lives ({verdict.tests} tests run it): {mutant}")
+            if is_verbose:
+                _say(f"{verdict.failed or 'not'}: {verdict.mutant}")
             return verdict
 
-        return list(pool.map(tried, sample))
+        quickly = list(pool.map(lambda mutant: at_a_place(lambda place: place.tried(mutant, found)), sample))
+        lives = [verdict for verdict in quickly if verdict.failed is None]
+        _say(f"{len(sample) - len(lives)} changes were noticed by quick tests")
+        slowly = list(pool.map(lambda verdict: at_a_place(lambda place: place.tried_slowly(verdict)), lives))
+        for place in places.queue:
+            place.close()
+        for verdict in slowly:
+            if verdict.failed is None:
+                _say(f"lives ({verdict.tests} tests run it): {verdict.mutant}")
+        return [verdict for verdict in quickly if verdict.failed is not None] + slowly
 
 
 def _say(text: str) -> None:

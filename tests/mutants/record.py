@@ -1,7 +1,7 @@
 """Which tests run which lines: one run of the quick tests under coverage, kept until it is recorded anew.
 
-Slow tests take two thirds of the suite's time, and mostly start processes, of which nothing is recorded; what no quick
-test notices is tried on them too.
+Slow tests take two thirds of the suite's time, and mostly start processes, of which nothing is recorded: what no quick
+test notices is tried on those that name the module.
 """
 
 import sqlite3
@@ -36,6 +36,7 @@ class Record:
     """What a run has recorded."""
 
     def __init__(self, path: Path = RECORD) -> None:
+        self.written = path.stat().st_mtime
         with sqlite3.connect(path) as connection:
             tests = {
                 key: name.rpartition("|")[0] for key, name in connection.execute("SELECT id, context FROM context")
@@ -44,22 +45,27 @@ class Record:
             self._tests: dict[tuple[str, int], set[str]] = defaultdict(set)
             self._of_module: dict[str, set[str]] = defaultdict(set)
             self._breadth: dict[str, int] = defaultdict(int)
+            self._on_import: dict[str, set[int]] = defaultdict(set)
             for file, context, bits in connection.execute("SELECT file_id, context_id, numbits FROM line_bits"):
                 test = tests[context]
-                if not test:
-                    # Ran on import.
-                    continue
                 lines = numbits_to_nums(bits)
-                self._breadth[test] += len(lines)
                 path_of_file = _relative(files[file])
+                if not test:
+                    self._on_import[path_of_file].update(lines)
+                    continue
+                self._breadth[test] += len(lines)
                 self._of_module[path_of_file].add(test)
                 for line in lines:
                     self._tests[path_of_file, line].add(test)
 
+    def runs_on_import(self, path: str, lines: range) -> bool:
+        """Whether importing the tests runs any of a module's lines."""
+        return not self._on_import[path].isdisjoint(lines)
+
     def tests_of(self, path: str, line: int) -> list[str]:
         """Return the tests that run a line, those first that run the least beside it.
 
-        A line that only importing runs belongs to all tests of its module.
+        A line that only importing runs, or no test at all, belongs to all tests of its module.
         """
         found = self._tests.get((path, line)) or self._of_module.get(path, set())
         return sorted(found, key=lambda test: (self._breadth[test], test))
