@@ -1,0 +1,89 @@
+"""What DuckDB's errors, told apart by the words they begin with, are to a user."""
+
+import errno
+import os
+
+import duckdb
+import pytest
+
+from emulator.engine.faults import closed_fault, is_disk_full, is_invalidated, is_of_statement, kusto_fault
+
+NO_ROOM = f'IO Error: Could not write file "x": {os.strerror(errno.ENOSPC)}'
+FILTER = "filter or summarize earlier, or narrow the time range"
+BUG = "this is a bug of the embedded Eventhouse, not of the query"
+ROOM = "make room: what was acknowledged is safe, and nothing needs to be started again"
+GONE = "The storage engine failed and is opened again"
+DEEP = "The query is too deep: one of its expressions has more levels than the storage engine follows (1000)"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            f"{NO_ROOM}\nmore",
+            ("DiskFull", "TH_DiskFull", f"There is no space left on the disk of the data folder: {NO_ROOM}", ROOM),
+        ),
+        ("INTERRUPT Error: Interrupted!", ("LimitFault", "Aborted", "The query was cancelled", "")),
+        (
+            "Out of Memory Error: could not allocate",
+            ("LimitFault", "E_RUNAWAY_QUERY", "The query needs more memory than this Eventhouse may use", FILTER),
+        ),
+        (
+            "Binder Error: Max expression depth limit of 1000 exceeded.",
+            ("QueryTooDeep", "TH_QueryTooDeep", DEEP, "join fewer values in one expression"),
+        ),
+        (
+            "Parser Error: Max expression depth limit of 1000 exceeded.",
+            ("QueryTooDeep", "TH_QueryTooDeep", DEEP, "join fewer values in one expression"),
+        ),
+        (
+            "Binder Error: no column",
+            (
+                "EngineFault",
+                "TH0911",
+                "The compiled query was refused by the storage engine: Binder Error: no column",
+                BUG,
+            ),
+        ),
+        (
+            "  FATAL Error: gone\nStack",
+            (
+                "EngineFault",
+                "TH_StorageReopens",
+                "The storage engine failed and is opened again: FATAL Error: gone",
+                "",
+            ),
+        ),
+        ("IO Error: torn", ("EngineFault", "TH0910", "Storage failed: IO Error: torn", "")),
+        ("Out of Range Error: 300", ("SemanticFault", "SEM0053", "A value cannot be computed: 300", "")),
+        ("Conversion Error: 'a'", ("SemanticFault", "SEM0053", "A value cannot be computed: 'a'", "")),
+        ("Invalid Input Error: -1", ("SemanticFault", "SEM0053", "A value cannot be computed: -1", "")),
+        ("", ("EngineFault", "TH0911", "The compiled query was refused by the storage engine: Error", BUG)),
+    ],
+)
+def test_the_fault_of_an_error(text: str, found: tuple[str, str, str, str]) -> None:
+    fault = kusto_fault(duckdb.Error(text))
+    assert (type(fault).__name__, fault.code, fault.message, fault.hint) == found
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (duckdb.BinderException("no column"), (True, False, False)),
+        (duckdb.InterruptException("INTERRUPT Error"), (False, False, False)),
+        (duckdb.IOException("IO Error"), (False, False, False)),
+        (duckdb.HTTPException("HTTP Error"), (False, False, False)),
+        (duckdb.Error(NO_ROOM), (False, True, False)),
+        (duckdb.Error(os.strerror(errno.EDQUOT)), (False, True, False)),
+        (duckdb.Error(os.strerror(errno.EFBIG)), (False, True, False)),
+        (duckdb.FatalException("FATAL Error"), (False, False, True)),
+        (duckdb.Error("the database has been invalidated because"), (False, False, True)),
+    ],
+)
+def test_whose_an_error_is(error: duckdb.Error, found: tuple[bool, bool, bool]) -> None:
+    assert (is_of_statement(error), is_disk_full(error), is_invalidated(error)) == found
+
+
+def test_a_closed_eventhouse_says_so() -> None:
+    fault = closed_fault()
+    assert (type(fault).__name__, fault.code, fault.message) == ("KustoError", "TH_Closed", "The Eventhouse is closed.")
