@@ -16,7 +16,7 @@ DEATHS ?= 200
 # Most commands start processes: each would compile every module anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help up check quick test lint fix bench soak crash mutants lock clean
+.PHONY: help up check quick test lint fix bench soak chaos crash mutants lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ bench: $(TESTING)  ## ratios against named references; takes minutes
 
 soak: $(TESTING)  ## the pipeline through an event hub, killed and stalled at random; SECONDS=60 for a short one
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.soak --seconds $(SECONDS) --rate $(RATE) --seed $(SEED) $(ARGS)
+
+chaos: $(TESTING)  ## everyone at once on one platform: bombs, the impatient, poison, kills, stalls, a full disk; SECONDS=20 for one round
+	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 crash: $(TESTING)  ## kill -9 at random in mixed work, 200 times, and look each time at what is there; DEATHS=15 for a few
 	TICKHOUSE_OFFLINE=1 $(BIN)/python -m tests.crash --deaths $(DEATHS) --seed $(SEED) $(ARGS)

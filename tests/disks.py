@@ -43,17 +43,19 @@ def small_disk(folder: Path, size: str = "1m") -> Iterator[Disk]:
 
 
 @contextmanager
-def small_files(folder: Path, size: str = "") -> Iterator[Disk]:
-    """Let files of this process, once filled, end a few bytes beyond the largest one in a folder."""
+def small_files(folder: Path, size: str = "", pid: Callable[[], int] = lambda: 0) -> Iterator[Disk]:
+    """Let files of a process, by default this one, end a few bytes beyond the largest one in a folder, once filled."""
     del size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill() -> None:
         largest = max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 7, hard))
+        resource.prlimit(pid(), resource.RLIMIT_FSIZE, (largest + 7, hard))
 
     def free() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        # A process that has ended has taken its limit with it.
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid(), resource.RLIMIT_FSIZE, (soft, hard))
 
     try:
         yield Disk(folder, fill, free)

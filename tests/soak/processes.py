@@ -34,6 +34,11 @@ class Restartable:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """The process id; 0 before the first start."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
     def log(self) -> str:
         """What the process has printed in all its lives."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
@@ -72,12 +77,16 @@ class Restartable:
         """Let the process go on."""
         self._signal(signal.SIGCONT)
 
-    def end(self, seconds: float) -> int:
+    def terminate(self, seconds: float) -> int:
+        """End the process as an administrator does, else like `end`."""
+        return self.end(seconds, signal.SIGTERM)
+
+    def end(self, seconds: float, number: signal.Signals = signal.SIGINT) -> int:
         """End the process as Ctrl-C does and return its exit code; one that does not end in time is killed."""
         if self._process is None:
             return 0
         if self._process.poll() is None:
-            self._signal(signal.SIGINT)
+            self._signal(number)
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
