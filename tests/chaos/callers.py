@@ -61,6 +61,10 @@ class Places:
         )
 
 
+class Refused(Exception):
+    """The platform refused what a run needs."""
+
+
 def start(places: Places, notes: Notes, ended: threading.Event) -> list[threading.Thread]:
     """Start all callers; they end soon after `ended` is set."""
     callers = [
@@ -181,7 +185,7 @@ def rows(places: Places, text: str) -> list[list[object]]:
     """Return the rows of a query or command that has to succeed."""
     answer = post(places, text, 59, 5)
     if answer.is_error:
-        raise AssertionError(f"{text}: {answer.text}")
+        raise Refused(f"{text}: {answer.text}")
     return [list(row) for row in answer.json()["Tables"][0]["Rows"]]
 
 
@@ -189,7 +193,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     """Look again until something holds, at most so long; the platform may be gone meanwhile."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with suppress(httpx.HTTPError, AssertionError):
+        with suppress(httpx.HTTPError, Refused):
             if holds():
                 return True
         time.sleep(0.2)

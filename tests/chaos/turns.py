@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.chaos.bombs import BOMBS, HEAVY, MALFORMED, OVERFLOWING, POISONED
-from tests.chaos.callers import DATABASE, Places, post, rows
+from tests.chaos.callers import DATABASE, Places, post, rows, wait_until
 from tests.chaos.notes import Notes, high_water
 from tests.chaos.verdict import Moment
 from tests.crash.worker import TABLES, VIEWS
@@ -147,9 +147,14 @@ class Stage:
             self.start()
 
     def start(self) -> None:
-        """Start the process and wait until it works; AssertionError with its log where it does not."""
-        self.process.start()
-        if not self.process.has_begun(BEGIN_SECONDS):
+        """Start the process and wait until it works; AssertionError with its log where it does not.
+
+        It works when it stores what happens now: before, it fetches what it has missed.
+        """
+        with self.notes.while_disturbed():
+            self.process.start()
+            has_begun = self.process.has_begun(BEGIN_SECONDS) and wait_until(self._is_current, BEGIN_SECONDS)
+        if not has_begun:
             raise AssertionError(f"not ready after {BEGIN_SECONDS:.0f} s:\n{self.process.log[-3000:]}")
 
     def end(self) -> None:
@@ -176,6 +181,10 @@ class Stage:
         views = (f".create materialized-view {name} on {on} {{ {query} }}" for name, (on, query) in VIEWS.items())
         for command in (*TABLES, *views, ".alter table Rows policy streamingingestion enable"):
             rows(self.places, command)
+
+    def _is_current(self) -> bool:
+        self.process.require()
+        return bool(rows(self.places, "TradesRaw | where ReceivedAt > ago(5s) | take 1"))
 
     def _look(self) -> None:
         if self.process.pid:

@@ -14,8 +14,9 @@ from tests.crash import worker
 from tests.crash.verdict import Found, Sizes, Told, judge
 
 SIZES = Sizes(worker.ROWS_PER_BATCH, worker.ROWS_PER_BATCH // 2, worker.ROWS_REPLACED)
-# How long a life lasts that has begun; some die while they begin, which is when a former death is made good.
-LIFE_SECONDS = (0.0, 2.0)
+# How long a life lasts after its first acknowledgement, however slow the machine is until then; some die while they
+# begin, which is when a former death is made good.
+LIFE_SECONDS = (0.0, 1.5)
 BEGINNING_SECONDS = (0.0, 0.4)
 DIES_YOUNG = 0.2
 # What is queued is stored soon after, if at all.
@@ -58,7 +59,7 @@ def run(deaths: int, seed: int, folder: Path, say: Callable[[str], None]) -> Out
         writing.close()
         is_young = chance.random() < DIES_YOUNG
         young += is_young
-        heard = b"" if is_young else _first_line(reading.fileno())
+        heard = b"" if is_young else _first_acknowledgement(reading.fileno())
         time.sleep(chance.uniform(*(BEGINNING_SECONDS if is_young else LIFE_SECONDS)))
         was_alive = life.is_alive()
         life.kill()
@@ -143,9 +144,9 @@ def _rows(eventhouse: Eventhouse, query: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in eventhouse.query(f"set notruncation; {query}")[0].rows()]
 
 
-def _first_line(descriptor: int) -> bytes:
-    """Wait until the life has begun to work; nothing where it has ended before."""
+def _first_acknowledgement(descriptor: int) -> bytes:
+    """Wait until the life has done something, or has ended before."""
     heard = b""
-    while b"\n" not in heard and (part := os.read(descriptor, 1 << 16)):
+    while b"\ndone" not in heard and (part := os.read(descriptor, 1 << 16)):
         heard += part
     return heard
