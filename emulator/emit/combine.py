@@ -66,6 +66,7 @@ def join(emission: Emission, plan: Join, left: Relation, right: Relation) -> Rel
     first, second = (right, left) if swapped else (left, right)
     condition = and_(conditions)
     source = JoinRef(kind, _from(first), _from(second), condition)
+    emission.has_joins = True
     columns = tuple(
         _output(sides[side].by_name[name], side in missing, column.type.scalar)
         for (side, name), column in zip(plan.outputs, plan.schema, strict=True)

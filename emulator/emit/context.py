@@ -35,6 +35,7 @@ class Emission:
     scalars: dict[int, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     uses_now: bool = False
+    has_joins: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     groups: list["GroupScope"] = field(default_factory=list)
     _aliases: int = 0

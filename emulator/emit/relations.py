@@ -30,11 +30,12 @@ from emulator.emit.aggregates import aggregate
 from emulator.emit.combine import join, union
 from emulator.emit.context import Emission, Storage
 from emulator.emit.expand import expand
-from emulator.emit.expressions import Scope, literal, scalar_table, value
+from emulator.emit.expressions import Scope, has_window_call, literal, scalar_table, value
 from emulator.emit.filters import conjuncts
 from emulator.emit.groups import for_each_group, group_input
 from emulator.emit.names import physical_names
 from emulator.emit.relation import Relation
+from emulator.emit.residuals import across_joins, staying
 from emulator.emit.scalar_types import duckdb_type, exported, storable
 from emulator.emit.scalars import computed, projected
 from emulator.emit.scan import scan_match
@@ -170,7 +171,17 @@ def _values(emission: Emission, plan: Values) -> Relation:
 
 def _filter(emission: Emission, rows: Relation, predicate: BoundExpression) -> Relation:
     rows, (condition,) = computed(emission, rows, (predicate,), as_filters=True)
-    return replace(rows, where=(*rows.where, *conjuncts(condition)))
+    conditions = conjuncts(condition)
+    across = () if has_window_call(predicate) else across_joins(emission, rows.source, conditions)
+    if not across:
+        return replace(rows, where=(*rows.where, *conditions))
+    others = tuple(each for position, each in enumerate(conditions) if position not in across)
+    below = replace(rows, where=(*rows.where, *others))
+    rows, (condition,) = computed(emission, emission.subquery(below, below.select()), (predicate,), as_filters=True)
+    kept = (each for position, each in enumerate(conjuncts(condition)) if position in across)
+    rows = replace(rows, where=staying(kept))
+    # Closed, so that no later filter has to stay too.
+    return emission.subquery(rows, rows.select())
 
 
 def _sort(emission: Emission, plan: Sort) -> Relation:

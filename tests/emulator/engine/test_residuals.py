@@ -1,0 +1,132 @@
+"""Conditions on both sides of a join: which rows they keep, and that a query with them can be ended."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from emulator.binder.plan import Stored
+from emulator.context import RequestProperties
+from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.running.stored_query import compile_rows
+from emulator.errors import LimitFault
+from emulator.sql.ast import TableRef
+
+LEFT = "L | join kind={} R on K"
+# Each with what it keeps of the rows (A, K, B) of an inner join.
+ACROSS = {
+    "greater": ("where A > B", [(3, 1, 2), (5, 1, 2), (5, 1, 4)]),
+    "sum": ("where (A + B) % 5 == 0", [(1, 1, 4), (3, 1, 2)]),
+    "unlike": ("where A != B - 1", [(1, 1, 4), (3, 1, 2), (5, 1, 2), (5, 1, 4)]),
+    "column": ("extend D = A - B | where D between (1 .. 2) | project-away D", [(3, 1, 2), (5, 1, 4)]),
+    "either": ("where A > B or A == 1", [(1, 1, 2), (1, 1, 4), (3, 1, 2), (5, 1, 2), (5, 1, 4)]),
+    "both": ("where A > B and B > 2 and A < 9", [(5, 1, 4)]),
+    "later": ("where A > B | where B == 2 | where A > 3", [(5, 1, 2)]),
+    "sorted": ("sort by A desc | where A > B", [(5, 1, 2), (5, 1, 4), (3, 1, 2)]),
+    "as": ("as J | where A > B", [(3, 1, 2), (5, 1, 2), (5, 1, 4)]),
+}
+
+
+@pytest.fixture(scope="module")
+def eventhouse() -> Iterator[Eventhouse]:
+    opened = Eventhouse.open(None)
+    opened.command(".create table L (A: long, K: long)")
+    opened.command(".create table R (B: long, K: long)")
+    opened.ingest("L", b"1,1\n3,1\n5,1\n7,2\n", format="csv")
+    opened.ingest("R", b"2,1\n4,1\n8,3\n", format="csv")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("condition", ACROSS)
+def test_a_condition_on_both_sides_of_a_join_keeps_its_rows(eventhouse: Eventhouse, condition: str) -> None:
+    text, expected = ACROSS[condition]
+    rows = eventhouse.query(f"{LEFT.format('inner')} | {text} | project A, K, B")[0].rows()
+    assert sorted(rows) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("leftouter", [(3, 2), (5, 2), (5, 4), (7, None)]),
+        ("rightouter", [(3, 2), (5, 2), (5, 4), (None, 8)]),
+        ("fullouter", [(3, 2), (5, 2), (5, 4), (7, None), (None, 8)]),
+    ],
+)
+def test_rows_without_a_partner_are_asked_too(
+    eventhouse: Eventhouse, kind: str, expected: list[tuple[int | None, ...]]
+) -> None:
+    rows = eventhouse.query(f"{LEFT.format(kind)} | where A > B or isnull(A) or isnull(B) | project A, B")[0].rows()
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+
+
+class InTables:
+    """The rows of relations under their own names."""
+
+    def relation(self, stored: Stored, alias: str, names: tuple[str, ...]) -> TableRef:
+        return TableRef((stored.name,), alias)
+
+
+def joined_by(eventhouse: Eventhouse, text: str) -> tuple[object, object]:
+    """Return the conditions of the join that DuckDB makes of a query, and the filters of its left table."""
+    sql = compile_rows(text, eventhouse.entities(), InTables()).sql
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE L AS SELECT i AS A, i % 3 AS K FROM range(3000) t(i)")
+        connection.execute("CREATE TABLE R AS SELECT i AS B, i % 3 AS K FROM range(3000) t(i)")
+        ((_, plan),) = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+    waiting, found = json.loads(plan), {}
+    while waiting:
+        node = waiting.pop()
+        waiting += node["children"]
+        if node["name"].strip() == "HASH_JOIN":
+            found["join"] = node["extra_info"]["Conditions"]
+        elif node["extra_info"].get("Table", "").endswith(".L"):
+            found["table"] = node["extra_info"].get("Filters")
+    return found["join"], found["table"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["inner", "leftouter"])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "where max_of(A, B) > 7",
+        "extend D = A - B | where D between (1 .. 2)",
+        "where A != B | extend E = 1",
+        "extend D = A * B | extend D = D + 1 | where D > 3 or D == B",
+        "where A > 7 or B > 7",
+        "where B > 3 and A - B < 5",
+    ],
+)
+def test_it_stays_above_the_join_and_conditions_on_one_side_go_below(
+    eventhouse: Eventhouse, kind: str, condition: str
+) -> None:
+    assert joined_by(eventhouse, f"{LEFT.format(kind)} | {condition} | where A < 50") == ("K = K", "(A < 50)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("condition", "joined"), [("A == B", ["A = B", "K = K"]), ("A * 7 > B", ["K = K", "(A * 7) > B"])]
+)
+def test_a_comparison_of_the_sides_is_part_of_the_join(
+    eventhouse: Eventhouse, condition: str, joined: list[str]
+) -> None:
+    assert joined_by(eventhouse, f"{LEFT.format('inner')} | where {condition}") == (joined, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("condition", ["A - B between (999990 .. 999991)", "hash(strcat(A, B)) == 17"])
+def test_a_query_with_many_pairs_and_few_matches_ends_in_time(eventhouse: Eventhouse, condition: str) -> None:
+    for table, column, factor in (("Many", "A", 7919), ("Others", "B", 104729)):
+        rows = f"range I from 0 to 299999 step 1 | project {column} = I * {factor} % 1000003, K = I % 3"
+        eventhouse.command(f".set-or-replace {table} <| {rows}")
+    began = time.monotonic()
+    with pytest.raises(LimitFault):
+        eventhouse.query(
+            f"Many | join kind=inner Others on K | where {condition}",
+            properties=RequestProperties(options={"servertimeout": "00:00:01"}),
+        )
+    # Without it the join goes on for 5 to 10 s, on a busy machine longer.
+    assert time.monotonic() - began < 4
