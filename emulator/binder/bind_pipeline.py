@@ -31,6 +31,7 @@ from emulator.binder.bind_operators.shape import (
 )
 from emulator.binder.bind_operators.top_nested import bind_top_nested
 from emulator.binder.bind_sources import bind_source
+from emulator.binder.extensions import bind_extensions, extensions
 from emulator.binder.faults import bad_value, unresolved_table, unsupported
 from emulator.binder.plan import Plan
 from emulator.binder.scope import NO_ROWS, Environment, Relation, TabularBinding
@@ -79,8 +80,16 @@ _OPERATORS: Mapping[type, _Bind] = {
 def bind_pipeline(node: syntax.Pipeline, environment: Environment, source: Relation | None) -> Relation:
     """Bind a pipeline operator by operator; `source` replaces its head in a subquery."""
     relation = source if source is not None else bind_source(node.source, environment)
-    for operator in node.operators:
+    waiting = 0
+    for position, operator in enumerate(node.operators):
         check_work()
+        if position < waiting:
+            continue
+        if isinstance(operator, syntax.Extend | syntax.Where) and (run := extensions(node.operators, position)):
+            waiting = position + len(run)
+            relation = Relation(bind_extensions(run, relation, environment), relation.name)
+            environment.session.effort.spend(len(relation.schema) // _COLUMNS)
+            continue
         match operator:
             case syntax.As(name=name):
                 relation = Relation(relation.plan, name.text, relation.visualization)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from emulator.binder.bind_expressions.constants import folded, is_row_independent
@@ -35,11 +36,15 @@ _NET_TYPES = {
 
 def bind_where(node: syntax.Where, relation: Relation, environment: Environment) -> Plan:
     """Bind `where`."""
-    rows = Rows.of(relation, "where")
+    return filtered(relation.plan, condition(node, Rows.of(relation, "where"), environment), node.span)
+
+
+def condition(node: syntax.Where, rows: Rows, environment: Environment) -> BoundExpression:
+    """Bind the predicate of `where`."""
     predicate = environment.expression(node.predicate, rows)
     if predicate.type.scalar is not Scalar.BOOL:
         raise wrong_type("where", "the condition", "of type bool", predicate.type, predicate.span)
-    return filtered(relation.plan, predicate, node.span)
+    return predicate
 
 
 def filtered(plan: Plan, predicate: BoundExpression, span: Span) -> Plan:
@@ -57,26 +62,31 @@ def extended(
     relation: Relation, columns: tuple[syntax.Projection, ...], environment: Environment, operator: str, span: Span
 ) -> Plan:
     """Return a relation with computed columns."""
-    rows = Rows.of(relation, operator)
     values: dict[str, BoundExpression] = dict(
         zip(relation.schema.names, references(relation.schema, span), strict=True)
     )
-    names = ColumnNames(values)
+    values.update(assigned(columns, environment, Rows.of(relation, operator), ColumnNames(values)))
+    return project(relation.plan, list(values.items()))
+
+
+def assigned(
+    columns: tuple[syntax.Projection, ...], environment: Environment, rows: Rows, names: ColumnNames
+) -> Iterator[tuple[str, BoundExpression]]:
+    """Yield the columns that `extend` computes, under names of which those of all columns are taken."""
     written: set[str] = set()
     for projection in columns:
         outputs = bind_projection(projection, environment, rows)
         for bound in outputs:
             if bound.is_written and bound.name is not None:
                 if bound.name in written:
-                    raise duplicate_name(operator, bound.name, bound.span)
+                    raise duplicate_name(rows.operator, bound.name, bound.span)
                 written.add(names.take(bound.name))
-                values[bound.name] = bound.expression
-            elif bound.name in values and len(outputs) == 1:
+                yield bound.name, bound.expression
+            elif bound.name is not None and bound.name in names and len(outputs) == 1:
                 # bin(Timestamp, 1h) takes the place of Timestamp; one of several outputs does not.
-                values[bound.name or ""] = bound.expression
+                yield bound.name, bound.expression
             else:
-                values[names.of(bound.name)] = bound.expression
-    return project(relation.plan, list(values.items()))
+                yield names.of(bound.name), bound.expression
 
 
 def bind_project(node: syntax.Project, relation: Relation, environment: Environment) -> Plan:

@@ -88,11 +88,21 @@ def test_a_term_of_another_type_is_refused_at_its_operator(eventhouse: Eventhous
     assert raised.value.span.end == len(text)
 
 
+def columns(count: int) -> str:
+    return "T | where A < 3" + "".join(f"| extend B{number} = A + {number}" for number in range(count)) + "| project B1"
+
+
+def columns_in_groups(count: int) -> str:
+    return f"T | partition by A ({' | '.join(['extend A = A + 1'] * count)}) | sort by A asc"
+
+
 CHAINS: dict[str, tuple[Callable[[int], str], Callable[[int], list[tuple[object, ...]]]]] = {
     "sum": (sum_of, lambda count: [(count,), (2 * count,)]),
     "constants": (constants, lambda count: [(count,)]),
     "operators": (operators, lambda count: [(1 + count // 2,), (2 + count // 2,)]),
     "filters": (filters, lambda _: [(1,), (2,)]),
+    "columns": (columns, lambda _: [(2,), (3,)]),
+    "columns in groups": (columns_in_groups, lambda count: [(1 + count,), (2 + count,), (3 + count,)]),
     "lets": (lets, lambda count: [(count,)]),
     "tables": (tables, lambda _: [(1,), (2,)]),
 }
@@ -116,7 +126,7 @@ def test_members_of_members_take_no_copy_for_each_level(eventhouse: Eventhouse, 
 
 
 def in_groups(count: int) -> str:
-    return f"T | partition by A ({' | '.join(['extend A = A + 1'] * count)})"
+    return f"T | partition by A ({' | '.join(['extend A = A + 1 | project A'] * (count // 2))})"
 
 
 @pytest.mark.slow
