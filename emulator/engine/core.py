@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -30,7 +30,8 @@ from emulator.engine.running.results import expect_copies
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
 from emulator.engine.session.memory import MemoryLimits
-from emulator.engine.session.workload import TableSizes
+from emulator.engine.session.workload import TableSizes, Workload
+from emulator.engine.storage import computed
 from emulator.engine.storage.relations import DuckStorage
 from emulator.engine.storage.transaction import Transaction, find_database, find_table
 from emulator.engine.udf import register
@@ -174,6 +175,10 @@ class Core:
                     if work.is_over or (is_same and self.writer.reopened == reopened):
                         raise
 
+    def fit(self, workload: Workload) -> AbstractContextManager[None]:
+        """Let a statement work on as many cores as it can use, within the block."""
+        return self._cores.fit(workload)
+
     def read(self, database: str, table: str, payload: Payload) -> Job:
         """Read a payload in the columns that its table has now; the writer stores it."""
         snapshot = self.database(database)
@@ -238,6 +243,7 @@ class Core:
             self._disconnect()
         connection = self._open_database()
         self._limits.limit_instance(connection)
+        computed.attach(connection)
         self._connection, self._is_connected = connection, True
         self._readers = ReadConnections(self._new_reader)
         self._sizes = TableSizes(connection)

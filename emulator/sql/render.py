@@ -8,6 +8,7 @@ from emulator.sql.render_query import expression, expressions, identifier, ident
 from emulator.sql.statements import (
     AddColumn,
     Assignment,
+    Attach,
     Begin,
     ColumnDefinition,
     CreateIndex,
@@ -53,16 +54,18 @@ def render(statement: Statement) -> str:  # noqa: C901 - one branch per statemen
         case CreateTable(name, columns, temporary, or_replace, if_not_exists):
             head = _create("TABLE", name, temporary, or_replace, if_not_exists)
             return f"{head} ({', '.join(map(_definition, columns))})"
-        case CreateTableAs(name, query, temporary, or_replace):
-            return f"{_create('TABLE', name, temporary, or_replace)} AS {query_text(query)}"
+        case CreateTableAs(name, query, temporary, or_replace, within):
+            return f"{_create('TABLE', name, temporary, or_replace, within=within)} AS {query_text(query)}"
         case CreateView(name, query, temporary, or_replace):
             return f"{_create('VIEW', name, temporary, or_replace)} AS {query_text(query)}"
         case CreateIndex(name, table, names):
             return f"CREATE INDEX {identifier(name)} ON {identifier(table)} ({identifiers(names)})"
         case CreateMacro(name, parameters, body, temporary, or_replace):
             return f"{_create('MACRO', name, temporary, or_replace)}({identifiers(parameters)}) AS {body}"
-        case Drop(kind, name, if_exists):
-            return f"DROP {kind} {'IF EXISTS ' if if_exists else ''}{identifier(name)}"
+        case Drop(kind, name, if_exists, within):
+            return f"DROP {kind} {'IF EXISTS ' if if_exists else ''}{_path(*within, name)}"
+        case Attach(name):
+            return f"ATTACH ':memory:' AS {identifier(name)}"
         case AddColumn(table, column, if_not_exists):
             condition = "IF NOT EXISTS " if if_not_exists else ""
             return f"ALTER TABLE {identifier(table)} ADD COLUMN {condition}{_definition(column)}"
@@ -105,10 +108,21 @@ def _merge(merge: Merge) -> str:
     )
 
 
-def _create(kind: str, name: str, temporary: bool, or_replace: bool, if_not_exists: bool = False) -> str:
+def _create(
+    kind: str,
+    name: str,
+    temporary: bool,
+    or_replace: bool,
+    if_not_exists: bool = False,
+    within: tuple[str, ...] = (),
+) -> str:
     replacing = "OR REPLACE " if or_replace else ""
     condition = "IF NOT EXISTS " if if_not_exists else ""
-    return f"CREATE {replacing}{'TEMP ' if temporary else ''}{kind} {condition}{identifier(name)}"
+    return f"CREATE {replacing}{'TEMP ' if temporary else ''}{kind} {condition}{_path(*within, name)}"
+
+
+def _path(*names: str) -> str:
+    return ".".join(map(identifier, names))
 
 
 def _definition(column: ColumnDefinition) -> str:

@@ -87,12 +87,13 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True)
 class CreateTableAs:
-    """`CREATE TABLE name AS query`."""
+    """`CREATE TABLE name AS query`; `within` are the database and the schema of another place than the usual one."""
 
     name: str
     query: Query
     temporary: bool = False
     or_replace: bool = False
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,19 @@ class CreateMacro:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """`DROP kind name`."""
+    """`DROP kind name`; `within` as for `CreateTableAs`."""
 
     kind: Literal["TABLE", "VIEW"]
     name: str
     if_exists: bool = False
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """`ATTACH ':memory:' AS name`: an empty database in memory for all connections of the instance."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,7 @@ Statement: TypeAlias = (
     | CreateIndex
     | CreateMacro
     | Drop
+    | Attach
     | AddColumn
     | Describe
     | Begin

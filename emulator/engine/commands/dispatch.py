@@ -10,6 +10,7 @@ from emulator.engine.commands import (
     background,
     cancel,
     databases,
+    from_query,
     functions,
     ingest,
     mappings,
@@ -122,7 +123,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.IngestFromStorage():
             raise unsupported(".ingest from storage", command.span)
         case syntax.IngestFromQuery():
-            return core.writer.change(lambda transaction: ingest.ingest_from_query(core, transaction, name, command))
+            return from_query.ingest_from_query(core, name, command)
         case syntax.CreateDatabase():
             return core.writer.change(lambda transaction: databases.create_database(transaction, command))
         case syntax.DropDatabase():

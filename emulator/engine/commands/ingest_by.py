@@ -5,6 +5,8 @@ Truth: management/extent-tags.md, ingest-from-query.md: it fails where the table
 
 from dataclasses import dataclass
 
+import duckdb
+
 from emulator.engine.catalog.records import Table
 from emulator.engine.queued import store
 from emulator.engine.queued.outcomes import SKIPPED, skipped_text
@@ -21,11 +23,11 @@ class IngestBy:
     tags: tuple[str, ...]
     if_not_exists: tuple[str, ...]
 
-    def check(self, transaction: Transaction, table: Table) -> None:
+    def check(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         """Raise IngestionFault where rows of the table have one of the tags."""
         if not self.if_not_exists:
             return
-        found = store.existing_tags(transaction.connection, table.relation, self.if_not_exists)
+        found = store.existing_tags(connection, table.relation, self.if_not_exists)
         if found:
             raise IngestionFault(skipped_text(found), SKIPPED, hint="nothing was stored, as `ingestIfNotExists` asks")
 

@@ -193,6 +193,7 @@ def clear_table(transaction: Transaction, database: str, name: str) -> ResultTab
     """Remove the rows of a table; views keep what they hold."""
     table = find_table(transaction.database(database), name)
     storage.clear_table(transaction.connection, table.relation)
+    transaction.rewritten.add(table.relation)
     return answer(columns("Status:string"), [("Completed",)])
 
 

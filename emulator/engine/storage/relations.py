@@ -16,7 +16,7 @@ from emulator.emit.names import physical_names
 from emulator.emit.scalar_types import duckdb_type
 from emulator.engine.relation_names import INGESTION_TIME
 from emulator.functions.physical import null_of
-from emulator.sql.ast import ColumnRef, From, Item, Query, Select, Star, SubqueryRef, TableRef
+from emulator.sql.ast import ColumnRef, From, Item, Query, Select, Sql, Star, SubqueryRef, TableRef
 from emulator.sql.build import EMPTY, and_, call, lit, op, table
 from emulator.sql.render import render
 from emulator.sql.statements import AddColumn, ColumnDefinition, CreateTable, CreateView, Delete, Describe, Drop, Insert
@@ -60,11 +60,13 @@ class DuckStorage:
             return SubqueryRef(replace(view, items=tuple(item for item in _items(view) if item.alias in names)), alias)
         items = tuple(Item(ColumnRef(name), name) for name in names)
         within = tuple(
-            op(operator, ColumnRef(INGESTION_TIME), lit(time.isoformat(sep=" "), "TIMESTAMP"))
-            for operator, time in ((">", since), ("<=", until))
-            if time is not None
+            _stored_within(operator, time) for operator, time in ((">", since), ("<=", until)) if time is not None
         )
         return SubqueryRef(Select(items, TableRef((stored.identity,), "s"), and_(within)), alias)
+
+
+def _stored_within(operator: str, time: datetime) -> Sql:
+    return op(operator, ColumnRef(INGESTION_TIME), lit(time.isoformat(sep=" "), "TIMESTAMP"))
 
 
 def _items(select: Select) -> Iterator[Item]:
@@ -106,9 +108,10 @@ def drop_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     connection.execute(render(Drop("TABLE", relation)))
 
 
-def clear_table(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """Remove all rows of a table."""
-    connection.execute(render(Delete(table(relation))))
+def clear_table(connection: duckdb.DuckDBPyConnection, relation: str, until: datetime | None = None) -> None:
+    """Remove all rows of a table, or those up to an ingestion time."""
+    stored = None if until is None else _stored_within("<=", until)
+    connection.execute(render(Delete(table(relation), where=stored)))
 
 
 def layout_of(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[ColumnDefinition, ...]:

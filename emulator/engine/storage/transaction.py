@@ -21,7 +21,8 @@ class Transaction:
 
     `staging` has the rows that it adds, `groups` what is known of materialized views. `time` is the ingestion time of
     all those rows, later than that of every row before. `lost` are the update policies, as (target, query), that have
-    failed before in this change and are left out, with why; the views that have are behind in its catalog.
+    failed before in this change and are left out, with why; the views that have are behind in its catalog. `rewritten`
+    are the relations of tables that stay and lose their rows.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Transaction:
         self.catalog = catalog
         self.time = time
         self.lost = lost
+        self.rewritten: set[str] = set()
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

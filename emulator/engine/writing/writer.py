@@ -64,6 +64,8 @@ class Writer:
         self._turn = threading.Lock()
         self._queue = threading.Lock()
         self.reopened = 0
+        # When relations lost rows, by the ingestion time of that transaction; since the process began.
+        self.rewritten: dict[str, datetime] = {}
         # Called, with the writer's turn, when a view has fallen behind.
         self.on_behind: Callable[[], None] = lambda: None
         self._waiting: deque[Job] = deque()
@@ -99,6 +101,19 @@ class Writer:
             self._turn.release()
         if job.fault is not None:
             raise job.fault
+
+    def snapshot(self, connection: duckdb.DuckDBPyConnection) -> tuple[Catalog, datetime]:
+        """Begin a transaction on a connection that reads; return the catalog and the last ingestion time it sees.
+
+        In turn, since a commit shows its rows a moment before its catalog.
+        """
+        with self._turn_for(work_here() or Work()):
+            if self._is_closed:
+                raise closed_fault()
+            connection.begin()
+            # What DuckDB shows is what was committed when the transaction first reads.
+            marks.mark(connection, "")
+            return self.catalog, self.last_time
 
     def settle(self) -> None:
         """Wait until the transaction in progress has published its catalog; open a database that failed again."""
@@ -272,6 +287,8 @@ class Writer:
                 raise kusto_fault(error) from error
             raise
         self.last_time = time
+        for relation in transaction.rewritten:
+            self.rewritten[relation] = time
         if after is before:
             self._groups.end_transaction()
             self._staging.tables.end_transaction()

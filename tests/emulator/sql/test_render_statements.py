@@ -14,6 +14,7 @@ from emulator.sql.ast import (
     Sql,
     Star,
     SubqueryRef,
+    TableRef,
     ValuesRef,
 )
 from emulator.sql.build import call, columns, equal, lit, op, table
@@ -21,6 +22,7 @@ from emulator.sql.render import render
 from emulator.sql.statements import (
     AddColumn,
     Assignment,
+    Attach,
     Begin,
     ColumnDefinition,
     CreateIndex,
@@ -136,6 +138,12 @@ def same_key() -> Sql:
         (CreateMacro("m", (), "1"), 'CREATE MACRO "m"() AS 1'),
         (Drop("TABLE", "t"), 'DROP TABLE "t"'),
         (Drop("VIEW", "t", if_exists=True), 'DROP VIEW IF EXISTS "t"'),
+        (
+            CreateTableAs("t", everything("s"), within=("d", "main")),
+            'CREATE TABLE "d"."main"."t" AS SELECT * FROM "s" AS "s"',
+        ),
+        (Drop("TABLE", "t", if_exists=True, within=("d", "main")), 'DROP TABLE IF EXISTS "d"."main"."t"'),
+        (Attach("d"), """ATTACH ':memory:' AS "d\""""),
         (AddColumn("t", TEXT), """ALTER TABLE "t" ADD COLUMN "v" VARCHAR DEFAULT ''"""),
         (AddColumn("t", KEY, if_not_exists=True), 'ALTER TABLE "t" ADD COLUMN IF NOT EXISTS "k" BIGINT'),
         (Describe(everything()), 'DESCRIBE SELECT * FROM "t" AS "t"'),
@@ -277,6 +285,10 @@ def test_any_name_stays_a_name_in_every_statement(connection: duckdb.DuckDBPyCon
     assert run(connection, Deallocate(name), Delete(table(name), where=equal(key, lit(5)), returning=(key,))) == [(5,)]
     run(connection, Drop("VIEW", f"{name}v"))
     assert [row[0] for row in run(connection, Describe(everything(name)))] == [name, other]
+    within = (f"{name}d", "main")
+    run(connection, Attach(within[0]), CreateTableAs(name, everything("kept"), within=within))
+    assert run(connection, Select((Star(),), TableRef((*within, name), "r"))) == [(1,)]
+    run(connection, Drop("TABLE", name, within=within))
     run(connection, CreateTableAs(f"{name}4", everything(name)), Drop("TABLE", name))
     assert run(connection, everything(f"{name}4")) == [(1, "again")]
     assert run(connection, everything("kept")) == [(1,)]
