@@ -229,6 +229,11 @@ def test_an_update_policy_that_is_ended_has_not_failed(eventhouse: Eventhouse, t
     assert eventhouse.command(".show ingestion failures").records() == []
 
 
+# It takes hours of the writer's turn.
+PAIRS = """SELECT count(*) FROM range(3000000) a, range(1000) b, range(1000) c
+    WHERE a.range * 7 + b.range + c.range < 0"""
+
+
 @pytest.mark.slow
 def test_closing_ends_whatever_runs_and_loses_nothing(tmp_path: Path) -> None:
     opened = Eventhouse.open(tmp_path)
@@ -244,8 +249,7 @@ def test_closing_ends_whatever_runs_and_loses_nothing(tmp_path: Path) -> None:
 
     calls: list[Callable[[], object]] = [lambda: opened.query(ENDLESS)] * 5
     calls.append(lambda: opened.command(HEAVY["set-or-replace"]))
-    # What computes as it is stored has the writer's turn.
-    calls.append(lambda: opened.command(HEAVY["backfill"]))
+    calls.append(lambda: store(opened, range(9), lambda transaction: transaction.connection.execute(PAIRS), Work()))
     threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in calls]
     for thread in threads:
         thread.start()
