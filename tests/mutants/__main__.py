@@ -13,7 +13,9 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from tests.mutants.record import PACKAGES, RECORD, Record, record
 from tests.mutants.sites import compiles, sites
@@ -31,7 +33,7 @@ def main() -> None:
     random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
     sample = list(islice(filter(_compiles, mutants), arguments.sample))
     _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
-    verdicts = _tried(sample, arguments.jobs, is_verbose=arguments.verbose)
+    verdicts = _tried(sample, arguments.jobs, arguments.minutes, is_verbose=arguments.verbose)
     killed = sum(verdict.failed is not None for verdict in verdicts)
     _say(f"{killed} of {len(verdicts)} changes were noticed")
     sys.exit(0 if killed >= _REQUIRED * len(verdicts) else 1)
@@ -44,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--since", help="only lines that have changed since this revision")
     parser.add_argument("--record", action="store_true", help="record anew which tests run which lines")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument("--minutes", type=float, default=inf, help="begin with no further change after that time")
     parser.add_argument("--verbose", action="store_true", help="say which test notices a change")
     return parser.parse_args()
 
@@ -75,7 +78,7 @@ def _changed(path: str, since: str | None) -> set[int] | None:
     return changed
 
 
-def _tried(sample: list[Mutant], jobs: int, *, is_verbose: bool) -> list[Verdict]:
+def _tried(sample: list[Mutant], jobs: int, minutes: float, *, is_verbose: bool) -> list[Verdict]:
     found = Record()
     places: queue.Queue[Workplace] = queue.Queue()
     with tempfile.TemporaryDirectory(prefix="mutants") as folder, ThreadPoolExecutor(jobs) as pool:
@@ -83,6 +86,13 @@ def _tried(sample: list[Mutant], jobs: int, *, is_verbose: bool) -> list[Verdict
             copy = Path(folder) / str(number)
             copy.mkdir()
             places.put(Workplace(copy))
+
+        began = monotonic()
+
+        def quickly_tried(mutant: Mutant) -> Verdict | None:
+            if monotonic() - began > minutes * 60:
+                return None
+            return at_a_place(lambda place: place.tried(mutant, found))
 
         def at_a_place(work: Callable[[Workplace], Verdict]) -> Verdict:
             place = places.get()
@@ -94,9 +104,9 @@ def _tried(sample: list[Mutant], jobs: int, *, is_verbose: bool) -> list[Verdict
                 _say(f"{verdict.failed or 'not'}: {verdict.mutant}")
             return verdict
 
-        quickly = list(pool.map(lambda mutant: at_a_place(lambda place: place.tried(mutant, found)), sample))
+        quickly = [verdict for verdict in pool.map(quickly_tried, sample) if verdict is not None]
         lives = [verdict for verdict in quickly if verdict.failed is None]
-        _say(f"{len(sample) - len(lives)} changes were noticed by quick tests")
+        _say(f"{len(quickly) - len(lives)} of {len(quickly)} changes were noticed by quick tests")
         slowly = list(pool.map(lambda verdict: at_a_place(lambda place: place.tried_slowly(verdict)), lives))
         for place in places.queue:
             place.close()

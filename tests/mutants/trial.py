@@ -115,12 +115,12 @@ class Workplace:
         tests = record.tests_of(mutant.path, mutant.site.line)
         files = [*_files(tests), *self._since(mutant.path, record.written)]
         function = self._function(mutant)
-        failed = None
         if function is not None:
             failed = self._first((tests[:_MOST], files), mutant, self._run_warm)
-        if failed is None and (function is None or record.runs_on_import(mutant.path, function.body)):
-            some = (tests[:_FIRST], files) if function is not None else (tests[:_FIRST], tests[_FIRST:_MOST], files)
-            failed = self._first(some, mutant, self._run_quick)
+            if failed is None and record.runs_on_import(mutant.path, function.body):
+                failed = self._first((tests[:_FIRST],), mutant, self._run_quick)
+        else:
+            failed = self._first((tests[:_FIRST], [*tests[_FIRST:_MOST], *files]), mutant, self._run_quick)
         return Verdict(mutant, failed, len(tests))
 
     def tried_slowly(self, verdict: Verdict) -> Verdict:

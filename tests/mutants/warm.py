@@ -16,13 +16,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -32,6 +33,9 @@ _PIPES = "TICKHOUSE_MUTANTS_PIPES"
 _SECONDS = 60
 # How a fork ends whose tests have passed: not by an end that a changed function might come to.
 _PASSED = 77
+
+# The functions of a file, by name and first line: a decorator may have made several of one.
+_Loaded: TypeAlias = dict[tuple[str, str, int], list[FunctionType]]
 
 
 class NotLoaded(Exception):
@@ -120,16 +124,19 @@ class WarmTests:
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Answer requests in place of running what was collected, until there are no more."""
     requests, answers = (int(each) for each in os.environ.pop(_PIPES).split(","))
+    loaded = _loaded()
+    # Or the garbage collection of each fork would copy all of the memory.
+    gc.freeze()
 
     with os.fdopen(requests) as lines, os.fdopen(answers, "w") as out:
         for line in lines:
-            out.write(json.dumps(_answer(session, *json.loads(line))) + "\n")
+            out.write(json.dumps(_answer(session, loaded, *json.loads(line))) + "\n")
             out.flush()
     return True
 
 
 def _answer(
-    session: pytest.Session, tests: list[str], passed_over: list[str], *change: Any
+    session: pytest.Session, loaded: _Loaded, tests: list[str], passed_over: list[str], *change: Any
 ) -> tuple[str | None, str | None]:
     by_name = {item.nodeid: item for item in session.items}
     items = [by_name[test] for test in tests if test in by_name]
@@ -140,7 +147,7 @@ def _answer(
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _run(session, items, change, temporary, writing)
+        _run(session, items, loaded, change, temporary, writing)
     os.close(writing)
     said = _said(reading, child)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -166,13 +173,20 @@ def _said(reading: int, child: int) -> list[str]:
     return [json.loads(line) for line in said.splitlines()]
 
 
-def _run(session: pytest.Session, items: list[pytest.Item], change: tuple[Any, ...], temporary: str, out: int) -> None:
+def _run(
+    session: pytest.Session,
+    items: list[pytest.Item],
+    loaded: _Loaded,
+    change: tuple[Any, ...],
+    temporary: str,
+    out: int,
+) -> None:
     """Run tests in a fork until one fails, and end it with that; never returns."""
     code = 1
     # Whatever a changed function raises, the fork may not go on as the parent.
     with suppress(BaseException):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = temporary
-        reason = _change(*change) if change[0] else None
+        reason = _change(loaded, *change) if change[0] else None
         if reason is not None:
             _say(out, f"!{reason}")
             os._exit(1)
@@ -189,15 +203,23 @@ def _say(out: int, line: str) -> None:
     os.write(out, (json.dumps(line) + "\n").encode())
 
 
-def _change(path: str, text: str, name: str, first_line: int) -> str | None:
+def _loaded() -> _Loaded:
+    found: _Loaded = defaultdict(list)
+    for each in gc.get_objects():
+        if type(each) is FunctionType:
+            found[_key(each.__code__)].append(each)
+    return found
+
+
+def _key(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _change(loaded: _Loaded, path: str, text: str, name: str, first_line: int) -> str | None:
     """Put a function's changed code in place of what is loaded, or return why that is not possible."""
-    file = str(Path(path).resolve())
-    codes = [code for code in _codes(compile(text, file, "exec")) if _is(code, name, first_line)]
-    functions = [
-        each
-        for each in gc.get_objects()
-        if type(each) is FunctionType and each.__code__.co_filename == file and _is(each.__code__, name, first_line)
-    ]
+    key = str(Path(path).resolve()), name, first_line
+    codes = [code for code in _codes(compile(text, key[0], "exec")) if _key(code) == key]
+    functions = loaded.get(key, [])
     if len(codes) != 1 or not functions:
         return f"{len(codes)} codes, {len(functions)} functions"
     for function in functions:
@@ -206,10 +228,6 @@ def _change(path: str, text: str, name: str, first_line: int) -> str | None:
         except ValueError as fault:
             return str(fault)
     return None
-
-
-def _is(code: CodeType, name: str, first_line: int) -> bool:
-    return code.co_qualname == name and code.co_firstlineno == first_line
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
