@@ -332,7 +332,12 @@ MACROS: tuple[Macro, ...] = (
         f"""CASE WHEN n <> 0 AND isfinite((b - a) / n) THEN list_transform(
         range(greatest(floor(least((b - a) / n + 1e-9, {_LAST}))::BIGINT + 1, 0)), lambda i: a + i * n) END""",
     ),
-    Macro("kql_distinct", ("xs",), "list_filter(xs, lambda e, i: list_position(xs, e) = i)"),
+    # With the list once: written twice, ten nested calls are a thousand.
+    Macro(
+        "kql_distinct",
+        ("xs",),
+        "list_transform([xs], lambda v: list_filter(v, lambda e, i: list_position(v, e) = i))[1]",
+    ),
     Macro(
         "kql_same_items",
         ("xs", "ys"),

@@ -261,6 +261,12 @@ def _on_one_side(node: BoundExpression) -> BoundExpression | None:
     return replace(node, side=0) if isinstance(node, ColumnReference) else None
 
 
+def _is_struct(call: FunctionCall) -> bool:
+    """Tell whether a call gives all its columns to the function around it, as one value."""
+    outputs = call.function.outputs
+    return call.output is None and outputs is not None and bool(outputs(tuple(each.type for each in call.arguments)))
+
+
 class _Measure:
     """How large and how deep expressions are as SQL, and which of them are to be computed elsewhere."""
 
@@ -304,8 +310,8 @@ class _Measure:
     def _may_be_cut(self, node: BoundExpression, below: _Below) -> bool:
         if isinstance(node, _LEAVES) or id(node) in self._apart:
             return id(node) in below.wanted and below.is_possible
-        if isinstance(node, FunctionCall) and node.output is None and node.function.outputs is not None:
-            # A struct to the function around it, no value that a column may hold.
+        if isinstance(node, FunctionCall) and _is_struct(node):
+            # No value that a column may hold.
             return False
         if isinstance(node, ScalarSubquery) or id(node) in below.wanted:
             return below.is_possible and not below.has_sides

@@ -146,3 +146,18 @@ def test_functions_and_commands_may_be_long_and_are_refused_if_they_are_too_deep
     assert rows(eventhouse, "F") == [(1 + MANY // 2,), (2 + MANY // 2,)]
     eventhouse.command(f".set Long <| {operators(MANY)}")
     assert sorted(rows(eventhouse, "Long")) == [(1 + MANY // 2,), (2 + MANY // 2,)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "print s = dynamic([2, 1]) | extend s = " + "array_sort_asc(" * 40 + "s" + ")" * 40,
+        "print s = dynamic([2, 1]) | extend s = array_sort_asc("
+        + "set_union(" * 40
+        + "s"
+        + ", dynamic([1]))" * 40
+        + ")",
+    ],
+)
+def test_functions_of_arrays_nest_at_no_more_than_their_own_cost(query: str, eventhouse: Eventhouse) -> None:
+    assert eventhouse.query(f"set servertimeout = 30s; {query}")[0].records() == [{"s": "[1,2]"}]
