@@ -8,7 +8,7 @@ import pytest
 
 from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.engine.queued.batching import BatchingLimits
-from emulator.errors import EngineFault, EntityNotFound, KustoError, LimitFault
+from emulator.errors import EngineFault, EntityNotFound, KustoError, ThrottledFault
 from kql.client import IngestionWay
 from kql.client.remote import RemoteEventhouse
 from tests.emulator.server.queued import eventually
@@ -134,7 +134,7 @@ async def test_one_way_alone_takes_no_other(
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (refusing(INGEST, 429), LimitFault),
+        (refusing(INGEST, 429), ThrottledFault),
         (refusing(INGEST, 400, code="BadRequest_StreamingIngestionFailed"), EngineFault),
         (refusing(INGEST, 400, is_permanent=True), KustoError),
     ],
