@@ -122,6 +122,7 @@ async def test_aliases_in_any_case_stand_for_a_symbol(http: httpx.AsyncClient, s
     assert price["symbol"] == "GOOGL"
 
 
+@pytest.mark.slow
 async def test_latest_prices_take_a_list_of_symbols(http: httpx.AsyncClient) -> None:
     assert [row["symbol"] for row in await records(http, "/v1/prices/latest")] == sorted(KNOWN)
     some = await records(http, "/v1/prices/latest", symbols="msft, google,MSFT")

@@ -129,6 +129,7 @@ async def test_many_spellings_are_one_answer(eventhouse: EmbeddedEventhouse, reg
             assert answer.content == first
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_spellings(registry: Registry, clock: Clock) -> None:
     cache = AnswerCache(Origin(), registry, ApiLimits(cache_bytes=1 << 20), clock, load_companies())
 

@@ -22,6 +22,7 @@ def binder() -> DatabaseBinder:
     return DatabaseBinder(load_database())
 
 
+@pytest.mark.slow
 def test_every_view_and_function_binds(binder: DatabaseBinder) -> None:
     binder.check()
 

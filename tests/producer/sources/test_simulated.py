@@ -181,6 +181,7 @@ class Market:
 @pytest.mark.parametrize(
     "change", [timedelta(seconds=5), timedelta(minutes=10), timedelta(hours=1), timedelta(days=400)]
 )
+@pytest.mark.slow
 async def test_the_market_goes_on_when_a_clock_that_was_set_back_is_right_again(change: timedelta) -> None:
     clock = ManualClock()
     market = Market(clock)
@@ -202,6 +203,7 @@ async def test_the_market_goes_on_where_a_clock_is_that_stays_set_back() -> None
     await market.end()
 
 
+@pytest.mark.slow
 async def test_the_market_does_not_tell_a_year_when_the_clock_is_set_on() -> None:
     clock = ManualClock()
     market = Market(clock)
