@@ -1,4 +1,6 @@
-"""Columns of datetimes on their way out: Kusto's range of them, and their ISO 8601 texts."""
+"""The time, and columns of datetimes on their way out: Kusto's range of them, and their ISO 8601 texts."""
+
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,6 +9,11 @@ from emulator.types import FIRST_MICROSECOND, LAST_MICROSECOND
 
 _FIRST = pa.scalar(FIRST_MICROSECOND, pa.int64()).cast(pa.timestamp("us"))
 _LAST = pa.scalar(LAST_MICROSECOND, pa.int64()).cast(pa.timestamp("us"))
+
+
+def utc_now() -> datetime:
+    """Return the time as the engine has its times: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def in_range(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

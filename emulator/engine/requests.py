@@ -8,9 +8,10 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from emulator.errors import CancelFault, KustoError
+from emulator.instants import utc_now
 from emulator.work import Work
 
 QUERY = "Query"
@@ -32,7 +33,7 @@ class Request:
         self.text = text[:_SHOWN]
         self.database = database
         self.application = application
-        self.started_on = _now()
+        self.started_on = utc_now()
         self.ended_on: datetime | None = None
         self.state = "InProgress"
         self.failure = ""
@@ -63,7 +64,7 @@ class Request:
     @property
     def updated_on(self) -> datetime:
         """When something was last heard of it."""
-        return self.ended_on or _now()
+        return self.ended_on or utc_now()
 
     @property
     def duration(self) -> timedelta:
@@ -72,7 +73,7 @@ class Request:
 
     def end(self, failure: BaseException | None) -> None:
         """Note how it ended."""
-        self.ended_on = _now()
+        self.ended_on = utc_now()
         self.state = "Completed" if failure is None else "Canceled" if isinstance(failure, CancelFault) else "Failed"
         if failure is not None:
             self.failure = failure.message if isinstance(failure, KustoError) else type(failure).__name__
@@ -122,7 +123,3 @@ class Requests:
         self._characters += len(request.text)
         while len(self._ended) > _KEPT or self._characters > _KEPT_CHARACTERS:
             self._characters -= len(self._ended.popleft().text)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

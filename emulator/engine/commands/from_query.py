@@ -7,7 +7,7 @@ storing what it made, in one transaction with all that follows from it.
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, Table
@@ -25,6 +25,7 @@ from emulator.engine.storage.transaction import Transaction, find_database
 from emulator.engine.writing.batch import Batch
 from emulator.engine.writing.jobs import TableChanged
 from emulator.errors import EngineFault, EntityAlreadyExists, EntityNotFound, KustoError, SemanticFault
+from emulator.instants import utc_now
 from emulator.result import ResultTable
 from emulator.schema.changes import merged_schema
 from emulator.syntax.commands import IngestFromQuery, IngestVerb, property_text
@@ -88,7 +89,7 @@ def _compute(core: Core, database: str, command: IngestFromQuery, rows: Computed
                 # As soon as it can be told; it is asked again when the rows are stored.
                 ingest_by(command.properties).check(cursor, table)
                 _fitting(table, compiled.schema, command)
-            now = max(datetime.now(UTC).replace(tzinfo=None), time)
+            now = max(utc_now(), time)
             with core.fit(Workload.of(plan, compiled.reads)):
                 rows.fill(cursor, compiled.sql, {"now": now} if compiled.uses_now else {})
             cursor.commit()

@@ -8,7 +8,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from emulator.engine.data_folder.log_form import first_damage
@@ -95,11 +95,6 @@ def require_all(folder: Path) -> None:
             "TH_DataMissing",
             hint="put the file back, or restore a backup; `tickhouse check-data --accept-loss` goes on without it",
         )
-
-
-def now() -> datetime:
-    """Return the time, naive UTC."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _micros(time: datetime) -> int:

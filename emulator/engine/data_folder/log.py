@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from emulator.engine.data_folder.commits import Commits, CommitsFile, now, read_commits
+from emulator.engine.data_folder.commits import Commits, CommitsFile, read_commits
 from emulator.engine.data_folder.opening import LOG_FILE, checkpoint_of, log_size
+from emulator.instants import utc_now
 
 COPYING_FILE = "eventhouse.copying"
 # How much of the log a crash leaves to be read again, a second's worth, against how often it is folded into the file.
@@ -37,7 +38,7 @@ class WriteAheadLog:
         self._file = CommitsFile(folder)
         self._copying = os.open(folder / COPYING_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         self._checkpoint = checkpoint_of(folder) or 0
-        self._since = before.since if before and before.checkpoint == self._checkpoint else now()
+        self._since = before.since if before and before.checkpoint == self._checkpoint else utc_now()
         self._size = log_size(folder)
         self._fold_at = FOLDED_AT
         self._is_waiting = False

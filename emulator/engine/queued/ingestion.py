@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from emulator.engine.core import Core
@@ -16,6 +16,7 @@ from emulator.engine.queued.store import Report, ReportQueue
 from emulator.engine.queued.worker import Worker
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EngineFault
+from emulator.instants import utc_now
 
 MESSAGES_KEPT = 50_000
 _PRUNED_EVERY = 256
@@ -71,12 +72,12 @@ class QueuedIngestion:
     def peek(self, queue: ReportQueue, limit: int) -> list[Report]:
         """Return the oldest reports of a queue without taking them."""
         with self._core.cursor() as cursor:
-            return store.peek_reports(cursor, queue, limit, _now())
+            return store.peek_reports(cursor, queue, limit, utc_now())
 
     def take(self, queue: ReportQueue, limit: int, hidden: timedelta) -> list[Report]:
         """Return the oldest reports of a queue, hidden from others for a while."""
         return self._core.writer.change(
-            lambda transaction: store.take_reports(transaction.connection, queue, limit, _now(), hidden)
+            lambda transaction: store.take_reports(transaction.connection, queue, limit, utc_now(), hidden)
         )
 
     def remove(self, queue: ReportQueue, id_: uuid.UUID, receipt: str) -> bool:
@@ -99,7 +100,3 @@ class QueuedIngestion:
 def _set_up(transaction: Transaction) -> None:
     store.create(transaction.connection)
     access.create(transaction.connection)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

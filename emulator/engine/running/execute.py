@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 import duckdb
@@ -19,6 +19,7 @@ from emulator.engine.session.workload import Workload
 from emulator.engine.udf import register
 from emulator.errors import KustoError
 from emulator.functions.macros import MACROS
+from emulator.instants import utc_now
 from emulator.result import ResultTable
 from emulator.sql.render import render
 from emulator.sql.statements import Begin
@@ -70,7 +71,7 @@ def execute(
         values = bind_parameters(query.parameters, properties.parameters)
     except KustoError as error:
         raise error.with_source(query.text) from None
-    values[NOW] = now or datetime.now(UTC).replace(tzinfo=None)
+    values[NOW] = now or utc_now()
     values[LIMIT] = None if limits.records is None else limits.records + 1
     work = work or Work(limits.timeout.total_seconds())
     tables: tuple[ResultTable, ...] = ()

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -30,6 +30,7 @@ from emulator.engine.storage.transaction import Transaction
 from emulator.engine.writing import marks
 from emulator.engine.writing.jobs import Job, store
 from emulator.errors import CancelFault, IngestionFault, KustoError
+from emulator.instants import utc_now
 from emulator.work import Work, WorkEnded, doing, joined, work_here
 
 Result = TypeVar("Result")
@@ -257,7 +258,7 @@ class Writer:
     def _attempt(self, action: Callable[[Transaction], Result], lost: Losses, work: Work) -> Result:
         if self._is_closed:
             raise closed_fault()
-        time = max(datetime.now(UTC).replace(tzinfo=None), self.last_time + timedelta(microseconds=1))
+        time = max(utc_now(), self.last_time + timedelta(microseconds=1))
         before = self.catalog
         try:
             self._session.begin()
