@@ -1,7 +1,8 @@
 """`python -m tests.mutants`: try a sample of small changes of the code and list those that no test fails on.
 
 The first run records which tests run which lines, in about twice the time of the quick tests; `--record` does so again,
-which it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision.
+which it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision,
+`--within PATH` those of a module or a folder.
 """
 
 import argparse
@@ -29,7 +30,8 @@ def main() -> None:
     arguments = _arguments()
     if arguments.record or not RECORD.exists():
         record(arguments.jobs)
-    mutants = [mutant for path in _modules() for mutant in _mutants(path, _changed(path, arguments.since))]
+    modules = [path for path in _modules() if _is_within(path, arguments.within)]
+    mutants = [mutant for path in modules for mutant in _mutants(path, _changed(path, arguments.since))]
     random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
     sample = list(islice(filter(_compiles, mutants), arguments.sample))
     _say(f"{len(sample)} of {len(mutants)} changes, seed {arguments.seed}")
@@ -44,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=100, help="how many changes are tried")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--since", help="only lines that have changed since this revision")
+    parser.add_argument("--within", nargs="+", help="only these modules and those of these folders")
     parser.add_argument("--record", action="store_true", help="record anew which tests run which lines")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--minutes", type=float, default=inf, help="begin with no further change after that time")
@@ -53,6 +56,10 @@ def _arguments() -> argparse.Namespace:
 
 def _modules() -> list[str]:
     return sorted(str(path) for package in PACKAGES for path in Path(package).rglob("*.py"))
+
+
+def _is_within(path: str, places: list[str] | None) -> bool:
+    return places is None or any(Path(path).is_relative_to(place) for place in places)
 
 
 def _mutants(path: str, lines: set[int] | None) -> list[Mutant]:

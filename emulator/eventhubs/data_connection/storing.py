@@ -118,7 +118,6 @@ class PartitionStore:
     async def _refuse(self, records: Records, error: KustoError) -> None:
         """Store what can be stored of an event, and keep the whole as a dead letter."""
         left = await self._storable(records.lines, _Trials()) if len(records.lines) > 1 else ()
-        left = await self._storable(records.lines, _Trials()) if len(records.lines) > 1 else ()
         if left:
             refused = len(records.lines) - len(left)
             reason = f"{refused} of {len(records.lines)} records are refused: {error.message}"

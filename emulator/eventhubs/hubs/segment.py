@@ -6,7 +6,7 @@ A record is `length, crc32, sequence, offset, time` and the payload; the checksu
 import os
 import struct
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -212,7 +212,7 @@ class Segment:
             self._index = []
             for record, position in self.records(0):
                 self._note(record, position)
-        slot = bisect_right(self._index, value - 1, key=key) - 1
+        slot = bisect_left(self._index, value, key=key) - 1
         start = self._index[slot].position if slot >= 0 else 0
         for record, position in self.records(start):
             if key(record) >= value:

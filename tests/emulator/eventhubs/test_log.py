@@ -186,6 +186,79 @@ def test_offsets_and_times_find_their_event(folder: Path | None) -> None:
     log.close()
 
 
+def test_within_a_long_segment_events_are_found_at_once(folder: Path | None) -> None:
+    log = Log.open(folder, BIG)
+    log.append([Stored(b"%02d" % number * 10_000) for number in range(12)], 1000)
+    for number in range(12, 24):
+        append(log, b"%02d" % number * 10_000, time=1000 + number // 3 * 10)
+    if folder is not None:
+        # A full segment is read only when it is asked.
+        append(log, b"next", time=10**10)
+        log.close()
+        log = Log.open(folder, BIG)
+    offsets = [record.offset for record in log.read(0, 24, 1 << 30)]
+    assert offsets == [number * 20_032 for number in range(24)]
+    for sequence, offset in enumerate(offsets):
+        assert log.read(sequence, 1)[0].payload == b"%02d" % sequence * 10_000
+        assert log.sequence_at_offset(offset, inclusive=True) == sequence
+        assert log.sequence_at_offset(offset + 1, inclusive=True) == sequence + 1
+    assert [log.sequence_at_time(time, inclusive=True) for time in (0, 1000, 1001, 1040, 1041, 1070)] == [
+        0,
+        0,
+        12,
+        12,
+        15,
+        21,
+    ]
+    log.close()
+
+
+@pytest.mark.parametrize(("size", "events"), [(66, [0, 2, 4]), (67, [0, 3])])
+def test_a_segment_is_full_when_it_has_its_size(tmp_path: Path, size: int, events: list[int]) -> None:
+    log = Log.open(tmp_path, Retention(segment_size=size))
+    for _ in range(5):
+        append(log, b"x")  # 33 bytes
+    log.close()
+    assert [int(path.stem.partition("-")[0]) for path in files(tmp_path)] == events
+
+
+def test_a_segment_is_full_when_it_spans_more_than_a_quarter_of_the_age(tmp_path: Path) -> None:
+    log = Log.open(tmp_path, Retention(timedelta(seconds=40)))
+    for time in (1_000, 11_000, 11_001, 21_001, 21_002):
+        append(log, b"x", time=time)
+    log.close()
+    assert [int(path.stem.partition("-")[0]) for path in files(tmp_path)] == [0, 2, 4]
+
+
+def test_events_go_when_they_are_older_than_asked_and_not_before(folder: Path | None) -> None:
+    log = Log.open(folder, SMALL)
+    append(log, b"x" * 200, time=1_000)
+    append(log, b"y" * 200, time=2_000)
+    assert (log.expire(now=11_000), log.begin) == (0, 0)
+    assert (log.expire(now=11_001), log.begin) == (1, 1)
+    log.close()
+
+
+@pytest.mark.parametrize(("size", "begin"), [(464, 0), (463, 1), (232, 1), (231, 2)])
+def test_of_full_segments_those_stay_that_fit_into_the_size(folder: Path | None, size: int, begin: int) -> None:
+    log = Log.open(folder, Retention(timedelta(days=1), size=size, segment_size=200))
+    for _ in range(2):
+        append(log, b"x" * 200)  # 232 bytes
+    log._roll(log._segments[-1])
+    log.expire(now=1_000)
+    assert log.begin == begin
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("events", "size", "expected"), [(2, 1 << 20, b"ab"), (9, 1, b"a"), (9, 2, b"ab"), (0, 1 << 20, b""), (9, 0, b"")]
+)
+def test_a_read_ends_with_its_number_or_its_bytes(events: int, size: int, expected: bytes) -> None:
+    log = Log.open(None, BIG)
+    append(log, b"a", b"b", b"c")
+    assert b"".join(record.payload for record in log.read(0, events, size)) == expected
+
+
 def test_retention_by_age_removes_whole_segments(folder: Path | None) -> None:
     log = Log.open(folder, SMALL)
     for number in range(30):
