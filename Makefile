@@ -40,8 +40,9 @@ quick-emulator: $(TESTING)
 quick-others: $(TESTING)
 	$(QUICK) --ignore=tests/emulator
 
+# A process of pytest that died is named at once: started anew under --dist loadfile, pytest-xdist waits for ever.
 test: $(TESTING)  ## the whole test suite
-	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lint: $(TESTING)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from typing import Protocol
 import pytest
 from hypothesis import settings
 
+from emulator.memory import bound_process, machine_memory
 from tests import casefiles, cpu_seconds
 from tests.casefiles import Case, Fault
 
@@ -16,6 +17,7 @@ settings.register_profile("exploring", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 UPDATE = "--update-cases"
+_MOST_MEMORY = 8 * 1024**3
 
 
 class CheckCase(Protocol):
@@ -32,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A test that runs away fails; without a bound the system would end some process, this one or another.
+    bound_process(min(machine_memory(), _MOST_MEMORY))
     config.pluginmanager.register(cpu_seconds)
     if config.getoption(UPDATE) and config.getoption("numprocesses", None):
         raise pytest.UsageError(f"{UPDATE} writes files, one process at a time: leave out -n")

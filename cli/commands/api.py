@@ -5,7 +5,7 @@ from contextlib import closing
 
 from api.app import create_app
 from cli.composition.eventhouses import find_target, open_eventhouse
-from cli.composition.servers import listen, run, running, until_signal_or_end
+from cli.composition.servers import listen, run, running, stop_on_signals, until_signal_or_end
 from cli.settings.access import Access
 from cli.settings.folders import DEFAULT_DATA, SIMULATED_DATA
 from cli.settings.target import TargetSettings
@@ -29,8 +29,9 @@ async def _serve(given: TargetSettings, port: int, host: str, access: Access) ->
                 load_registry(), eventhouse, api_key=access.key, hosts=access.hosts, origins=access.origins
             )
             target.tell(console)
+            stop = stop_on_signals()
             console.print(f"API         [bold]{url_of(listener)}[/]  Ctrl-C ends it.")
             async with running((app, listener)):
-                await until_signal_or_end(asyncio.Event().wait())
+                await until_signal_or_end(asyncio.Event().wait(), stop=stop)
         finally:
             await eventhouse.close()

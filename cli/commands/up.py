@@ -19,7 +19,7 @@ from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.hub import HubSettings
 from cli.composition.instances import Instance, announced, serving
 from cli.composition.pipelines import pipeline_to
-from cli.composition.servers import listen, run, running, until_signal_or_end
+from cli.composition.servers import listen, run, running, stop_on_signals, until_signal_or_end
 from cli.composition.sources import LiveSource, choose_source, default_data, refuse_mixing
 from cli.errors import CliError
 from cli.settings.access import Access
@@ -108,6 +108,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
                 notice=past.notice,
             )
             wire = create_wire(engine, lanes=Lanes("wire", share))
+            stop = stop_on_signals()
             console.print(f"Deployed {deployment}.")
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
             console.print(f"Eventhouse  [bold]{url_of(wire_socket)}[/]  database {settings.database}, data in {data}")
@@ -121,6 +122,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     console.print(delivery.connection, soft_wrap=True, highlight=False)
                 await until_signal_or_end(
                     produce(source, eventhouse, delivery, data, console, past) if source else asyncio.Event().wait(),
+                    stop=stop,
                     # Beside the last trades, not after them.
                     on_end=end_servers,
                 )

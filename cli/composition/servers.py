@@ -78,10 +78,10 @@ async def running(*served: tuple[ASGIApp, socket.socket]) -> AsyncIterator[Calla
         await asyncio.gather(*tasks)
 
 
-async def until_signal_or_end(*work: Awaitable[object], on_end: Callable[[], None] = lambda: None) -> None:
-    """Wait for SIGINT, SIGTERM or SIGHUP, or until one of the awaitables ends.
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGINT, SIGTERM and SIGHUP set from now on, in place of ending the process.
 
-    Its error is raised, the rest is cancelled; `on_end` is called before. After a signal the process has a few seconds.
+    A command that waits for the signals asks for it before it says that it serves: who reads that may end it at once.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,6 +95,19 @@ async def until_signal_or_end(*work: Awaitable[object], on_end: Callable[[], Non
         stop.set()
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return stop
+
+
+async def until_signal_or_end(
+    *work: Awaitable[object], stop: asyncio.Event | None = None, on_end: Callable[[], None] = lambda: None
+) -> None:
+    """Wait for SIGINT, SIGTERM or SIGHUP, or until one of the awaitables ends.
+
+    Its error is raised, the rest is cancelled; `on_end` is called before. After a signal the process has a few seconds.
+    `stop` is what `stop_on_signals` returned, if it was called already.
+    """
+    loop = asyncio.get_running_loop()
+    stop = stop or stop_on_signals()
     tasks = [asyncio.ensure_future(each) for each in work]
     stopped = asyncio.create_task(stop.wait())
     try:
