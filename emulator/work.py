@@ -43,8 +43,14 @@ class Work:
                 return False
             self._canceled_for = reason
             to_call, self._to_call = self._to_call, []
+        errors: list[Exception] = []
         for call in to_call:
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - the others are to be called all the same
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return True
 
     @property

@@ -123,3 +123,16 @@ def test_what_a_thread_does_is_not_what_another_does() -> None:
         thread.start()
         thread.join()
     assert faults == []
+
+
+def test_one_who_fails_to_hear_of_the_cancellation_keeps_nobody_from_it() -> None:
+    work, calls = Work(), list[str]()
+
+    def fail() -> None:
+        raise MemoryError
+
+    work.when_canceled(fail)
+    work.when_canceled(lambda: calls.append("called"))
+    with pytest.raises(MemoryError):
+        work.cancel()
+    assert (calls, work.is_canceled) == (["called"], True)

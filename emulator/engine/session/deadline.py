@@ -3,6 +3,7 @@
 To start one for each takes up to 1.18 times the CPU of an endpoint (2026-11-29, `tests/bench/RESULTS.md`).
 """
 
+import logging
 import math
 import threading
 import time
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 import duckdb
 
 from emulator.work import Work
+
+_LOG = logging.getLogger(__name__)
 
 # DuckDB forgets an interrupt that comes between two statements, so it is interrupted until the block is left.
 _AGAIN_SECONDS = 0.05
@@ -76,8 +79,10 @@ class Watch:
     def _add(self, interruption: _Interruption) -> None:
         with self._changed:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                # Where the machine has none to give, the next request asks again.
+                thread.start()
+                self._thread = thread
             self._open.add(interruption)
             # Waking the thread for every request would cost each of them a turn.
             if interruption.at < self._wakes_at:
@@ -94,8 +99,12 @@ class Watch:
                 now = time.monotonic()
                 for each in self._open:
                     if each.at <= now:
-                        each.end()
                         each.at = now + _AGAIN_SECONDS
+                        # Without this thread nothing would end any more; memory may be short, and is not the next time.
+                        try:
+                            each.end()
+                        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                            _LOG.warning("what is over could not be ended yet: %s", type(error).__name__)
                 self._wakes_at = min((each.at for each in self._open), default=math.inf)
                 self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
                 # What comes before the next wait is seen without waking.

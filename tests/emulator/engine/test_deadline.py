@@ -106,3 +106,32 @@ def test_what_is_closed_watches_no_longer() -> None:
         thread.join(PATIENCE)
     assert not thread.is_alive()
     assert not ended.is_set()
+
+
+def test_what_cannot_be_ended_yet_is_ended_again_and_others_beside_it(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = threading.Semaphore(0)
+
+    def fail() -> None:
+        calls.release()
+        raise MemoryError
+
+    work = Work(SHORT)
+    with watch.interrupting(work, fail):
+        assert [calls.acquire(timeout=PATIENCE) for _ in range(2)] == [True] * 2
+        assert expire(watch)
+    assert {record.getMessage() for record in caplog.records} == {"what is over could not be ended yet: MemoryError"}
+
+
+def test_a_thread_that_could_not_begin_begins_with_the_next_request(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError), watch.interrupting(Work(LONG), lambda: None):
+            pytest.fail("it has begun")
+    assert expire(watch)

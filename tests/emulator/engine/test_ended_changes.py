@@ -215,6 +215,27 @@ def test_a_heavy_command_ends_in_time_and_leaves_nothing(eventhouse: Eventhouse,
     assert contents(eventhouse) == as_recomputed(eventhouse)
 
 
+# 60 GB to sort, where memory is 256 MB.
+SPILLING = """.set New <| range a from 1 to 2000000000 step 1
+    | extend s = strcat("a text of some length, ", tostring((a * 7919) % 2000000011)) | sort by s asc
+    | extend n = row_number()"""
+
+
+@pytest.mark.slow
+def test_what_spills_ends_in_time_too(tmp_path: Path) -> None:
+    opened, work = Eventhouse.open(tmp_path, memory=256 * 1024 * 1024), Work(60.0)
+    with ThreadPoolExecutor(1) as pool:
+        spilling = pool.submit(opened.command, SPILLING, work=work)
+        while not list(tmp_path.rglob("duckdb_temp_*_storage_*")):
+            assert not spilling.done()
+            time.sleep(0.01)
+        work.cancel("enough")
+        with pytest.raises(CancelFault, match="Request is canceled: enough"):
+            spilling.result(PROMPT_SECONDS)
+    assert opened.command(".set New <| print x = 1").arrow.num_rows == 1
+    opened.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("transactional", ["true", "false"])
 def test_an_update_policy_that_is_ended_has_not_failed(eventhouse: Eventhouse, transactional: str) -> None:
