@@ -7,12 +7,12 @@ here; hence the checks of `Origin` and `Host`.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Send
 
+from emulator.listening.hosts import host_name
 from emulator.listening.sockets import ListenError
 from emulator.loopback import is_loopback
 
@@ -67,7 +67,7 @@ class Pages:
         headers: str,
         exposed: str,
     ) -> None:
-        self._hosts = frozenset(_name(host) for host in hosts)
+        self._hosts = frozenset(host.lower().removesuffix(".") for host in hosts)
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self._any_host = has_key and not hosts
         self._methods = methods
@@ -81,9 +81,12 @@ class Pages:
         if len(hosts) > 1:
             return Refusal("The request names several hosts")
         host = hosts[0] if hosts else ""
+        name = host_name(host)
         if origin is not None and not self._is_trusted(origin, host):
             return Refusal(f"Pages of the origin '{origin}' may not use this server")
-        if not self._any_host and not self._is_own(host):
+        if name is None and self._any_host:
+            return Refusal(f"'{host}' is no host name")
+        if not self._any_host and not self._is_own(name):
             return Refusal(
                 f"The host name '{host}' is not this machine's own",
                 "use 127.0.0.1 or localhost, or start the server with a key, or with the name in --allowed-hosts",
@@ -115,26 +118,18 @@ class Pages:
 
         return send_with_origin
 
-    def _is_own(self, host: str) -> bool:
-        name = _name(host)
+    def _is_own(self, name: str | None) -> bool:
+        if name is None:
+            return False
         return name in _USUAL or name in self._hosts or is_loopback(name) or _is_local(name)
 
     def _is_trusted(self, origin: str, host: str) -> bool:
         origin = origin.lower()
         if origin in self._origins:
             return True
-        try:
-            parts = urlsplit(origin)
-            return is_loopback(parts.hostname or "") or (bool(host) and parts.netloc == host.lower())
-        except ValueError:
-            return False
-
-
-def _name(host: str) -> str:
-    """Return the name of a `Host` header without its port."""
-    bracket = host.find("]")
-    name = host[: bracket + 1] if bracket >= 0 else host.partition(":")[0]
-    return name.lower().rstrip(".")
+        _, separator, authority = origin.partition("://")
+        name = host_name(authority) if separator else None
+        return bool(name) and (is_loopback(name or "") or authority == host.lower())
 
 
 def _is_local(name: str) -> bool:

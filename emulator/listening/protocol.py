@@ -7,13 +7,14 @@ ever. What is counted here costs a request no more than a few additions; clocks 
 
 from asyncio import BaseTransport, Transport
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from emulator.listening.hosts import authority_of, host_name
 from emulator.listening.limits import MEBIBYTE, Limits
 
-# What may still come of a body that nobody reads, before the connection goes.
+# What may still come of a request that nobody reads on, before nothing more is taken in.
 _UNREAD = MEBIBYTE
 
 
@@ -44,6 +45,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unsent = 0  # bytes of the answer
         self._unsent_since = 0.0
         self._left = False
+        self._unread = 0  # bytes since it was refused
         self._refusal: tuple[int, str] = (400, "Invalid HTTP request received.")
 
     @property
@@ -60,6 +62,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, as long as the head it may belong to has a size."""
         if self._left:
+            self._unread += len(data)
+            if self._unread > _UNREAD:
+                # The client sees why when it looks, or when its connection goes: it may send for as long as it likes.
+                self.transport.pause_reading()
             return
         if self.expecting is Expecting.NOTHING:
             self.expecting, self.since = Expecting.HEAD, self.loop.time()
@@ -81,6 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stop(414, "The URL is too long.")
         if len(self.headers) > self.limits.headers or (self._pending > self.limits.head and self._is_large()):
             self._stop(431, "The head of the request is too large.")
+        self._check_host()
         self._pending = 0
         self.expecting = Expecting.BODY
         super().on_headers_complete()
@@ -171,6 +178,20 @@ class LimitedProtocol(HttpToolsProtocol):
         # Each header has a colon, a blank and a line break beside its name and value.
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.limits.head
 
+    def _check_host(self) -> None:
+        """Let the request name one host, as RFC 9112, 3.2 has it: what the target names stands for the header."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if not self.url.startswith(b"/") and self.url != b"*":
+            authority = authority_of(self.url)
+            if authority is None:
+                self._stop(400, "The target of the request is no path and no URL.")
+            # The application has this very list.
+            self.headers[:] = [each for each in self.headers if each[0] != b"host"] + [(b"host", authority)]
+        if len(hosts) > 1 or any(host_name(host.decode("latin-1")) is None for host in hosts):
+            self._stop(400, "The request names no host, or not one.")
+        if not hosts and self.parser.get_http_version() == "1.1":
+            self._stop(400, "The request names no host, or not one.")
+
     def _make_room(self) -> None:
         waiting = [
             each for each in self.connections if isinstance(each, LimitedProtocol) and each is not self and each.is_idle
@@ -189,7 +210,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whether nobody would miss an answer if the connection ended now."""
         return not self.is_busy and self.expecting is not Expecting.BODY and not self.transport.is_closing()
 
-    def _stop(self, status: int, text: str) -> None:
+    def _stop(self, status: int, text: str) -> NoReturn:
         self._refusal = (status, text)
         raise RefusedError
 

@@ -38,6 +38,22 @@ def test_names_are_allowed_by_setting_or_with_a_key() -> None:
     assert refused(host="other.example", hosts=("prices.example",), has_key=True) != ""
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:1@evil", "localhost/", "[::1]evil", "evil%40localhost", ".", "a b"])
+def test_what_is_no_host_is_no_name_of_this_machine(host: str) -> None:
+    assert refused(host=host) == f"The host name '{host}' is not this machine's own"
+    assert refused(host=host, hosts=("localhost",), has_key=True) == f"The host name '{host}' is not this machine's own"
+    assert refused(host=host, has_key=True) == f"'{host}' is no host name"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example\\@localhost", "http://evil.example@localhost", "http://localhost:80@evil.example",
+     "http://localhost/evil", "localhost", "//localhost", "http://127.0.0.1:1@evil"],
+)  # fmt: skip
+def test_what_is_no_origin_is_not_let_in(origin: str) -> None:
+    assert refused(host="localhost", origin=origin) == f"Pages of the origin '{origin}' may not use this server"
+
+
 def test_two_hosts_are_one_too_many() -> None:
     pages = Pages(methods="", headers="", exposed="")
     sent = Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")])
