@@ -16,6 +16,7 @@ T = TypeVar("T")
 _INGESTION_THREADS = 32
 _COMMAND_THREADS = 8
 _URGENT_THREADS = 4
+_READING_THREADS = 2
 _WAITING = 128
 # How long closing waits for threads whose work has been canceled.
 _CLOSING_SECONDS = 1.0
@@ -34,6 +35,7 @@ class Lanes:
         self._queries = QueryLane(f"{prefix}query", cores, cores if heavy is None else heavy)
         self._urgent = Lane(f"{prefix}urgent", _URGENT_THREADS, _WAITING, _command_throttled)
         self._commands = Lane(f"{prefix}command", _COMMAND_THREADS, _WAITING, _command_throttled)
+        self._reading = Lane(f"{prefix}reading", _READING_THREADS, _WAITING, _command_throttled)
         self._ingestion = Lane(f"{prefix}ingestion", _INGESTION_THREADS, _WAITING, _ingestion_throttled)
         self._works: set[Work] = set()
         self._is_closed = False
@@ -50,6 +52,10 @@ class Lanes:
         """Run what an administrator asks or orders to see what goes on and to end it; it is over in a moment."""
         return await self._run(self._urgent, work, call)
 
+    async def read(self, work: Work, call: Callable[[Work], T]) -> T:
+        """Run what finds out what a large request asks for; what it asks for has a lane of its own."""
+        return await self._run(self._reading, work, call)
+
     async def ingest(self, work: Work, call: Callable[[Work], T]) -> T:
         """Run an ingestion, or what leads to it."""
         return await self._run(self._ingestion, work, call)
@@ -59,7 +65,7 @@ class Lanes:
         self._is_closed = True
         for work in tuple(self._works):
             work.cancel("the Eventhouse closes")
-        lanes = (self._queries, self._urgent, self._commands, self._ingestion)
+        lanes = (self._queries, self._urgent, self._commands, self._reading, self._ingestion)
         for lane in lanes:
             lane.threads.close()
         if running := {each for lane in lanes for each in lane.threads.running}:

@@ -59,7 +59,7 @@ def create_app(
     policy = policy or ExchangePolicy()
     queries = QueryEndpoints(eventhouse, lanes, policy)
     management = ManagementEndpoint(eventhouse, lanes, policy)
-    storage = Storage(eventhouse.queued.access)
+    storage = Storage(eventhouse.queued.access, policy.rooms)
     ingestion = IngestionEndpoint(eventhouse, lanes, policy, storage)
     marks = MarksEndpoint(eventhouse, lanes, policy)
 

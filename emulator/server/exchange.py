@@ -3,23 +3,19 @@
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.content_codings import GZIP, GzipTooLarge, accepted_codings, gunzip
+from emulator.content_codings import accepted_codings
 from emulator.errors import KustoError, ThrottledFault
 from emulator.listening.faults import log_fault
-from emulator.listening.limits import LARGEST_BODY
 from emulator.loopback import is_loopback
+from emulator.server.bodies import MAX_BODY, Body, Rooms
 from emulator.server.errors import PayloadFault, RequestContext, error_body, internal_fault, status_of
-
-# A request body as sent, and after decompression.
-MAX_BODY = LARGEST_BODY
-MAX_INFLATED = 512 * 1024 * 1024
 
 # What a client calls its request is repeated in a header.
 _LONGEST_ID = 1024
@@ -35,6 +31,7 @@ class Exchange:
     activity_id: str
     compress_above: int
     compress_loopback: bool
+    body: Body
     text: str = ""
     database: str = ""
 
@@ -48,18 +45,14 @@ class Exchange:
         if client_request_id and "x-ms-client-request-id" not in self.request.headers:
             self.client_request_id = header_text(client_request_id)
 
-    async def body(self) -> bytes:
-        """Read the whole body, decompressed.
+    async def received(self) -> bytes:
+        """Read the whole body as it is.
 
         Clients send `Content-Encoding: gzip` with bodies that are not gzip (Parquet), so the header is ignored and
-        the first bytes decide.
+        the first bytes decide; `body` inflates them in a thread.
         """
-        received = bytearray()
-        async for chunk in self.request.stream():
-            received += chunk
-            if len(received) > MAX_BODY:
-                raise PayloadFault(f"The request body is larger than {MAX_BODY} bytes", hint="send smaller batches")
-        return inflate(bytes(received))
+        too_large = PayloadFault(f"The request body is larger than {MAX_BODY} bytes", hint="send smaller batches")
+        return await self.body.read(self.request.stream(), MAX_BODY, too_large)
 
     def reply(self, body: bytes, *, status: int = 200, media_type: str = "application/json") -> Response:
         """Return an answer with the protocol's headers, compressed where that pays."""
@@ -90,10 +83,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class ExchangePolicy:
-    """When answers are compressed: above a size, and for peers on this machine only if asked to."""
+    """When answers are compressed, above a size and for this machine only if asked to; the room for bodies."""
 
     compress_above: int = 16 * 1024
     compress_loopback: bool = False
+    rooms: Rooms = field(default_factory=Rooms)
 
     async def run(self, request: Request, handle: Callable[[Exchange], Awaitable[Response]]) -> Response:
         """Answer one request; every fault becomes a document, an unforeseen one without its cause."""
@@ -103,6 +97,7 @@ class ExchangePolicy:
             activity_id=str(uuid4()),
             compress_above=self.compress_above,
             compress_loopback=self.compress_loopback,
+            body=Body(self.rooms),
         )
         try:
             return await handle(exchange)
@@ -111,22 +106,10 @@ class ExchangePolicy:
         except Exception as error:  # noqa: BLE001 - the outermost place of a request
             log_fault("request", exchange.activity_id, error)
             return exchange.fail(internal_fault(exchange.activity_id))
+        finally:
+            exchange.body.release()
 
 
 def header_text(text: str) -> str:
     """Return a text as a header can carry it: what it cannot is percent-encoded, what is too long cut off."""
     return quote(text[:_LONGEST_ID], safe=_IN_HEADERS, errors="replace")
-
-
-def inflate(data: bytes) -> bytes:
-    """Return gzip data decompressed, anything else as it is."""
-    if not data.startswith(GZIP):
-        return data
-    try:
-        return gunzip(data, MAX_INFLATED)
-    except GzipTooLarge as error:
-        raise PayloadFault(f"The request body is larger than {MAX_INFLATED} bytes after decompression") from error
-    except zlib.error as error:
-        raise KustoError(f"The request body starts like gzip but is not: {error}") from error
-    except EOFError as error:
-        raise KustoError("The request body is gzip that ends too early") from error

@@ -20,6 +20,8 @@ from emulator.work import Work
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
 
+# A document that names a blob.
+_LONGEST_ADDRESS = 64 * 1024
 _SECONDS = COMMAND_TIMEOUT.total_seconds()
 
 
@@ -49,16 +51,17 @@ class IngestionEndpoint:
                 hint="for example csv or json",
             )
         marks = read_marks(exchange.request.headers.get(MARKS_HEADER))
-        data = await exchange.body()
-        if query.get("sourceKind", "").lower() == "uri":
-            blob = self._storage.own_blob(_source_address(data))
-            data = await self._lanes.ingest(Work(_SECONDS), lambda _: self._eventhouse.queued.blobs.read(blob))
-        # A source may have moved on without a record.
-        if not data and not marks:
-            raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
-        rows = await self._lanes.ingest(
-            Work(_SECONDS, exchange.client_request_id),
-            lambda work: self._eventhouse.ingest(
+        sent = await exchange.received()
+        is_address = query.get("sourceKind", "").lower() == "uri"
+
+        def ingest(work: Work) -> int:
+            data = exchange.body.plain(sent, work)
+            if is_address:
+                data = self._eventhouse.queued.blobs.read(self._storage.own_blob(_source_address(data)))
+            # A source may have moved on without a record.
+            if not data and not marks:
+                raise KustoError("The request carries no data to ingest", code="BadRequest_EmptyBody")
+            return self._eventhouse.ingest(
                 table,
                 data,
                 format=stream_format,
@@ -66,12 +69,15 @@ class IngestionEndpoint:
                 database=database,
                 marks=marks,
                 work=work,
-            ),
-        )
+            )
+
+        rows = await self._lanes.ingest(Work(_SECONDS, exchange.client_request_id), ingest)
         return exchange.reply(render_ingestion(rows))
 
 
 def _source_address(body: bytes) -> str:
+    if len(body) > _LONGEST_ADDRESS:
+        raise KustoError(f"The body has more than {_LONGEST_ADDRESS} bytes", code="BadRequest_InvalidSource")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

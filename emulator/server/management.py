@@ -14,7 +14,8 @@ from emulator.options import COMMAND_TIMEOUT
 from emulator.result import ResultTable
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy
-from emulator.server.properties import WireRequest, read_body
+from emulator.server.properties import WireRequest
+from emulator.server.requests import read_request
 from emulator.server.v1 import render_command
 from emulator.work import Work
 
@@ -37,7 +38,7 @@ class ManagementEndpoint:
         return await self._policy.run(request, self._run)
 
     async def _run(self, exchange: Exchange) -> Response:
-        wire = read_body(await exchange.body(), exchange.request.headers, COMMAND_TIMEOUT)
+        wire = await read_request(exchange, self._lanes, COMMAND_TIMEOUT)
         exchange.text, exchange.database = wire.text, wire.database or ""
         exchange.identify(wire.properties.client_request_id)
         if not wire.is_command:

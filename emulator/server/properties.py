@@ -4,7 +4,7 @@ Unknown options are kept as sent and otherwise ignored, as the service does.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -53,10 +53,15 @@ class WireRequest:
         return Work(self.timeout.total_seconds(), self.properties.client_request_id)
 
 
-def read_body(body: bytes, headers: Mapping[str, str], default_timeout: timedelta) -> WireRequest:
+def read_body(
+    body: bytes,
+    headers: Mapping[str, str],
+    default_timeout: timedelta,
+    load: Callable[[bytes], object] = orjson.loads,
+) -> WireRequest:
     """Read the JSON body of a POST: `{"db": …, "csl": …, "properties": …}`."""
     try:
-        document = orjson.loads(body)
+        document = load(body)
     except orjson.JSONDecodeError as error:
         raise KustoError(f"The request body is not JSON: {error}", code="BadRequest_InvalidJson") from error
     if not isinstance(document, dict):

@@ -13,7 +13,8 @@ from emulator.result import TruncationFault
 from emulator.server.answer import Answer, render
 from emulator.server.errors import ForbiddenFault
 from emulator.server.exchange import Exchange, ExchangePolicy
-from emulator.server.properties import WireRequest, read_body, read_fields
+from emulator.server.properties import WireRequest, read_fields
+from emulator.server.requests import read_request
 from emulator.server.v1 import render_v1
 from emulator.server.v2 import render_v2
 from emulator.work import Work
@@ -41,7 +42,7 @@ class QueryEndpoints:
         return await self._policy.run(request, self._v2)
 
     async def _v1(self, exchange: Exchange) -> Response:
-        wire = await _read(exchange)
+        wire = await self._read(exchange)
         if wire.is_command and not wire.is_show_command:
             raise ForbiddenFault(
                 "Only .show commands are answered by the query endpoint",
@@ -52,7 +53,7 @@ class QueryEndpoints:
         return await lane(wire.work(), lambda work: exchange.reply(self._run_v1(wire, exchange, work)))
 
     async def _v2(self, exchange: Exchange) -> Response:
-        wire = await _read(exchange)
+        wire = await self._read(exchange)
         if wire.is_command:
             return exchange.reply(_NO_COMMANDS, status=400, media_type="text/plain")
         return await self._lanes.query(wire.work(), lambda work: exchange.reply(self._run_v2(wire, exchange, work)))
@@ -78,18 +79,17 @@ class QueryEndpoints:
             rendered, exchange.client_request_id, exchange.activity_id, time.perf_counter() - started, truncation
         )
 
-
-async def _read(exchange: Exchange) -> WireRequest:
-    request = exchange.request
-    if request.method in ("GET", "HEAD"):
-        wire = read_fields(dict(request.query_params), request.headers, QUERY_TIMEOUT)
-    else:
-        wire = read_body(await exchange.body(), request.headers, QUERY_TIMEOUT)
-    exchange.text, exchange.database = wire.text, wire.database or ""
-    exchange.identify(wire.properties.client_request_id)
-    language = str(wire.properties.options.get("query_language", "kql")).lower()
-    if language not in ("kql", "csl"):
-        raise UnsupportedFault(
-            f"The option 'query_language' asks for '{language}'; only kql is understood", code="TH0001"
-        )
-    return wire
+    async def _read(self, exchange: Exchange) -> WireRequest:
+        request = exchange.request
+        if request.method in ("GET", "HEAD"):
+            wire = read_fields(dict(request.query_params), request.headers, QUERY_TIMEOUT)
+        else:
+            wire = await read_request(exchange, self._lanes, QUERY_TIMEOUT)
+        exchange.text, exchange.database = wire.text, wire.database or ""
+        exchange.identify(wire.properties.client_request_id)
+        language = str(wire.properties.options.get("query_language", "kql")).lower()
+        if language not in ("kql", "csl"):
+            raise UnsupportedFault(
+                f"The option 'query_language' asks for '{language}'; only kql is understood", code="TH0001"
+            )
+        return wire

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from emulator.engine.queued.blobs import Blob, BlobStore
 from emulator.errors import KustoError
 from emulator.lanes.lanes import Lanes
-from emulator.server.exchange import MAX_BODY
+from emulator.server.bodies import MAX_BODY
 from emulator.server.queued.documents import NotReadable, read_document
-from emulator.server.queued.storage import SECONDS, Storage, http_date, read_body
+from emulator.server.queued.storage import SECONDS, Storage, http_date
 from emulator.work import Work
 
 # Names of 50,000 blocks, the most that a blob has on the service.
@@ -33,21 +33,22 @@ class BlobEndpoint:
     async def _put(self, request: Request) -> Response:
         key = self._key(request, "w")
         part = request.query_params.get("comp", "")
-        data = await read_body(request, _MAX_LIST if part == "blocklist" else MAX_BODY)
-        match part:
-            case "":
-                if request.headers.get("x-ms-blob-type", "BlockBlob").lower() != "blockblob":
-                    raise KustoError("Only block blobs are kept.", "InvalidBlobType")
-                blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put(key, data))
-            case "block":
-                block = request.query_params.get("blockid", "")
-                await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put_block(key, block, data))
-                return Response(status_code=201)
-            case "blocklist":
-                blocks = _block_list(data)
-                blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.commit_blocks(key, blocks))
-            case _:
-                raise KustoError(f"'comp={part}' of a blob is not built here.", "UnsupportedQueryParameter")
+        async with self._storage.body(request, _MAX_LIST if part == "blocklist" else MAX_BODY) as data:
+            match part:
+                case "":
+                    if request.headers.get("x-ms-blob-type", "BlockBlob").lower() != "blockblob":
+                        raise KustoError("Only block blobs are kept.", "InvalidBlobType")
+                    blob = await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put(key, data))
+                case "block":
+                    block = request.query_params.get("blockid", "")
+                    await self._lanes.ingest(Work(SECONDS), lambda _: self._blobs.put_block(key, block, data))
+                    return Response(status_code=201)
+                case "blocklist":
+                    blob = await self._lanes.ingest(
+                        Work(SECONDS), lambda _: self._blobs.commit_blocks(key, _block_list(data))
+                    )
+                case _:
+                    raise KustoError(f"'comp={part}' of a blob is not built here.", "UnsupportedQueryParameter")
         return Response(status_code=201, headers=_headers(blob))
 
     async def _get(self, request: Request) -> Response:

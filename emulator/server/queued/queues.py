@@ -14,7 +14,7 @@ from emulator.engine.queued.store import REPORT_LIFETIME, Report, ReportQueue
 from emulator.errors import KustoError
 from emulator.lanes.lanes import Lanes
 from emulator.server.queued.messages import MAX_MESSAGE_BODY, message_text, parse_message
-from emulator.server.queued.storage import SECONDS, Storage, http_date, number, read_body, xml
+from emulator.server.queued.storage import SECONDS, Storage, http_date, number, xml
 from emulator.work import Work
 
 _MOST_AT_ONCE = 32
@@ -46,9 +46,8 @@ class QueueEndpoint:
         self._storage.check(request, queue, "a")
         if queue != INGESTION_QUEUE:
             raise KustoError(f"Only the Eventhouse itself writes to the queue '{queue}'.", "OperationNotAllowed")
-        message = parse_message(
-            message_text(await read_body(request, MAX_MESSAGE_BODY, "put the data into a blob")), self._storage.own_blob
-        )
+        async with self._storage.body(request, MAX_MESSAGE_BODY, "put the data into a blob") as body:
+            message = parse_message(message_text(body), self._storage.own_blob)
         id_ = await self._lanes.ingest(Work(SECONDS), lambda _: self._queued.add(message))
         now = datetime.now(UTC)
         receipt = Report(id_, now, now, str(uuid.uuid4()), 0, "")

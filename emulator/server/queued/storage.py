@@ -1,7 +1,8 @@
 """What all storage endpoints share: signatures, bodies, headers, and faults as XML."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.engine.queued.access import ACCOUNT, EXPORT, SCRATCH, Access
-from emulator.engine.queued.blobs import BlobNotFound
-from emulator.errors import EngineFault, KustoError
+from emulator.engine.queued.blobs import BlobNotFound, BlobsFull
+from emulator.errors import CommandThrottledFault, EngineFault, KustoError
 from emulator.listening.faults import log_fault
+from emulator.server.bodies import MAX_BODY, Body, Rooms
 from emulator.server.errors import PayloadFault
-from emulator.server.exchange import MAX_BODY
 
 PREFIX = f"/{ACCOUNT}/"
 SECONDS = 300.0
@@ -30,6 +31,7 @@ class Storage:
     """Runs storage requests: the signature first, then the work, and every fault as a document."""
 
     access: Access
+    rooms: Rooms = field(default_factory=Rooms)
 
     async def run(self, request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
         """Answer one request."""
@@ -46,6 +48,18 @@ class Storage:
     def check(self, request: Request, resource: str, permission: str) -> None:
         """Raise AccessDenied unless the request may do this to a resource."""
         self.access.check(resource, request.query_params, permission)
+
+    @asynccontextmanager
+    async def body(self, request: Request, most: int = MAX_BODY, hint: str = "send blocks") -> AsyncIterator[bytes]:
+        """Read a body as it is, and hold it for the duration; where there is no room for it, clients come again."""
+        body = Body(self.rooms)
+        too_large = PayloadFault(f"The body is larger than {most} bytes.", "RequestBodyTooLarge", hint=hint)
+        try:
+            yield await body.read(request.stream(), most, too_large)
+        except CommandThrottledFault as fault:
+            raise BlobsFull(fault.message, "ServerBusy") from fault
+        finally:
+            body.release()
 
     def own_blob(self, address: str) -> str:
         """Return the key of the blob at an address, which must be one of ours with a valid signature."""
@@ -67,16 +81,6 @@ class Storage:
 def without_query(address: str) -> str:
     """Return an address without what may be secret in it."""
     return address.partition("?")[0].partition(";")[0]
-
-
-async def read_body(request: Request, most: int = MAX_BODY, hint: str = "send blocks") -> bytes:
-    """Read a body as it is."""
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > most:
-            raise PayloadFault(f"The body is larger than {most} bytes.", "RequestBodyTooLarge", hint=hint)
-    return bytes(received)
 
 
 def xml(text: str, status: int = 200) -> Response:
