@@ -78,7 +78,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the key of this Eventhouse where there is none: signatures outlive the process."""
     connection.execute(render(_KEYS.creation))
     if not _keys(connection):
-        connection.execute(render(_KEYS.insertion), {"key": secrets.token_bytes(32)})
+        connection.execute(render(_KEYS.insertion), {"key": secrets.token_bytes()})
 
 
 def open_access(connection: duckdb.DuckDBPyConnection) -> Access:

@@ -166,6 +166,28 @@ async def test_a_table_that_fails_is_told_until_the_same_events_are_stored() -> 
     assert (feed.opened, store.batches) == ([0], [[0, 1]])
 
 
+class Pauses(Backoff):
+    """Keeps for how many failures in a row a pause was asked for."""
+
+    asked: list[int] = []  # noqa: RUF012 - of the one test that asks
+
+    def pause(self, failures: int) -> float:
+        self.asked.append(failures)
+        return 0.0
+
+
+async def test_pauses_grow_with_failures_in_a_row_and_begin_anew_when_all_is_well() -> None:
+    feed, store = Feed(), Store()
+    store.faults = [EngineFault("one"), EngineFault("two")]
+    async with running(feed, store, Limits(backoff=Pauses(0.0, 0.0))):
+        feed.bring(0, 0)
+        await until(lambda: store.batches)
+        store.faults = [EngineFault("three")]
+        feed.bring(1, 1)
+        await until(lambda: len(store.batches) == 2)
+    assert Pauses.asked == [1, 2, 1]
+
+
 async def test_a_hub_that_refuses_is_opened_anew() -> None:
     feed, store = Feed(), Store()
     feed.refusals = [HubRefused("no such group")]
@@ -226,6 +248,15 @@ async def test_events_that_retention_removed_are_counted_once() -> None:
         assert course.progress == Progress("0", position=9, end=9, stored=3, expired=4)
     # Asked from before the gap again, as after a failure, the same events are not gone twice.
     assert feed.opened == [2, 5, 6]
+
+
+async def test_all_of_a_hubs_first_events_may_be_gone() -> None:
+    feed, store = Feed(), Store()
+    feed.refusals = [PositionExpired(0, 5)]
+    async with running(feed, store) as course:
+        await until(lambda: len(feed.opened) == 2)
+        assert (course.progress.position, course.progress.expired) == (5, 5)
+    assert feed.opened == [0, 5]
 
 
 async def test_another_hub_of_that_name_ends_the_course() -> None:

@@ -57,6 +57,8 @@ def rendered(type_: KqlType, values: list[object], arrow: pa.DataType) -> str:
          '[["74be27de-1e4e-49d9-b579-fe0b331d3642"],[null]]'),
         (DYNAMIC, ['{"a":[1,null]}', '"text"', "null", None], pa.string(), '[[{"a":[1,null]}],["text"],[null],[null]]'),
         (DYNAMIC, ['[NaN,-Infinity,"NaN"]'], pa.string(), '[[["NaN","-Infinity","NaN"]]]'),
+        (DYNAMIC, ['{"a":[Infinity,1.5],"b":{"c":NaN,"d":"NaN"}}'], pa.string(),
+         '[[{"a":["Infinity",1.5],"b":{"c":"NaN","d":"NaN"}}]]'),
     ],
 )  # fmt: skip
 def test_a_column_is_written_as_the_service_writes_it(
