@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
 from cli.composition.embedded import EmbeddedEventhouse
@@ -80,8 +81,12 @@ def registry() -> Registry:
     return load_registry()
 
 
+@pytest.fixture(scope="module")
+def app(eventhouse: EmbeddedEventhouse, registry: Registry) -> FastAPI:
+    return create_app(registry, eventhouse)
+
+
 @pytest.fixture
-async def http(eventhouse: EmbeddedEventhouse, registry: Registry) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(registry, eventhouse))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
         yield client

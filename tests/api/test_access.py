@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
 from cli.composition.embedded import EmbeddedEventhouse
@@ -21,10 +22,14 @@ HISTORY = "/v1/prices/AAPL/history"
 KEY = "schlüssel-🔑"
 
 
+@pytest.fixture(scope="module")
+def locked_app(eventhouse: EmbeddedEventhouse, registry: Registry) -> FastAPI:
+    return create_app(registry, eventhouse, api_key=KEY)
+
+
 @pytest.fixture
-async def locked(eventhouse: EmbeddedEventhouse, registry: Registry) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(registry, eventhouse, api_key=KEY))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+async def locked(locked_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(locked_app), base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -122,6 +127,7 @@ async def test_without_the_key_nothing_is_open(
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, scheme)
 
 
+@pytest.mark.slow
 async def test_the_document_names_the_key_where_there_is_one(
     http: httpx.AsyncClient, locked: httpx.AsyncClient
 ) -> None:
@@ -158,6 +164,7 @@ class Broken(EmbeddedEventhouse):
         raise RuntimeError("secret\nsecond line")
 
 
+@pytest.mark.slow
 async def test_what_fails_inside_is_one_line_with_an_id(registry: Registry, caplog: pytest.LogCaptureFixture) -> None:
     engine = Eventhouse.open(None, database="market")
     try:

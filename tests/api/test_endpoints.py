@@ -171,6 +171,7 @@ async def test_every_estimator_of_volatility_answers(http: httpx.AsyncClient, es
 
 
 @pytest.mark.parametrize("path", ["/v1/analytics/MSFT/daily-range", "/v1/analytics/MSFT/volume"])
+@pytest.mark.slow
 async def test_daily_analytics_answer_each_trading_day(http: httpx.AsyncClient, path: str) -> None:
     assert [row["timestamp"] for row in await records(http, path)] == stamped(trading_days())
 

@@ -56,6 +56,7 @@ def test_a_parameter_without_a_description_says_what_holds_of_it(eventhouse: Emb
     assert said == dict.fromkeys(said, "") | {"from": "Must be before `to`."}
 
 
+@pytest.mark.slow
 async def test_every_endpoint_is_documented_in_full(document: dict[str, object], registry: Registry) -> None:
     paths = TypeAdapter(dict[str, dict[str, dict[str, object]]]).validate_python(document["paths"])
     assert list(paths) == [endpoint.route for endpoint in registry.endpoints]
@@ -80,6 +81,7 @@ async def test_every_endpoint_is_documented_in_full(document: dict[str, object],
         } | dict.fromkeys([*unknown, "422", "429", "503", "504"], refused)
 
 
+@pytest.mark.slow
 async def test_columns_carry_descriptions_and_examples(document: dict[str, object], registry: Registry) -> None:
     components = TypeAdapter(dict[str, dict[str, dict[str, object]]]).validate_python(document["components"])
     for endpoint in registry.endpoints:

@@ -173,6 +173,7 @@ def test_the_way_of_ingestion_is_for_an_eventhouse_elsewhere(
     assert asked == [("http://127.0.0.1:1", "D", way)]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_made_only_where_that_is_asked_for() -> None:
     target = Target("Market", None, Path("new/prices"))
     with pytest.raises(CliError) as caught:

@@ -41,6 +41,7 @@ def test_a_command_of_the_readme_has_flags_that_exist(line: str) -> None:
     assert parsed(line.replace("<cluster>.<region>", "c.r"))
 
 
+@pytest.mark.slow
 def test_a_block_can_be_run_as_it_stands() -> None:
     assert len(COMMANDS) >= 12
     for block in BLOCKS:

@@ -209,6 +209,7 @@ async def test_an_acknowledged_batch_is_visible(
     ]
 
 
+@pytest.mark.slow
 async def test_requests_run_side_by_side(eventhouse: Eventhouse) -> None:
     answers = await asyncio.gather(*(eventhouse.query(f"print Value = {n}") for n in range(20)))
     assert [answer.records()[0]["Value"] for answer in answers] == list(range(20))

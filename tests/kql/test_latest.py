@@ -70,6 +70,7 @@ def test_the_summary_names_every_company_even_without_data(market: Market) -> No
     assert (rows["NVDA"]["Price"], rows["NVDA"]["Name"]) == (None, "NVIDIA Corporation")
 
 
+@pytest.mark.slow
 def test_the_summary_of_old_data_compares_the_last_two_days(filled: tuple[Market, object]) -> None:
     market, _ = filled
     rows = {row["Symbol"]: row for row in market.call("MarketSummary_v1").records()}

@@ -226,6 +226,7 @@ def test_a_text_above_a_megabyte_is_cut_at_a_character(eventhouse: Eventhouse, f
     assert found == [(5, "x" + "é" * (MEGABYTE // 2 - 1)), (6, "short")]
 
 
+@pytest.mark.slow
 def test_a_text_of_a_megabyte_is_whole_and_a_larger_dynamic_value_is_null(eventhouse: Eventhouse) -> None:
     text, items = "y" * MEGABYTE, list(range(MEGABYTE // 2))
     lines = [json.dumps({"A": 1, "B": text, "H": [1]}), json.dumps({"A": 2, "B": "z", "H": items})]
@@ -332,6 +333,7 @@ def test_of_a_key_that_stands_twice_the_last_counts(eventhouse: Eventhouse, line
     assert [row[0] for row in rows(eventhouse)] == [2]
 
 
+@pytest.mark.slow
 def test_lines_of_a_large_payload_are_those_of_a_small_one(eventhouse: Eventhouse) -> None:
     few = ["", '{"A": 1, "B": "\u2028"}', " \t\r", '  {"A": 2, "B": "é"}\r', '{"A": 3}']
     many = [*few, *[f'{{"A": 0, "C": {"0.1" + "1" * 120}}}'] * 10_000]

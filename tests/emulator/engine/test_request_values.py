@@ -72,6 +72,7 @@ def test_subqueries_may_need_each_other(prices: Prices) -> None:
     assert prices.rows(text) == [(0, 10, 9)]
 
 
+@pytest.mark.slow
 def test_a_request_sees_its_own_parameters_moment_and_rows() -> None:
     prices = Prices()
     query = prices.compiled(

@@ -53,6 +53,7 @@ def operation_id(eventhouse: Eventhouse) -> object:
     return id_
 
 
+@pytest.mark.slow
 def test_what_has_ended_is_listed_with_how_it_did(eventhouse: Eventhouse) -> None:
     eventhouse.query("print 1", properties=MINE)
     with pytest.raises(SemanticFault) as raised:
@@ -86,6 +87,7 @@ class CanceledLater(Work):
         super().check()
 
 
+@pytest.mark.slow
 def test_a_command_that_waits_is_listed_and_canceled_by_its_id(eventhouse: Eventhouse) -> None:
     with running(eventhouse, lambda: eventhouse.command(".set-or-append T <| print 1", properties=MINE)) as future:
         id_ = operation_id(eventhouse)
@@ -107,6 +109,7 @@ def test_a_command_that_waits_is_listed_and_canceled_by_its_id(eventhouse: Event
     ]
 
 
+@pytest.mark.slow
 def test_nothing_is_canceled_by_an_id_that_nothing_has(eventhouse: Eventhouse) -> None:
     with pytest.raises(EntityNotFound, match="kind 'Operation'"):
         eventhouse.command(f".cancel operation {uuid.uuid4()}")
@@ -125,6 +128,7 @@ def test_nothing_is_canceled_by_an_id_that_nothing_has(eventhouse: Eventhouse) -
     assert count(eventhouse, "T") == 1
 
 
+@pytest.mark.slow
 def test_an_async_command_goes_on_after_its_answer(eventhouse: Eventhouse) -> None:
     release = threading.Event()
     holder = held(eventhouse, lambda _: None, release)
@@ -138,6 +142,7 @@ def test_an_async_command_goes_on_after_its_answer(eventhouse: Eventhouse) -> No
     assert count(eventhouse, "T") == 1
 
 
+@pytest.mark.slow
 def test_an_async_command_that_fails_at_once_says_so(eventhouse: Eventhouse) -> None:
     with pytest.raises(EntityNotFound, match="'Missing'"):
         eventhouse.command(".append async Missing <| print 1")

@@ -91,6 +91,7 @@ def test_a_row_of_more_fields_than_memory_is_for_is_refused_wherever_it_stands()
     assert records(b'a\n"' + wide + b'",b') == [("a", None), (wide.decode(), "b")]
 
 
+@pytest.mark.slow
 def test_wide_rows_do_not_widen_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     padded: list[int] = []
     real = separated._batch
@@ -161,6 +162,7 @@ def outcome(read: Callable[[], pa.Table]) -> object:
         return str(fault)
 
 
+@pytest.mark.slow
 def test_both_ways_of_reading_agree() -> None:
     chance = random.Random(7)  # noqa: S311 - texts to try, no secrets
     parts = ["a", '"', ",", "\n", "\r\n", "\r", '"a"', '""', " ", "é", "\0", '"b\n"']

@@ -119,6 +119,7 @@ SHARED: dict[str, tuple[Callable[[int], str], Callable[[int], list[tuple[object,
 
 
 @pytest.mark.parametrize("name", SHARED)
+@pytest.mark.slow
 def test_what_is_shared_over_many_levels_is_computed(eventhouse: Eventhouse, name: str) -> None:
     text, expected = SHARED[name]
     assert sorted(map(repr, rows(eventhouse, text(LEVELS)))) == sorted(map(repr, expected(LEVELS)))
@@ -147,6 +148,7 @@ NESTED: dict[str, tuple[Callable[[int], str], object]] = {
 
 
 @pytest.mark.parametrize("name", NESTED)
+@pytest.mark.slow
 def test_functions_in_one_another_take_no_copy_for_each_level(eventhouse: Eventhouse, name: str) -> None:
     text, expected = NESTED[name]
     found = rows(eventhouse, text(LEVELS))
@@ -156,6 +158,7 @@ def test_functions_in_one_another_take_no_copy_for_each_level(eventhouse: Eventh
 
 
 @pytest.mark.parametrize("name", [*SHARED, *NESTED])
+@pytest.mark.slow
 def test_sql_grows_as_its_text(eventhouse: Eventhouse, name: str) -> None:
     text = {**SHARED, **NESTED}[name][0]
     once, twice = len(sql(eventhouse, text(24))), len(sql(eventhouse, text(48)))
@@ -179,10 +182,12 @@ def test_sql_grows_as_its_text(eventhouse: Eventhouse, name: str) -> None:
     ],
     ids=["or", "sum", "extend", "where", "in", "case", "prints", "union", "lets", "tables"],
 )
+@pytest.mark.slow
 def test_sql_of_long_lists_grows_as_its_text(eventhouse: Eventhouse, text: Callable[[int], str]) -> None:
     assert len(sql(eventhouse, text(600))) <= 2.2 * len(sql(eventhouse, text(300)))
 
 
+@pytest.mark.slow
 def test_a_union_of_thousands_has_all_rows_in_order(eventhouse: Eventhouse) -> None:
     assert rows(eventhouse, f"union {', '.join(f'(print x = {number})' for number in range(500))}") == [
         (number,) for number in range(500)
@@ -201,6 +206,7 @@ def test_a_shared_random_number_is_another_one_in_each_row(eventhouse: Eventhous
     assert rows(eventhouse, text) == [(50,)]
 
 
+@pytest.mark.slow
 def test_branches_that_are_not_taken_may_share_too(eventhouse: Eventhouse) -> None:
     text = in_function(LEVELS, "@ + @", "T | project iff(A == 1, f(A), 0)")
     assert rows(eventhouse, text) == [(2**LEVELS,), (0,), (0,)]
@@ -241,6 +247,7 @@ def test_a_query_that_is_too_much_written_out_is_refused(
     assert (raised.value.code, raised.value.permanent) == ("E_QUERY_TOO_COMPLEX", True)
 
 
+@pytest.mark.slow
 def test_commands_policies_and_views_share_too(eventhouse: Eventhouse) -> None:
     doubled = in_function(LEVELS, "@ + @", "T | project A = f(A)")
     eventhouse.command(f".set Doubled <| {doubled}")

@@ -71,6 +71,7 @@ def test_a_view_shows_what_it_had_when_its_query_no_longer_fits(eventhouse: Even
     assert rows(eventhouse, "V | project least, key") == [(3.0, 1), (5.0, 2)]
 
 
+@pytest.mark.slow
 def test_an_altered_view_shows_its_new_columns_at_once(eventhouse: Eventhouse) -> None:
     assert rows(eventhouse, "V | count") == [(2,)]
     eventhouse.command(
@@ -81,6 +82,7 @@ def test_an_altered_view_shows_its_new_columns_at_once(eventhouse: Eventhouse) -
     assert rows(eventhouse, "V | where key == 2 | project Values, least") == [(1, 9.0)]
 
 
+@pytest.mark.slow
 def test_a_view_shows_what_it_had_when_its_function_is_another_one(eventhouse: Eventhouse) -> None:
     eventhouse.command(".create function F() { T | summarize Most = max(Value) by Key }")
     eventhouse.command(".create materialized-view W on table T { F() }")

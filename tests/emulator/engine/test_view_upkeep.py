@@ -164,6 +164,7 @@ def test_an_event_counts_once_whenever_and_beside_whatever_it_comes_again(tmp_pa
     opened.close()
 
 
+@pytest.mark.slow
 def test_the_groups_of_a_view_are_counted_right_whichever_way_they_were_merged(eventhouse: Eventhouse) -> None:
     eventhouse.command(".create table Counted (Id: long)")
     eventhouse.command(".create materialized-view PerId on table Counted { Counted | summarize count() by Id }")

@@ -3,6 +3,7 @@
 import string
 from typing import Any
 
+import pytest
 from azure.eventhub._buffered_producer._partition_resolver import PartitionResolver
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from emulator.eventhubs.hubs.partition_keys import partition_of
 
 
+@pytest.mark.slow
 @given(st.text(string.printable) | st.text(), st.integers(1, 32))
 def test_a_key_has_the_partition_of_the_client(key: str, partitions: int) -> None:
     resolver: Any = PartitionResolver

@@ -188,6 +188,7 @@ async def test_a_higher_epoch_displaces_and_a_lower_is_refused(hubs: EventHubs, 
         await stop(consumer, holding)
 
 
+@pytest.mark.slow
 async def test_a_sixth_reader_of_a_group_is_refused(hubs: EventHubs, filled: str) -> None:
     expected = [*bodies(await receive(filled, 5)), b"5"]
     reading = [asyncio.create_task(receive(filled, 6)) for _ in range(5)]

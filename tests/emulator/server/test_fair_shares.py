@@ -98,6 +98,7 @@ def overloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("/v1/rest/ingest/NetDefaultDB/T?streamFormat=csv", b"1", "ControlCommandThrottledException", "ingestion"),
     ],
 )
+@pytest.mark.slow
 def test_overload_is_a_refusal_that_says_when_to_come_back(
     monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, exception: str, who: str
 ) -> None:
@@ -116,6 +117,7 @@ def test_overload_is_a_refusal_that_says_when_to_come_back(
         assert httpx.post(f"{url}/v1/rest/mgmt", json={"csl": ".show tables"}, timeout=30).status_code == 200
 
 
+@pytest.mark.slow
 async def test_clients_know_a_refusal_for_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with overloaded(monkeypatch) as url:
         with KustoClient(KustoConnectionStringBuilder(url)) as client, pytest.raises(KustoThrottlingError):

@@ -39,6 +39,7 @@ async def test_trades_come_at_their_time_and_rate() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.25, 1.0, 300.0])
+@pytest.mark.slow
 async def test_the_rate_is_kept_on_average(rate: float) -> None:
     source = SimulatedSource(ManualClock(), SimulatedSettings(trades_per_second=rate))
     assert len(source.recent_trades(timedelta(minutes=1))) == pytest.approx(60 * rate, abs=1)
