@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -47,6 +48,17 @@ async def test_the_query_of_a_url_is_answered_too(http: httpx.AsyncClient) -> No
         documents = answer.json()
         # Of the first endpoint the table is the first, of the second the third frame.
         assert (documents["Tables"][0] if isinstance(documents, dict) else documents[2])["Rows"] == [[5]]
+
+
+async def test_an_answer_tells_how_long_it_took(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter((1_000.0, 1_000.25))
+    monkeypatch.setattr("emulator.server.query.time", SimpleNamespace(perf_counter=lambda: next(moments)))
+    answer = frames(await http.post(QUERY, json={"csl": "print n = 1"}))
+    (completion,) = [frame for frame in answer if frame.get("TableName") == "QueryCompletionInformation"]
+    rows = completion["Rows"]
+    assert isinstance(rows, list)
+    figures = json.loads(rows[-1][-1])
+    assert figures == {"ExecutionTime": 0.25, "dataset_statistics": [{"table_row_count": 1, "table_size": 5}]}
 
 
 async def test_ids_are_echoed_or_made_up(http: httpx.AsyncClient) -> None:
