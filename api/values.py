@@ -101,7 +101,7 @@ def wanted(parameter: EndpointParameter) -> str:
 
 def closest(name: str, names: list[str] | tuple[str, ...]) -> str | None:
     """Return a did-you-mean for a misspelt name."""
-    close = get_close_matches(name.lower(), names, n=1)
+    close = get_close_matches(name.lower(), names)
     return f"did you mean '{close[0]}'?" if close else None
 
 

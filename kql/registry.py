@@ -380,7 +380,7 @@ class _Reader:
 
     def _contract(self, function: str, place: Place) -> FunctionContract:
         if function not in self._binder.function_names():
-            close = get_close_matches(function, self._binder.function_names(), 1)
+            close = get_close_matches(function, self._binder.function_names())
             raise self._error(
                 f"no function '{function}' in the market database",
                 place,
@@ -437,7 +437,7 @@ class _Reader:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, sorted(known), 1)
+    close = get_close_matches(name, sorted(known))
     return f"is '{close[0]}' meant?" if close else f"known are {', '.join(sorted(known))}"
 
 

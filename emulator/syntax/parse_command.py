@@ -202,7 +202,7 @@ def _by_noun(cursor: Cursor, head: Head, rules: dict[str, _Rule]) -> SimpleComma
 def _unknown(cursor: Cursor, command: str, known: list[str]) -> SyntaxFault:
     word = cursor.hyphenated_word()
     prefix, _, _ = command.rpartition(word) if word else (command, "", "")
-    close = get_close_matches(word, known, n=1, cutoff=0.7)
+    close = get_close_matches(word, known, cutoff=0.7)
     if close:
         hint = f"did you mean '{prefix}{close[0]}'?"
     else:

@@ -146,7 +146,7 @@ def _tabular(expression: Expression) -> Pipeline | None:
 
 def operator_hint(word: str) -> str:
     """Say which operator a word may have meant, else name them all."""
-    close = get_close_matches(word.lower(), OPERATORS, n=1, cutoff=0.7)
+    close = get_close_matches(word.lower(), OPERATORS, cutoff=0.7)
     if close:
         return f"did you mean the operator '{close[0]}'?"
     return f"the operators are {', '.join(sorted(OPERATORS))}"
