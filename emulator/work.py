@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from emulator.errors import CancelFault, KustoError, LimitFault
+
+T = TypeVar("T")
 
 
 class Work:
@@ -25,6 +28,10 @@ class Work:
         self.id = id
         self.started = time.monotonic()
         self.until = math.inf
+        # What it is a part of.
+        self.whole: Work | None = None
+        # How what it computes gets a place among all that is heavy; None where nobody shares the machine out.
+        self.gate: Callable[[Work, Callable[[Work], Any]], Any] | None = None
         self._seconds = math.inf
         self._lock = threading.Lock()
         self._canceled_for: str | None = None
@@ -83,6 +90,7 @@ class Work:
     def part(self) -> "Work":
         """Return work that ends with this one, and may be canceled alone."""
         part = Work(id=self.id)
+        part.whole = self
         part.started = self.started
         part.allow(self._seconds)
 
@@ -91,6 +99,13 @@ class Work:
 
         self.when_canceled(end)
         return part
+
+    def compute(self, call: Callable[["Work"], T]) -> T:
+        """Do a part of it that only reads, and may be heavy: it may be ended, and run again, until it has a place."""
+        if self.gate is None:
+            return call(self)
+        found: T = self.gate(self, call)
+        return found
 
     def when_canceled(self, call: Callable[[], object]) -> None:
         """Call once, from whichever thread cancels it; at once, if it is canceled already."""

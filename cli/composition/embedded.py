@@ -10,7 +10,7 @@ from emulator.lanes.lanes import Lanes
 from emulator.options import COMMAND_TIMEOUT, QUERY_TIMEOUT
 from emulator.options import timeout as read_timeout
 from emulator.result import ResultTable
-from emulator.syntax.requests import is_command, is_show_command, is_urgent_command
+from emulator.syntax.requests import is_command, is_computing_command, is_show_command, is_urgent_command
 from emulator.work import Work
 from kql.client import IngestFormat, IngestionResult
 
@@ -59,19 +59,22 @@ class EmbeddedEventhouse:
             return (await self.command(text),)
         properties = RequestProperties(parameters=parameters or {}, options=options or {})
         work = Work(read_timeout(properties.options, QUERY_TIMEOUT).total_seconds())
-        return await self._lanes.query(
-            work, lambda part: self._engine.query(text, database=self.database, properties=properties, work=part)
-        )
+        with self._engine.announced(text, work, database=self.database, properties=properties):
+            return await self._lanes.query(
+                work, lambda part: self._engine.query(text, database=self.database, properties=properties, work=part)
+            )
 
     async def command(self, text: str) -> ResultTable:
         """Run one management command and return its table."""
         if is_urgent_command(text):
             lane = self._lanes.urgent
+        elif is_show_command(text):
+            lane = self._lanes.query
         else:
-            lane = self._lanes.query if is_show_command(text) else self._lanes.command
-        return await lane(
-            Work(_COMMAND_SECONDS), lambda work: self._engine.command(text, database=self.database, work=work)
-        )
+            lane = self._lanes.command if is_computing_command(text) else self._lanes.control
+        whole = Work(_COMMAND_SECONDS)
+        with self._engine.announced(text, whole, database=self.database):
+            return await lane(whole, lambda work: self._engine.command(text, database=self.database, work=work))
 
     async def ingest(
         self, table: str, data: bytes, *, format: IngestFormat, mapping: str | None = None

@@ -153,7 +153,7 @@ class Core:
         decides = _TIMEOUTS.isdisjoint(properties.options)
         work = work or Work(Limits.of(properties.options).timeout.total_seconds(), properties.client_request_id)
         request = Request(work, QUERY, text, database, properties.client_request_id, properties.application)
-        with self.works.carrying_out(work), self.requests.listed(request):
+        with self.works.carrying_out(work), self.requests.begun(request):
             while True:
                 catalog = self.catalog
                 snapshot = find_database(catalog, database)

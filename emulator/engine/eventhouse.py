@@ -1,6 +1,7 @@
 """The embedded Eventhouse: KQL databases in a folder or in memory, queried and managed in this process."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from emulator.binder.entities import EntityProvider
@@ -12,6 +13,7 @@ from emulator.engine.core import Core
 from emulator.engine.ingestion.payload import Payload
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.ingestion import QueuedIngestion
+from emulator.engine.requests import QUERY, Request
 from emulator.engine.writing.marks import Stretch
 from emulator.options import COMMAND_TIMEOUT, timeout
 from emulator.result import ResultTable
@@ -89,6 +91,17 @@ class Eventhouse:
         work = work or Work(seconds, properties.client_request_id)
         with self._core.works.carrying_out(work):
             return run_command(self._core, encodable(text), database or self._default, properties)
+
+    def announced(
+        self, text: str, work: Work, *, database: str | None = None, properties: RequestProperties = NO_PROPERTIES
+    ) -> AbstractContextManager[None]:
+        """List a query or command that may have to wait before it is carried out, for this work, within the block.
+
+        So `.show` and `.cancel` find it from then on.
+        """
+        kind = "" if is_command(text) else QUERY
+        of_client = properties.client_request_id, properties.application
+        return self._core.requests.announced(Request(work, kind, text, database or self._default, *of_client))
 
     def ingest(
         self,

@@ -3,6 +3,7 @@
 They are kept in memory and are those of this process.
 """
 
+import asyncio
 import threading
 import uuid
 from collections import deque
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from emulator.errors import CancelFault, KustoError
+from emulator.errors import CancelFault, KustoError, ThrottledFault
 from emulator.instants import utc_now
 from emulator.work import Work
 
@@ -23,7 +24,7 @@ _KEPT_CHARACTERS = 4 * 1024 * 1024
 
 
 class Request:
-    """One query or command; `kind` is `Query` or what kind of command it is, which is known when that is parsed."""
+    """One query or command; `kind` is `Query` or what kind of command it is, empty until that is parsed."""
 
     def __init__(
         self, work: Work, kind: str, text: str, database: str, client_id: str = "", application: str = ""
@@ -35,7 +36,9 @@ class Request:
         self.application = application
         self.started_on = utc_now()
         self.ended_on: datetime | None = None
-        self.state = "InProgress"
+        # It is known, and waits for its turn to begin.
+        self.is_waiting = False
+        self._final_state = ""
         self.failure = ""
         # Another goes on with it, in the background.
         self.is_handed_on = False
@@ -50,6 +53,13 @@ class Request:
             if self._id is None:
                 self._id = uuid.uuid4()
             return self._id
+
+    @property
+    def state(self) -> str:
+        """How it stands, in the words of show-operations.md; those of queries have none for one that waits."""
+        if self._final_state:
+            return self._final_state
+        return "Scheduled" if self.is_waiting and self.kind != QUERY else "InProgress"
 
     @property
     def is_operation(self) -> bool:
@@ -74,9 +84,19 @@ class Request:
     def end(self, failure: BaseException | None) -> None:
         """Note how it ended."""
         self.ended_on = utc_now()
-        self.state = "Completed" if failure is None else "Canceled" if isinstance(failure, CancelFault) else "Failed"
-        if failure is not None:
-            self.failure = failure.message if isinstance(failure, KustoError) else type(failure).__name__
+        match failure:
+            case None:
+                self._final_state = "Completed"
+            case CancelFault():
+                self._final_state = "Canceled"
+            case asyncio.CancelledError():
+                self._final_state, self.failure = "Canceled", "Its client has left."
+            case ThrottledFault():
+                self._final_state = "Throttled"
+            case _:
+                self._final_state, self.failure = "Failed", type(failure).__name__
+        if isinstance(failure, KustoError):
+            self.failure = failure.message
 
 
 _NAMING = threading.Lock()
@@ -88,6 +108,7 @@ class Requests:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Request, None] = {}
+        self._announced: dict[Work, Request] = {}
         self._ended: deque[Request] = deque()
         self._characters = 0
 
@@ -108,8 +129,36 @@ class Requests:
                 del self._running[request]
                 self._keep(request)
 
+    @contextmanager
+    def announced(self, request: Request) -> Iterator[None]:
+        """List a request that may have to wait, from now on as long as the block runs, and then as ended."""
+        request.is_waiting = True
+        self._announced[request.work] = request
+        try:
+            with self.listed(request):
+                yield
+        finally:
+            del self._announced[request.work]
+
+    @contextmanager
+    def begun(self, request: Request) -> Iterator[Request]:
+        """List a request as running; where its work was announced it is that request which no longer waits.
+
+        That one may be ended for the moment, and begin once more.
+        """
+        known = self._announced.get(request.work.whole or request.work)
+        if known is None or not known.is_waiting:
+            with self.listed(request):
+                yield request
+            return
+        known.is_waiting = False
+        try:
+            yield known
+        finally:
+            known.is_waiting = True
+
     def running(self) -> tuple[Request, ...]:
-        """Return what runs, in the order of beginning."""
+        """Return what runs or waits, in the order of beginning."""
         with self._lock:
             return tuple(self._running)
 

@@ -52,12 +52,16 @@ class ManagementEndpoint:
                 "The request is marked read-only, and this command is not a .show command", code="Forbidden"
             )
         base = _base_address(exchange.request)
-        return await self._lane(wire)(wire.work(), lambda work: exchange.reply(self._answer(wire, base, work)))
+        whole = wire.work()
+        with self._eventhouse.announced(wire.text, whole, database=wire.database, properties=wire.properties):
+            return await self._lane(wire)(whole, lambda work: exchange.reply(self._answer(wire, base, work)))
 
     def _lane(self, wire: WireRequest) -> Callable[[Work, Callable[[Work], Response]], Awaitable[Response]]:
         if wire.is_urgent:
             return self._lanes.urgent
-        return self._lanes.query if wire.is_show_command else self._lanes.command
+        if wire.is_show_command:
+            return self._lanes.query
+        return self._lanes.command if wire.is_computing else self._lanes.control
 
     def _answer(self, wire: WireRequest, base: str, work: Work) -> bytes:
         try:

@@ -14,7 +14,7 @@ from emulator.context import ParameterValue, RequestProperties
 from emulator.errors import KustoError
 from emulator.options import flag
 from emulator.options import timeout as read_timeout
-from emulator.syntax.requests import is_command, is_show_command, is_urgent_command
+from emulator.syntax.requests import is_command, is_computing_command, is_show_command, is_urgent_command
 from emulator.work import Work
 
 # Clients put this name where their caller gave no database.
@@ -47,6 +47,11 @@ class WireRequest:
     def is_urgent(self) -> bool:
         """Whether the text is what an administrator sees and ends work with."""
         return is_urgent_command(self.text)
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether the text is a command that stores what it computes."""
+        return is_computing_command(self.text)
 
     def work(self) -> Work:
         """Return the work that begins with the request."""

@@ -1,6 +1,7 @@
 """`/v1/rest/query` and `/v2/rest/query`: text in, frames or tables out."""
 
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -50,13 +51,20 @@ class QueryEndpoints:
                 hint="send management commands to /v1/rest/mgmt",
             )
         lane = self._lanes.urgent if wire.is_urgent else self._lanes.query
-        return await lane(wire.work(), lambda work: exchange.reply(self._run_v1(wire, exchange, work)))
+        whole = wire.work()
+        with self._announced(wire, whole):
+            return await lane(whole, lambda work: exchange.reply(self._run_v1(wire, exchange, work)))
 
     async def _v2(self, exchange: Exchange) -> Response:
         wire = await self._read(exchange)
         if wire.is_command:
             return exchange.reply(_NO_COMMANDS, status=400, media_type="text/plain")
-        return await self._lanes.query(wire.work(), lambda work: exchange.reply(self._run_v2(wire, exchange, work)))
+        whole = wire.work()
+        with self._announced(wire, whole):
+            return await self._lanes.query(whole, lambda work: exchange.reply(self._run_v2(wire, exchange, work)))
+
+    def _announced(self, wire: WireRequest, work: Work) -> AbstractContextManager[None]:
+        return self._eventhouse.announced(wire.text, work, database=wire.database, properties=wire.properties)
 
     def _run_v1(self, wire: WireRequest, exchange: Exchange, work: Work) -> bytes:
         return render_v1(self._answer(wire, exchange, work))

@@ -21,6 +21,7 @@ def started(core: Core, request: Request, kind: str, run: Callable[[], object]) 
     once.
     """
     work = Work(LONGEST_TIMEOUT.total_seconds(), request.work.id)
+    work.gate = request.work.gate
     operation = Request(work, kind, request.text, request.database, request.client_id, request.application)
     request.is_handed_on = True
     faults: list[Exception] = []

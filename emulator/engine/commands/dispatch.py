@@ -43,13 +43,13 @@ def run_command(core: Core, text: str, database: str, properties: RequestPropert
     work = work_here() or Work()
     request = Request(work, "", text, database, properties.client_request_id, properties.application)
     try:
-        with core.requests.listed(request), refusing_deep_queries():
+        with core.requests.begun(request) as listed, refusing_deep_queries():
             command = parse_command(text)
-            request.kind = command_kind(command)
+            listed.kind = command_kind(command)
             if isinstance(command, syntax.PipedCommand):
-                result = _run(core, command.command, database, request)
+                result = _run(core, command.command, database, listed)
                 return piped.pipe(core, database, result, command, text)
-            return _run(core, command, database, request)
+            return _run(core, command, database, listed)
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
 

@@ -30,7 +30,7 @@ from emulator.result import ResultTable
 from emulator.schema.changes import merged_schema
 from emulator.syntax.commands import IngestFromQuery, IngestVerb, property_text
 from emulator.types import Column, Schema
-from emulator.work import Work, doing
+from emulator.work import Work, doing, work_here
 
 # How often a query is run when the table is another one each time.
 _ATTEMPTS = 4
@@ -64,7 +64,8 @@ def ingest_from_query(core: Core, database: str, command: IngestFromQuery) -> Re
 def _attempt(core: Core, database: str, command: IngestFromQuery) -> ResultTable:
     rows = ComputedRows()
     try:
-        computed = _compute(core, database, command, rows)
+        work = work_here() or Work()
+        computed = work.compute(lambda part: _compute(core, database, command, rows, part))
         return core.writer.change(lambda transaction: _store(core, transaction, database, command, computed))
     finally:
         _forget(core, rows)
@@ -76,10 +77,10 @@ def _forget(core: Core, rows: ComputedRows) -> None:
         rows.drop(cursor)
 
 
-def _compute(core: Core, database: str, command: IngestFromQuery, rows: ComputedRows) -> _Computed:
+def _compute(core: Core, database: str, command: IngestFromQuery, rows: ComputedRows, work: Work) -> _Computed:
     reopened = core.writer.reopened
     try:
-        with core.cursor() as cursor:
+        with doing(work), core.cursor() as cursor:
             catalog, time = core.writer.snapshot(cursor)
             snapshot = find_database(catalog, database)
             plan = bind_single(command.query, Entities(snapshot))

@@ -19,6 +19,18 @@ from tests.emulator.engine.endless import ENDLESS, PROMPT_SECONDS
 pytestmark = pytest.mark.slow
 
 POLICY = json.dumps([{"Source": "T", "Query": "T | project Id, X = -X", "IsTransactional": True}])
+COMPUTING = {
+    "set": (".set New <| print a = 1", 1),
+    "append": (".append T <| print a = 1, b = 2", 1),
+    "set-or-append": (".set-or-append T <| print a = 1, b = 2", 1),
+    "set-or-replace": (".set-or-replace New <| print a = 1", 1),
+    "async": (".set async New <| print a = 1", 1),
+    "script": (".execute database script <|\n.set New <| print a = 1\n\n.append New <| print a = 2", 2),
+    "piped": (".show tables | count", 1),
+    "of a script, piped": (".execute database script <|\n.set New <| print a = 1\n\n.show tables | count", 2),
+    "defining": (".create table Defined (A: long)", 0),
+    "showing": (".show tables", 0),
+}
 DEFINITIONS = (
     ".create table T (Id: long, X: long)",
     ".create table Derived (Id: long, X: long)",
@@ -208,3 +220,23 @@ def test_rows_of_an_instance_that_has_failed_are_computed_again(eventhouse: Even
     eventhouse.command(".set-or-replace T <| T | extend X = X + 1")
     assert contents(eventhouse, "T") == [[(1, 11), (2, 21)]]
     assert meanwhile.computed == 2
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_what_a_command_computes_goes_through_the_gate_of_its_work(eventhouse: Eventhouse, name: str) -> None:
+    text, times = COMPUTING[name]
+    work, computed = Work(), list[Work]()
+
+    def gate(part: Work, call: Callable[[Work], object]) -> object:
+        computed.append(part)
+        # Ended for want of a place, and begun again.
+        canceled = part.part()
+        canceled.cancel("it waits for a core")
+        with pytest.raises(CancelFault):
+            call(canceled)
+        return call(part.part())
+
+    work.gate = gate
+    eventhouse.command(text, work=work)
+    assert len(computed) == times
+    assert all(each.gate is gate for each in computed)

@@ -130,6 +130,69 @@ async def test_every_kind_of_work_has_threads_of_its_own(lanes: Lanes) -> None:
     assert await asyncio.gather(*reading, *changing) == ["heavy"] * 40
 
 
+async def test_what_commands_compute_counts_as_a_query(lanes: Lanes) -> None:
+    heavy, stored = Heavy(), list[str]()
+
+    def store(work: Work) -> str:
+        found = work.compute(heavy)
+        stored.append(found)
+        return found
+
+    reading = [asyncio.create_task(lanes.query(Work(), heavy)) for _ in range(2)]
+    await heavy.are(2)
+    await asyncio.sleep(0.05)
+    works = [Work() for _ in range(6)]
+    changing = [asyncio.create_task(lanes.command(work, store)) for work in works]
+    await until(lambda: heavy.begun == 2 + 6 + 6)
+    await heavy.are(2)
+    heavy.most = 0
+    assert await asyncio.wait_for(lanes.control(Work(), light), PATIENCE) == "light"
+    assert await asyncio.wait_for(lanes.command(Work(), lambda work: work.compute(light)), PATIENCE) == "light"
+    works[3].cancel("enough")
+    with pytest.raises(CancelFault, match="enough"):
+        await changing.pop(3)
+    heavy.finish.set()
+    assert await asyncio.gather(*reading, *changing) == ["heavy"] * 7
+    # Nothing is stored twice, however often it was computed.
+    assert stored == ["heavy"] * 5
+    assert heavy.most <= 2
+
+
+async def test_what_goes_on_in_a_thread_of_its_own_has_the_places_of_its_lanes() -> None:
+    lanes, heavy, later = Lanes(heavy=1), Heavy(), Work()
+
+    def begin(work: Work) -> None:
+        later.gate = work.gate
+
+    await lanes.command(Work(), begin)
+    reading = asyncio.create_task(lanes.query(Work(), heavy))
+    await heavy.are(1)
+    await asyncio.sleep(0.05)
+    computing = asyncio.ensure_future(asyncio.to_thread(later.compute, heavy))
+    await until(lambda: heavy.begun == 1 + 2)
+    await heavy.are(1)
+    later.cancel("enough")
+    with pytest.raises(CancelFault, match="enough"):
+        await computing
+    heavy.finish.set()
+    assert await reading == "heavy"
+    await lanes.close()
+    with pytest.raises(ClosingFault):
+        await asyncio.to_thread(later.compute, light)
+
+
+def test_a_gate_whose_loop_is_gone_is_closed() -> None:
+    later = Work()
+
+    async def begin() -> None:
+        lanes = Lanes(heavy=1)
+        await lanes.command(later, light)
+
+    asyncio.run(begin())
+    with pytest.raises(ClosingFault):
+        later.compute(light)
+
+
 async def test_more_than_may_wait_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "_HEAVY_PER_CORE", 2)
     monkeypatch.setattr(lanes_module, "_WAITING", 1)
@@ -150,7 +213,7 @@ async def test_more_than_may_wait_is_refused_at_once(monkeypatch: pytest.MonkeyP
     assert [each for each in ended if each not in throttled] == ["heavy"] * 11
 
 
-@pytest.mark.parametrize("kind", ["query", "command", "urgent", "ingest"])
+@pytest.mark.parametrize("kind", ["query", "command", "control", "urgent", "ingest"])
 async def test_work_ends_with_the_task_that_waits_for_it(lanes: Lanes, kind: str) -> None:
     heavy, work = Heavy(), Work()
     run: Callable[[Work, Heavy], Awaitable[str]] = getattr(lanes, kind)

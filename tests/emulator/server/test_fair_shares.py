@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -16,12 +17,14 @@ from emulator.lanes import queries
 from emulator.lanes.lanes import Lanes
 from emulator.server import create_app
 from kql.client.remote import RemoteEventhouse
+from tests.emulator.engine.endless import ENDLESS
 from tests.emulator.server.live import serving
 from tests.emulator.server.processes import running
 
 HEAVY = "T | join kind=inner T on S | summarize count() by S"
 # More than a start's worth of work, and over in seconds: it is answered only where a core's place is free for it.
 MIDDLING = "T | summarize dcount(A), dcount(S) by A % 7 | count"
+PATIENCE = 60.0
 LONG = {"Options": {"servertimeout": "00:30:00"}}
 
 
@@ -75,15 +78,21 @@ async def test_the_work_of_clients_that_have_left_ends(http: httpx.AsyncClient) 
     assert answer.json()["Tables"][0]["Rows"] == [[7]]
 
 
+def take_all(lanes: Lanes) -> None:
+    """Leave only the places of what is urgent."""
+    in_lanes = (lanes._commands, lanes._control, lanes._ingestion)
+    for places in (lanes._queries._starts, *(lane._places for lane in in_lanes)):
+        while places.take_free():
+            pass
+
+
 @contextmanager
 def overloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve an Eventhouse whose threads are all taken, and where nobody may wait."""
     monkeypatch.setattr(queries, "_LIGHT_PER_CORE", 0)
     monkeypatch.setattr(lanes_module, "_WAITING", 0)
     lanes, eventhouse = Lanes(), Eventhouse.open(None)
-    for places in (lanes._queries._starts, lanes._commands._places, lanes._ingestion._places):
-        while places.take_free():
-            pass
+    take_all(lanes)
     with serving(create_app(eventhouse, lanes=lanes)) as url:
         yield url
     eventhouse.close()
@@ -95,6 +104,7 @@ def overloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("/v1/rest/query", b'{"csl": "print 1"}', "QueryThrottledException", "query"),
         ("/v1/rest/mgmt", b'{"csl": ".show tables | take 1"}', "QueryThrottledException", "query"),
         ("/v1/rest/mgmt", b'{"csl": ".create table T (A: long)"}', "ControlCommandThrottledException", "management"),
+        ("/v1/rest/mgmt", b'{"csl": ".set T <| print 1"}', "ControlCommandThrottledException", "management"),
         ("/v1/rest/ingest/NetDefaultDB/T?streamFormat=csv", b"1", "ControlCommandThrottledException", "ingestion"),
     ],
 )
@@ -132,3 +142,59 @@ async def test_clients_know_a_refusal_for_what_it_is(monkeypatch: pytest.MonkeyP
             await remote.close()
         for fault in (asked.value, stored.value):
             assert (fault.code, fault.permanent) == ("TH_THROTTLED", False)
+
+
+@pytest.mark.slow
+def test_what_waits_in_a_lane_is_listed_and_canceled() -> None:
+    lanes, eventhouse = Lanes(), Eventhouse.open(None)
+    take_all(lanes)
+    with serving(create_app(eventhouse, lanes=lanes)) as url, ThreadPoolExecutor(2) as pool:
+
+        def sent(path: str, text: str, id_: str = "") -> httpx.Response:
+            headers = {"x-ms-client-request-id": id_} if id_ else {}
+            return httpx.post(url + path, json={"csl": text}, headers=headers, timeout=PATIENCE)
+
+        def shown(text: str) -> list[list[object]]:
+            return [row for row in sent("/v1/rest/mgmt", text).json()["Tables"][0]["Rows"] if "wait" in str(row)]
+
+        query = pool.submit(sent, "/v2/rest/query", "print waits = 1", "wait;1")
+        command = pool.submit(sent, "/v1/rest/mgmt", ".set Awaited <| print 1", "wait;2")
+        while not (queries_ := shown(".show running queries")) or not (commands := shown(".show running commands")):
+            assert [each.result().text for each in (query, command) if each.done()] == []
+        ((client, text, *_),), ((_, kind, of_command, *_),) = queries_, commands
+        assert (client, text, queries_[0][6]) == ("wait;1", "print waits = 1", "InProgress")
+        assert (kind, of_command, commands[0][7]) == ("TableSet", ".set Awaited <| print 1", "Scheduled")
+        (operation,) = sent("/v1/rest/mgmt", ".show operations").json()["Tables"][0]["Rows"]
+        assert (operation[1], operation[6]) == ("TableSet", "Scheduled")
+
+        sent("/v1/rest/mgmt", '.cancel query "wait;1"')
+        ended = [query.result(PATIENCE)]
+        sent("/v1/rest/mgmt", f".cancel operation {operation[0]}")
+        ended.append(command.result(PATIENCE))
+        assert [each.json()["error"]["innererror"]["code"] for each in ended] == ["E_QUERY_CANCELLED"] * 2
+        (operation,) = sent("/v1/rest/mgmt", ".show operations").json()["Tables"][0]["Rows"]
+        assert (operation[1], operation[6]) == ("TableSet", "Canceled")
+        assert [row[6] for row in shown(".show queries")] == ["Canceled"]
+    eventhouse.close()
+
+
+@pytest.mark.slow
+def test_a_command_that_drops_gets_in_beside_those_that_compute() -> None:
+    lanes, eventhouse = Lanes(), Eventhouse.open(None)
+    eventhouse.command(".create table T (A: long)")
+    with serving(create_app(eventhouse, lanes=lanes)) as url, ThreadPoolExecutor(12) as pool:
+
+        def sent(text: str) -> httpx.Response:
+            return httpx.post(f"{url}/v1/rest/mgmt", json={"csl": text, "properties": LONG}, timeout=PATIENCE)
+
+        heavy = [pool.submit(sent, f".set New{number} <| {ENDLESS}") for number in range(12)]
+        while eventhouse.command(".show running commands").arrow.num_rows < 12 + 1:
+            assert [each.result().text for each in heavy if each.done()] == []
+        for text in (".create table Second (A: long)", ".alter-merge table T (B: long)", ".drop table T"):
+            assert sent(text).status_code == 200
+        for id_, kind, *_ in sent(".show operations").json()["Tables"][0]["Rows"]:
+            if kind == "TableSet":
+                sent(f".cancel operation {id_}")
+        codes = [each.result(PATIENCE).json()["error"]["innererror"]["code"] for each in heavy]
+        assert codes == ["E_QUERY_CANCELLED"] * 12
+    eventhouse.close()

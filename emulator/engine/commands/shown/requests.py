@@ -1,12 +1,16 @@
 """`.show` of what runs and what has run: operations, queries, commands."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from emulator.engine.commands.answer import answer, columns
+from emulator.engine.commands.kinds import command_kind
 from emulator.engine.core import Core
 from emulator.engine.requests import QUERY, Request
+from emulator.errors import KustoError
 from emulator.result import ResultTable
 from emulator.syntax.commands import ShowOperations
+from emulator.syntax.parse_command import parse_command
 from emulator.types import TICKS_PER_MICROSECOND
 
 _OPERATIONS = columns(
@@ -42,8 +46,19 @@ def show_operations(core: Core, command: ShowOperations) -> ResultTable:
 
 
 def operations(core: Core) -> tuple[Request, ...]:
-    """Return the commands that are more than questions, in the order of ending, and those that run."""
-    return tuple(each for each in (*core.requests.ended(), *core.requests.running()) if each.is_operation)
+    """Return the commands that are more than questions, in the order of ending, and those that run or wait."""
+    return tuple(each for each in (*core.requests.ended(), *_running(core)) if each.is_operation)
+
+
+def _running(core: Core) -> tuple[Request, ...]:
+    """Return what runs or waits; what nobody has parsed yet gets its kind."""
+    running = core.requests.running()
+    for each in running:
+        if not each.kind:
+            # Of a text that is none, or was cut off, it is told when its turn comes.
+            with suppress(KustoError):
+                each.kind = command_kind(parse_command(each.text))
+    return running
 
 
 def queries(core: Core) -> ResultTable:
@@ -63,7 +78,7 @@ def commands(core: Core) -> ResultTable:
 
 def running_commands(core: Core) -> ResultTable:
     """List the commands that run, this one too."""
-    return answer(_COMMANDS, [_command_row(each) for each in core.requests.running() if each.kind != QUERY])
+    return answer(_COMMANDS, [_command_row(each) for each in _running(core) if each.kind != QUERY])
 
 
 def commands_and_queries(core: Core) -> ResultTable:
