@@ -48,7 +48,9 @@ class QueryLane:
             try:
                 return await self._begun(start, call)
             except CancelFault:
-                if not start.is_set_aside or work.is_canceled:
+                # One that is canceled while it is set aside hears why, not that it was to wait.
+                work.check()
+                if not start.is_set_aside:
                     raise
         await self._heavy.take(work)
         return await end_of(self.threads.start(call, work, self._heavy.give_back), work)

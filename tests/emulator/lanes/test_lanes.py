@@ -238,6 +238,24 @@ async def test_a_query_that_waits_for_a_place_leaves_with_its_task(lanes: Lanes)
     assert heavy.begun == 6 + 4
 
 
+async def test_a_query_that_is_canceled_while_it_is_set_aside_hears_why(lanes: Lanes) -> None:
+    heavy, work = Heavy(), Work()
+    tasks = [asyncio.create_task(lanes.query(Work(), heavy)) for _ in range(2)]
+    await heavy.are(2)
+    await asyncio.sleep(0.05)
+
+    def leave(part: Work) -> None:
+        while not part.is_canceled:
+            time.sleep(0.001)
+        work.cancel("enough")
+        part.check()
+
+    with pytest.raises(CancelFault, match="Request is canceled: enough"):
+        await lanes.query(work, leave)
+    heavy.finish.set()
+    await asyncio.gather(*tasks)
+
+
 async def test_a_place_is_taken_until_its_thread_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes_module, "_URGENT_THREADS", 1)
     lanes, finish, begun = Lanes(heavy=1), threading.Event(), threading.Event()
