@@ -10,7 +10,6 @@ import pytest
 
 from cli import main as tool
 from cli.composition.data_folder import make_data_folder
-from cli.composition.embedded import EmbeddedEventhouse
 from cli.composition.files import require_files
 from cli.composition.servers import leave, listen
 from cli.errors import CliError
@@ -76,18 +75,6 @@ def test_what_is_still_said_to_a_terminal_that_is_gone_goes_nowhere(tmp_path: Pa
     file.write("said")
     file.close()
     assert (tmp_path / "terminal").read_text() == ""
-
-
-async def test_a_client_closes_the_engine_that_it_opened_and_no_other() -> None:
-    closed: list[str] = []
-
-    class _Engine:
-        def close(self) -> None:
-            closed.append("engine")
-
-    for owns in (False, True):
-        await EmbeddedEventhouse(_Engine(), "D", owns_engine=owns).close()  # type: ignore[arg-type]  # all that it needs
-    assert closed == ["engine"]
 
 
 def ended_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> object:
