@@ -13,6 +13,16 @@ QUERY_TIMEOUT = timedelta(minutes=4)
 COMMAND_TIMEOUT = timedelta(minutes=10)
 LONGEST_TIMEOUT = timedelta(hours=1)
 
+# api/rest/request-properties.md: "can't be set with a set statement". In a text they are of no effect.
+OF_REQUESTS_ONLY = frozenset(
+    {
+        *("norequesttimeout", "queryconsistency", "query_language", "query_log_query_parameters"),
+        *("query_weakconsistency_session_id", "request_app_name", "request_readonly", "request_readonly_hardline"),
+        *("request_user", "results_progressive_enabled", "results_v2_fragment_primary_tables", "servertimeout"),
+        "truncationmaxsize",
+    }
+)
+
 _CLOCK = re.compile(
     r"(?P<sign>-)?(?:(?P<days>\d+)(?: days?, |\.))?"
     r"(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}(?:\.\d+)?))?"

@@ -57,7 +57,6 @@ _GRACE_SECONDS = 0.5
 _PATIENCE_SECONDS = 3.0
 # A batch up to this many groups finds them through the index of a view; the default of 50 would scan the whole view.
 _INDEX_PROBES = 2048
-_TIMEOUTS = frozenset({"servertimeout", "norequesttimeout"})
 _UTC = render(SetOption("TimeZone", lit("UTC")))
 
 
@@ -146,11 +145,7 @@ class Core:
     def query(
         self, text: str, database: str, properties: RequestProperties = NO_PROPERTIES, work: Work | None = None
     ) -> tuple[ResultTable, ...]:
-        """Run a query on the latest committed state; without `work` it may take what its options say.
-
-        How long the text itself wants to be waited for counts where the request does not say it.
-        """
-        decides = _TIMEOUTS.isdisjoint(properties.options)
+        """Run a query on the latest committed state; without `work` it may take what its options say."""
         work = work or Work(Limits.of(properties.options).timeout.total_seconds(), properties.client_request_id)
         request = Request(work, QUERY, text, database, properties.client_request_id, properties.application)
         with self.works.carrying_out(work), self.requests.begun(request):
@@ -161,9 +156,6 @@ class Core:
                 storage = DuckStorage(shown=self._shown.of(snapshot))
                 reopened = self.writer.reopened
                 compiled = self.compiled.of(text, Entities(snapshot), storage, key)
-                if decides and compiled.options:
-                    limits = Limits.of({**compiled.options, **properties.options})
-                    work.allow(limits.timeout.total_seconds())
                 try:
                     with self._readers.lend() as cursor:
                         return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch, work=work)

@@ -17,7 +17,7 @@ from emulator.server.exchange import Exchange, ExchangePolicy
 from emulator.server.properties import WireRequest
 from emulator.server.requests import read_request
 from emulator.server.v1 import render_command
-from emulator.work import Work
+from emulator.work import Work, doing
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -68,7 +68,11 @@ class ManagementEndpoint:
             table = self._eventhouse.command(wire.text, database=wire.database, properties=wire.properties, work=work)
         except KustoError as fault:
             raise fault.with_source(wire.text) from None
-        return render_command(_with_addresses(table, base))
+        if not wire.is_show_command:
+            # It is done, however long its answer takes.
+            return render_command(_with_addresses(table, base))
+        with doing(work):
+            return render_command(_with_addresses(table, base))
 
 
 def _base_address(request: Request) -> str:

@@ -18,7 +18,7 @@ from emulator.server.properties import WireRequest, read_fields
 from emulator.server.requests import read_request
 from emulator.server.v1 import render_v1
 from emulator.server.v2 import render_v2
-from emulator.work import Work
+from emulator.work import Work, doing
 
 if TYPE_CHECKING:
     from emulator.engine.eventhouse import Eventhouse
@@ -67,11 +67,13 @@ class QueryEndpoints:
         return self._eventhouse.announced(wire.text, work, database=wire.database, properties=wire.properties)
 
     def _run_v1(self, wire: WireRequest, exchange: Exchange, work: Work) -> bytes:
-        return render_v1(self._answer(wire, exchange, work))
+        with doing(work):
+            return render_v1(self._answer(wire, exchange, work))
 
     def _run_v2(self, wire: WireRequest, exchange: Exchange, work: Work) -> bytes:
-        answer = self._answer(wire, exchange, work)
-        return render_v2(answer, exchange.context, defer_failures=wire.defer_failures, fragmented=wire.fragmented)
+        with doing(work):
+            answer = self._answer(wire, exchange, work)
+            return render_v2(answer, exchange.context, defer_failures=wire.defer_failures, fragmented=wire.fragmented)
 
     def _answer(self, wire: WireRequest, exchange: Exchange, work: Work) -> Answer:
         started = time.perf_counter()

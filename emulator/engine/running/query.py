@@ -22,6 +22,7 @@ from emulator.optimize.narrow import narrowed
 from emulator.optimize.request_values import Separated, separated
 from emulator.optimize.sharing import shared
 from emulator.optimize.walk import separate
+from emulator.options import OF_REQUESTS_ONLY
 from emulator.sql.ast import Parameter, Query, Select, With
 from emulator.sql.render import render
 from emulator.types import Schema
@@ -86,7 +87,7 @@ class CompiledResult:
 
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
-    """A request text ready to run with any parameter values."""
+    """A request text ready to run with any parameter values; `options` are those that a text may set."""
 
     text: str
     results: tuple[CompiledResult, ...]
@@ -133,7 +134,8 @@ def compile_query(
             )
     except KustoError as error:
         raise error.with_source(text) from error.__cause__
-    return CompiledQuery(text, results, bound.parameters, bound.options)
+    options = {name: value for name, value in bound.options.items() if name.lower() not in OF_REQUESTS_ONLY}
+    return CompiledQuery(text, results, bound.parameters, options)
 
 
 def _compile_result(

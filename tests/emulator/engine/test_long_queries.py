@@ -160,4 +160,5 @@ def test_functions_and_commands_may_be_long_and_are_refused_if_they_are_too_deep
     ],
 )
 def test_functions_of_arrays_nest_at_no_more_than_their_own_cost(query: str, eventhouse: Eventhouse) -> None:
-    assert eventhouse.query(f"set servertimeout = 30s; {query}")[0].records() == [{"s": "[1,2]"}]
+    within = RequestProperties(options={"servertimeout": "00:00:30"})
+    assert eventhouse.query(query, properties=within)[0].records() == [{"s": "[1,2]"}]

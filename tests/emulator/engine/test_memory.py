@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Eventhouse
+from emulator.context import RequestProperties
 from emulator.engine.session.memory import MemoryLimits
 from emulator.errors import LimitFault, SemanticFault
 from emulator.memory import bound_process, machine_memory
@@ -69,19 +70,22 @@ def test_a_long_range_streams(query: str, rows: list[int] | None, empty_database
 
 
 @pytest.mark.parametrize(
-    ("query", "kept"),
+    ("query", "size", "kept"),
     [
-        ("set truncationmaxrecords = 3; range x from 1 to 1000 step 1", 3),
+        ("set truncationmaxrecords = 3; range x from 1 to 1000 step 1", None, 3),
         # Eight bytes a row, and a bit that says whether it is null.
-        ("set truncationmaxsize = 800; range x from 1 to 1000 step 1", 98),
-        ("set truncationmaxsize = 10; print x = strrep('a', 1000)", 0),
-        ("set truncationmaxsize = 2010; range n from 1 to 5 step 1 | project x = strrep('a', 995)", 2),
-        ("set truncationmaxsize = 800; set truncationmaxrecords = 50; range x from 1 to 1000 step 1", 50),
+        ("range x from 1 to 1000 step 1", 800, 98),
+        ("print x = strrep('a', 1000)", 10, 0),
+        ("range n from 1 to 5 step 1 | project x = strrep('a', 995)", 2010, 2),
+        ("set truncationmaxrecords = 50; range x from 1 to 1000 step 1", 800, 50),
     ],
 )
-def test_what_fits_of_a_result_comes_with_the_fault(query: str, kept: int, empty_database: Eventhouse) -> None:
+def test_what_fits_of_a_result_comes_with_the_fault(
+    query: str, size: int | None, kept: int, empty_database: Eventhouse
+) -> None:
+    properties = RequestProperties(options={"truncationmaxsize": size})
     with pytest.raises(TruncationFault) as caught:
-        empty_database.query(query)
+        empty_database.query(query, properties=properties)
 
     assert [len(table.records()) for table in caught.value.tables] == [kept]
     assert caught.value.code == "E_QUERY_RESULT_SET_TOO_LARGE"
@@ -108,7 +112,7 @@ def test_a_query_that_needs_too_much_ends_and_others_go_on(bomb: str, small: Eve
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     with pytest.raises(LimitFault) as caught:
-        small.query(f"set servertimeout = 60s; {bomb}")
+        small.query(bomb, properties=RequestProperties(options={"servertimeout": "00:01:00"}))
 
     assert caught.value.code == "E_RUNAWAY_QUERY"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1024 * 1024  # kilobytes

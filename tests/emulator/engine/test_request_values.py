@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from emulator.context import ParameterValue
+from emulator.context import ParameterValue, RequestProperties
 from emulator.engine.running.execute import execute
 from emulator.engine.session.workload import Workload
 from emulator.errors import LimitFault, SemanticFault
@@ -118,11 +118,11 @@ def test_a_value_that_cannot_be_computed_fails_only_where_it_is_read(prices: Pri
 def test_a_value_that_takes_too_long_is_ended(prices: Prices) -> None:
     numbers = "range x from 1 to 300000 step 1 | extend k = 1"
     text = (
-        f"set servertimeout = 200ms; let t = toscalar({numbers} | join kind=inner ({numbers}) on k"
+        f"let t = toscalar({numbers} | join kind=inner ({numbers}) on k"
         " | summarize sum(x * x1)); Days | where Size < t | count"
     )
     with pytest.raises(LimitFault, match="timeout"):
-        prices.rows(text)
+        execute(prices.compiled(text), prices.connection, RequestProperties(options={"servertimeout": "200ms"}))
     assert prices.rows("Days | count") == [(10,)]
 
 

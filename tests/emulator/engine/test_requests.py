@@ -11,7 +11,7 @@ import pytest
 from emulator import Eventhouse
 from emulator.context import RequestProperties
 from emulator.engine.requests import QUERY, Request, Requests
-from emulator.errors import CancelFault, EntityNotFound, KustoError, SemanticFault
+from emulator.errors import CancelFault, EntityNotFound, KustoError, LimitFault, SemanticFault
 from emulator.work import Work
 from tests.emulator.engine.endless import ENDLESS, PROMPT_SECONDS, count
 from tests.emulator.engine.test_concurrency import held
@@ -185,3 +185,23 @@ def test_a_running_query_is_canceled_by_its_clients_id(eventhouse: Eventhouse) -
         with pytest.raises(KustoError):
             futures[1].result(PROMPT_SECONDS)
     assert answer == ("test;1", "no need", True)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "servertimeout = 1tick",
+        "norequesttimeout = true",
+        "truncationmaxsize = 1",
+        "query_language = sql",
+        "results_v2_fragment_primary_tables = true",
+        "request_readonly = true",
+    ],
+)
+def test_what_only_a_request_can_say_has_no_effect_in_its_text(eventhouse: Eventhouse, option: str) -> None:
+    (answer,) = eventhouse.query(f"set {option}; range x from 1 to 3 step 1")
+    assert list(answer.rows()) == [(1,), (2,), (3,)]
+    with pytest.raises(LimitFault, match="E_QUERY_TIMEOUT"):
+        eventhouse.query(
+            f"set {option}; {ENDLESS}", properties=RequestProperties(options={"servertimeout": "00:00:00.05"})
+        )

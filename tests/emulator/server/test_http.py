@@ -9,8 +9,11 @@ import httpx
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
+from emulator.result import ResultTable
 from emulator.server.app import create_app
 from emulator.server.exchange import ExchangePolicy
+from emulator.server.v1 import render_command
+from emulator.work import check_work, work_here
 
 QUERY = "/v2/rest/query"
 READ_ONLY = {"Options": {"request_readonly": True}}
@@ -277,3 +280,36 @@ async def test_a_query_in_another_language_is_refused(http: httpx.AsyncClient) -
     answer = await http.post(QUERY, json={"csl": "select 1", "properties": {"Options": {"query_language": "sql"}}})
     assert answer.status_code == 400
     assert "only kql" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "renders"),
+    [
+        ("/v1/rest/query", "print 1", "query.render_v1"),
+        ("/v2/rest/query", "print 1", "query.render_v2"),
+        ("/v1/rest/query", ".show tables", "query.render"),
+        ("/v1/rest/mgmt", ".show tables", "management.render_command"),
+        ("/v1/rest/mgmt", ".show tables | count", "management.render_command"),
+    ],
+)
+async def test_an_answer_that_nobody_waits_for_is_not_rendered(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str, text: str, renders: str
+) -> None:
+    def leave(*_: object, **__: object) -> None:
+        work = work_here()
+        assert work is not None
+        work.cancel("enough")
+        check_work()
+
+    monkeypatch.setattr(f"emulator.server.{renders}", leave)
+    answer = await http.post(path, json={"csl": text})
+    assert (answer.status_code, answer.json()["error"]["innererror"]["code"]) == (400, "E_QUERY_CANCELLED")
+
+
+async def test_a_change_is_answered_however_late(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(table: ResultTable) -> bytes:
+        assert work_here() is None
+        return render_command(table)
+
+    monkeypatch.setattr("emulator.server.management.render_command", late)
+    assert (await http.post("/v1/rest/mgmt", json={"csl": ".create table Late (A: long)"})).status_code == 200
