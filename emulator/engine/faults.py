@@ -1,18 +1,27 @@
 """DuckDB's errors in Kusto's words: what a user can cause has a fault of its own, all else is a bug of ours."""
 
 import errno
+import logging
 import os
+import re
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 
 from emulator.errors import DiskFull, EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
 
+_LOG = logging.getLogger(__name__)
+
 # While rows are streamed, DuckDB's errors arrive as those of Arrow's reader.
 STORAGE_ERRORS = (duckdb.Error, pa.ArrowException, OSError, MemoryError)
 
 # The code of a fault after which the database is opened again.
 REOPENING = "TH_StorageReopens"
+
+_LONGEST = 1000
+# How DuckDB names the kinds of its errors.
+_KIND = re.compile(r"[A-Za-z][A-Za-z ]{0,30}")
 
 _NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
@@ -21,7 +30,17 @@ VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.I
 
 
 def kusto_fault(error: Exception) -> KustoError:
-    """Return the fault for a failed query; DuckDB names the kind of an error at the start of its text."""
+    """Return the fault for a failed query, whose cause is the error."""
+    fault = _fault(error)
+    fault.__cause__ = error
+    return fault
+
+
+def _fault(error: Exception) -> KustoError:
+    """DuckDB names the kind of an error at the start of its text.
+
+    Its own words, with SQL and paths in them, stand in the log alone, in one line with the id that the fault has.
+    """
     text = str(error).strip().partition("\n")[0] or type(error).__name__
     if is_disk_full(error):
         return DiskFull(
@@ -44,17 +63,25 @@ def kusto_fault(error: Exception) -> KustoError:
                 hint="join fewer values in one expression",
             )
         case "FATAL":
-            return EngineFault(f"The storage engine failed and is opened again: {text}", REOPENING)
+            return EngineFault(f"The storage engine failed and is opened again: {_logged(kind, error)}", REOPENING)
         case "IO":
-            return EngineFault(f"Storage failed: {text}", "TH0910")
+            return EngineFault(f"Storage failed: {_logged(kind, error)}", "TH0910")
         case "Out of Range" | "Conversion" | "Invalid Input":
             return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case _:
             return EngineFault(
-                f"The compiled query was refused by the storage engine: {text}",
+                f"The compiled query was refused by the storage engine: {_logged(kind if reason else '', error)}",
                 "TH0911",
                 hint="this is a bug of the embedded Eventhouse, not of the query",
             )
+
+
+def _logged(kind: str, error: Exception) -> str:
+    """Log an error in one line; return its kind, and the id under which it stands there."""
+    id_ = str(uuid4())
+    text = str(error)[:_LONGEST].encode("unicode_escape").decode()
+    _LOG.error("the storage engine failed, fault %s: %s: %s", id_, type(error).__name__, text)
+    return f"{kind if _KIND.fullmatch(kind) else type(error).__name__} error (fault {id_})"
 
 
 def is_disk_full(error: Exception) -> bool:

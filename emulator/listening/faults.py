@@ -14,8 +14,9 @@ _LONGEST = 300
 
 def log_fault(what: str, id_: str, error: BaseException, log: logging.Logger = _LOG) -> None:
     """Log an error in one line: a recursion's traceback alone has thousands. Debugging shows it in full."""
-    text = str(error)[:_LONGEST].encode("unicode_escape").decode()
-    log.error("%s %s failed: %s: %s (%s)", what, id_, type(error).__name__, text, _place(error.__traceback__))
+    texts = [str(each)[:_LONGEST].encode("unicode_escape").decode() for each in (error, error.__cause__) if each]
+    told = f"{type(error).__name__}: {', by '.join(texts)}"
+    log.error("%s %s failed: %s (%s)", what, id_, told, _place(error.__traceback__))
     log.debug("%s %s", what, id_, exc_info=error)
 
 

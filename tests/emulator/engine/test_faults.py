@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 import duckdb
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from emulator.engine.faults import closed_fault, is_disk_full, is_invalidated, is_of_statement, kusto_fault
 
 NO_ROOM = f'IO Error: Could not write file "x": {os.strerror(errno.ENOSPC)}'
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FILTER = "filter or summarize earlier, or narrow the time range"
 BUG = "this is a bug of the embedded Eventhouse, not of the query"
+REFUSED = "The compiled query was refused by the storage engine"
 ROOM = "make room: what was acknowledged is safe, and nothing needs to be started again"
 GONE = "The storage engine failed and is opened again"
 DEEP = "The query is too deep: one of its expressions has more levels than the storage engine follows (1000)"
@@ -41,7 +44,7 @@ DEEP = "The query is too deep: one of its expressions has more levels than the s
             (
                 "EngineFault",
                 "TH0911",
-                "The compiled query was refused by the storage engine: Binder Error: no column",
+                f"{REFUSED}: Binder error (fault …)",
                 BUG,
             ),
         ),
@@ -50,20 +53,54 @@ DEEP = "The query is too deep: one of its expressions has more levels than the s
             (
                 "EngineFault",
                 "TH_StorageReopens",
-                "The storage engine failed and is opened again: FATAL Error: gone",
+                "The storage engine failed and is opened again: FATAL error (fault …)",
                 "",
             ),
         ),
-        ("IO Error: torn", ("EngineFault", "TH0910", "Storage failed: IO Error: torn", "")),
+        ("IO Error: torn", ("EngineFault", "TH0910", "Storage failed: IO error (fault …)", "")),
         ("Out of Range Error: 300", ("SemanticFault", "SEM0053", "A value cannot be computed: 300", "")),
         ("Conversion Error: 'a'", ("SemanticFault", "SEM0053", "A value cannot be computed: 'a'", "")),
         ("Invalid Input Error: -1", ("SemanticFault", "SEM0053", "A value cannot be computed: -1", "")),
-        ("", ("EngineFault", "TH0911", "The compiled query was refused by the storage engine: Error", BUG)),
+        (
+            "",
+            (
+                "EngineFault",
+                "TH0911",
+                f"{REFUSED}: Error error (fault …)",
+                BUG,
+            ),
+        ),
+        (
+            "Catalog Error: Table with name /secret\nLINE 1: SELECT",
+            (
+                "EngineFault",
+                "TH0911",
+                f"{REFUSED}: Catalog error (fault …)",
+                BUG,
+            ),
+        ),
+        (
+            '/secret "x": Error: no kind',
+            (
+                "EngineFault",
+                "TH0911",
+                f"{REFUSED}: Error error (fault …)",
+                BUG,
+            ),
+        ),
     ],
 )
-def test_the_fault_of_an_error(text: str, found: tuple[str, str, str, str]) -> None:
-    fault = kusto_fault(duckdb.Error(text))
-    assert (type(fault).__name__, fault.code, fault.message, fault.hint) == found
+def test_the_fault_of_an_error(text: str, found: tuple[str, str, str, str], caplog: pytest.LogCaptureFixture) -> None:
+    error = duckdb.Error(text)
+    fault = kusto_fault(error)
+    message = re.sub(ID, "…", fault.message)
+    assert (type(fault).__name__, fault.code, message, fault.hint) == found
+    assert fault.__cause__ is error
+    # What is told by an id stands under it in the log, in one line and in the engine's own words.
+    ids = re.findall(ID, fault.message)
+    logged = [record.getMessage() for record in caplog.records]
+    words = text.encode("unicode_escape").decode()
+    assert logged == [f"the storage engine failed, fault {each}: Error: {words}" for each in ids]
 
 
 @pytest.mark.parametrize(
