@@ -87,6 +87,13 @@ def test_leftovers_are_not_believed_and_removed() -> None:
     assert serving(Path("b")) is None
 
 
+def test_a_leftover_that_another_command_removes_at_the_same_moment_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for runtime in runtime_folders():
+        (runtime / "left.json").write_text("{}")
+    monkeypatch.setattr("cli.composition.instances.read_held", lambda path: path.unlink())
+    assert running_instances() == ()
+
+
 def test_a_runtime_folder_that_others_may_write_to_is_not_used() -> None:
     of_login, of_all = runtime_folders()
     assert of_login.stat().st_mode & 0o777 == 0o700
