@@ -7,6 +7,7 @@ from typing import TypeVar, assert_never
 from emulator.binder.faults import refusing_deep_queries, unsupported
 from emulator.context import NO_PROPERTIES, RequestProperties
 from emulator.engine.commands import (
+    backfill,
     background,
     cancel,
     databases,
@@ -99,7 +100,7 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.DefineFunction():
             return change(functions.define_function, command)
         case syntax.DefineMaterializedView():
-            return change(views.define_view, command)
+            return backfill.define_view(core, name, command)
         case syntax.SetViewProperty():
             return change(views.set_view_property, command)
         case syntax.SwitchView(view, enabled):

@@ -68,10 +68,11 @@ def _attempt(core: Core, database: str, command: IngestFromQuery) -> ResultTable
         computed = work.compute(lambda part: _compute(core, database, command, rows, part))
         return core.writer.change(lambda transaction: _store(core, transaction, database, command, computed))
     finally:
-        _forget(core, rows)
+        forget(core, rows)
 
 
-def _forget(core: Core, rows: ComputedRows) -> None:
+def forget(core: Core, rows: ComputedRows) -> None:
+    """Let go of rows, if there are any."""
     # Whatever became of the command, and of the Eventhouse, with whose instance the rows are gone.
     with suppress(KustoError, *STORAGE_ERRORS), doing(Work()), core.cursor() as cursor:
         rows.drop(cursor)

@@ -8,7 +8,8 @@ from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns
 from emulator.engine.derived.alteration import altered
-from emulator.engine.derived.compile_upkeep import bind_shape
+from emulator.engine.derived.backfill import Backfill
+from emulator.engine.derived.compile_upkeep import bind_shape, catch_up
 from emulator.engine.derived.materialization import as_materialized, caught_up
 from emulator.engine.derived.rules import check_view
 from emulator.engine.derived.shape import Shape, Strategy, shape_of
@@ -47,8 +48,19 @@ _CREATION_PROPERTIES = frozenset(
 _ALTERATION_PROPERTIES = frozenset({"dimensiontables", "lookback", "folder", "docstring", "autoupdateschema"})
 
 
-def define_view(transaction: Transaction, database: str, command: DefineMaterializedView) -> ResultTable:
-    """Create or alter a materialized view; with `backfill` it covers what its source holds already."""
+def is_backfill(snapshot: Database, command: DefineMaterializedView) -> bool:
+    """Whether a command makes a view that has to aggregate the rows of a table."""
+    is_new = command.verb is not DefineVerb.ALTER and command.name.text not in snapshot.views
+    return is_new and command.source.kind is not EntityKind.MATERIALIZED_VIEW and _backfills(command)
+
+
+def define_view(
+    transaction: Transaction, database: str, command: DefineMaterializedView, backfill: Backfill | None = None
+) -> ResultTable:
+    """Create or alter a materialized view; with the property `backfill` it covers what its source holds already.
+
+    `backfill` is what a new one has to aggregate, where it is known. Raises SourceChanged where that is of no use.
+    """
     snapshot = transaction.database(database)
     name = command.name.text
     existing = snapshot.views.get(name)
@@ -61,14 +73,17 @@ def define_view(transaction: Transaction, database: str, command: DefineMaterial
     if command.verb is DefineVerb.ALTER:
         find_view(snapshot, name)
     view = (
-        _create(transaction, snapshot, command)
+        _create(transaction, snapshot, command, backfill)
         if existing is None
         else _alter(transaction, existing, command, database)
     )
     return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
 
-def _create(transaction: Transaction, snapshot: Database, command: DefineMaterializedView) -> View:
+def new_view(
+    snapshot: Database, command: DefineMaterializedView, relation: str, since: datetime | None = None
+) -> tuple[View, Shape]:
+    """Return the view that a command makes, and its query taken apart; `since` is from when on without a backfill."""
     name, properties = command.name.text, command.properties
     _require_known(properties, _CREATION_PROPERTIES, "create")
     if name in snapshot.tables:
@@ -81,8 +96,6 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
         _require_deduplication(snapshot, find_view(snapshot, source))
     else:
         find_table(snapshot, source)
-    backfill = (property_text(properties, "backfill") or "false").lower() == "true"
-    relation = transaction.new_relation("v")
     view = View(
         name,
         source,
@@ -91,14 +104,28 @@ def _create(transaction: Transaction, snapshot: Database, command: DefineMateria
         relation=relation,
         parts=parts_name(relation),
         schema=Schema(),
-        since=_effective(properties) if backfill else transaction.time,
+        since=_effective(properties) if _backfills(command) else since,
     )
     view = with_view_properties(view, properties)
     shape = _checked(snapshot, view)
-    view = replace(view, schema=shape.schema)
+    return replace(view, schema=shape.schema), shape
+
+
+def _create(
+    transaction: Transaction, snapshot: Database, command: DefineMaterializedView, backfill: Backfill | None
+) -> View:
+    view, _ = new_view(snapshot, command, transaction.new_relation("v"), transaction.time)
     transaction.put(snapshot.with_view(view))
-    create(transaction.connection, transaction.database(snapshot.name), view, transaction.time)
+    database = transaction.database(snapshot.name)
+    create(transaction.connection, database, view, transaction.time, backfill)
+    if backfill is not None:
+        after = backfill.time if view.since is None else max(backfill.time, view.since)
+        catch_up(transaction, database, view, after)
     return view
+
+
+def _backfills(command: DefineMaterializedView) -> bool:
+    return (property_text(command.properties, "backfill") or "false").lower() == "true"
 
 
 def _alter(transaction: Transaction, view: View, command: DefineMaterializedView, database: str) -> View:

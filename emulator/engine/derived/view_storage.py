@@ -6,6 +6,7 @@ from datetime import datetime
 import duckdb
 
 from emulator.engine.catalog.records import Database, View
+from emulator.engine.derived.backfill import Backfill, SourceChanged
 from emulator.engine.derived.compile_upkeep import bind_shape, rows_covered
 from emulator.engine.derived.contribution import contribution, finished
 from emulator.engine.derived.parts_table import TIME, PartsTable
@@ -22,15 +23,27 @@ from emulator.sql.statements import ColumnDefinition, CreateIndex, CreateTable
 _NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
 
 
-def create(connection: duckdb.DuckDBPyConnection, database: Database, view: View, time: datetime) -> None:
-    """Make what holds a view, filled from the rows of its source that it covers."""
+def create(
+    connection: duckdb.DuckDBPyConnection,
+    database: Database,
+    view: View,
+    time: datetime,
+    backfill: Backfill | None = None,
+) -> None:
+    """Make what holds a view, filled from the rows of its source that it covers, or with the groups of a backfill.
+
+    Raises SourceChanged where those are of another query.
+    """
     shape = bind_shape(database, view)
     added = contribution(shape, rows_covered(database, view))
+    if backfill is not None and backfill.sql != render(added.query):
+        raise SourceChanged.of(view.name)
     rows = SubqueryRef(added.query, "x")
     # Never `CREATE TABLE … AS`, see `storage.layout_of`.
     layout = storage.layout_of(connection, Select(columns(added.columns), rows))
     connection.execute(render(CreateTable(view.parts, (*layout, ColumnDefinition(INGESTION_TIME, "TIMESTAMP")))))
-    connection.execute(PartsTable(view.parts, added).append(rows), {TIME: time})
+    groups = rows if backfill is None else backfill.rows.source("x")
+    connection.execute(PartsTable(view.parts, added).append(groups), {TIME: time})
     connection.execute(render(CreateIndex(f"{view.parts}$index", view.parts, (GROUP_KEY,))))
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 

@@ -9,7 +9,7 @@ from itertools import count
 
 import duckdb
 
-from emulator.sql.ast import Rendered, Select, Star, TableRef
+from emulator.sql.ast import From, Rendered, Select, Star, TableRef
 from emulator.sql.render import render
 from emulator.sql.statements import Attach, CreateTableAs, Drop
 
@@ -29,10 +29,14 @@ class ComputedRows:
     def __init__(self) -> None:
         self._name = f"rows{next(_NUMBERS)}"
 
+    def source(self, alias: str) -> From:
+        """Return where they are read."""
+        return TableRef((*_WITHIN, self._name), alias)
+
     @property
     def query(self) -> str:
         """The SELECT of the rows."""
-        return render(Select((Star(),), TableRef((*_WITHIN, self._name), "r")))
+        return render(Select((Star(),), self.source("r")))
 
     def fill(self, connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object]) -> None:
         """Compute the rows; those of a transaction that is rolled back are gone with it."""
