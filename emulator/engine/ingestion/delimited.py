@@ -1,14 +1,17 @@
 """Delimited payloads: csv, tsv, psv and their kin; also txt (a line is a field) and raw (one field)."""
 
+from collections.abc import Iterator
+
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emulator.engine.ingestion.projection import INPUT, column_fields, derived, numbers, projection, run
 from emulator.engine.ingestion.separated import (
     LONGEST_RECORD,
     MOST_FIELDS,
     decode,
-    lines,
+    line_arrays,
     read_separated,
     table_of,
     too_long,
@@ -43,10 +46,9 @@ def read(
                 raise too_long(1)
             fields = table_of(iter([[decode(data)]]), ordinals)
         case "txt":
-            fields = table_of(([line] for line in lines(data)), ordinals)
+            fields = _read_lines(data, ordinals)
         case "tsve":
-            width = 1 + max(ordinals, default=0)
-            fields = table_of((_unescaped(line, width) for line in lines(data)), ordinals)
+            fields = _read_escaped(data, ordinals)
         case _:
             fields = read_separated(data, _DELIMITERS[format_], ordinals)
     if ignore_first_record:
@@ -80,8 +82,38 @@ def _columns(schema: Schema, mapping: tuple[FieldMapping, ...]) -> tuple[Sql, ..
     return tuple(columns)
 
 
-def _unescaped(line: str, width: int) -> list[str]:
-    return [_unescape(field) for field in line.split("\t", width)[:width]]
+def _read_lines(data: bytes, ordinals: list[int]) -> pa.Table:
+    def fields(lines: pa.StringArray) -> list[pa.Array]:
+        nothing = pa.nulls(len(lines), pa.string())
+        return [nothing if ordinal else lines for ordinal in ordinals]
+
+    return _table((fields(lines) for lines in line_arrays(data)), ordinals)
+
+
+def _read_escaped(data: bytes, ordinals: list[int]) -> pa.Table:
+    def fields(lines: pa.StringArray) -> list[pa.Array]:
+        split = pc.split_pattern(lines, "\t", max_splits=1 + max(ordinals))
+        found, starts = split.flatten(), split.offsets.to_numpy()
+        columns = []
+        for ordinal in ordinals:
+            places = starts[:-1] + ordinal
+            columns.append(_unescaped(found.take(pa.array(places, pa.int64(), mask=places >= starts[1:]))))
+        return columns
+
+    return _table((fields(lines) for lines in line_arrays(data)), ordinals)
+
+
+def _table(columns: Iterator[list[pa.Array]], ordinals: list[int]) -> pa.Table:
+    schema = pa.schema([(f"f{ordinal}", pa.string()) for ordinal in ordinals])
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(each, schema=schema) for each in columns], schema)
+
+
+def _unescaped(fields: pa.StringArray) -> pa.StringArray:
+    is_escaped = pc.fill_null(pc.match_substring(fields, "\\"), fill_value=False)
+    if not pc.any(is_escaped).as_py():
+        return fields
+    plain = [_unescape(text) for text in fields.filter(is_escaped).to_pylist()]
+    return pc.replace_with_mask(fields, is_escaped, pa.array(plain, pa.string()))
 
 
 def _unescape(field: str) -> str:

@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 
 from emulator.engine.ingestion.separated import LONGEST_RECORD, decode
 from emulator.errors import IngestionFault
+from emulator.work import check_work
 
 _BETWEEN_DOCUMENTS = re.compile(r"[\s,]*")
+_EMPTY_ARRAYS = re.compile(r"(?:\[[ \t\r\n]*+\][\s,]*+)++")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(r'"\s*:')
 _SCANNED_AT_ONCE = 1 << 22
@@ -90,11 +92,24 @@ def line_array(data: bytes) -> pa.ChunkedArray:
     return _checked(pa.chunked_array(chunks, pa.string()))
 
 
+def pieces_of_lines(data: bytes) -> Iterator[tuple[int, int]]:
+    """Iterate over the beginnings and ends of pieces of a payload, of some megabytes or a line, each of whole lines."""
+    start = 0
+    while start < len(data):
+        check_work()
+        end = data.rfind(b"\n", start, start + _SCANNED_AT_ONCE) + 1
+        if not end:
+            end = data.find(b"\n", start + _SCANNED_AT_ONCE) + 1 or len(data)
+        yield start, end
+        start = end
+
+
 def document_array(data: bytes) -> pa.ChunkedArray:
     """Return the documents of a large payload, some at a time: a Python object takes far more than its text."""
     found = documents(decode(data))
     chunks: list[pa.Array] = []
     while some := list(islice(found, _DOCUMENTS_AT_ONCE)):
+        check_work()
         chunks.append(pa.array(some, pa.string()))
     return _checked(pa.chunked_array(chunks, pa.string()))
 
@@ -114,8 +129,13 @@ def documents(text: str) -> Iterator[str]:
     in_array = False
     while position < len(text):
         if not in_array and text[position] == "[":
+            if empty := _EMPTY_ARRAYS.match(text, position, position + _SCANNED_AT_ONCE):
+                check_work()
+                position = _skip(_BETWEEN_DOCUMENTS, text, empty.end())
+                continue
             in_array, position = True, _skip(_SPACE, text, position + 1)
             if text.startswith("]", position):
+                check_work()
                 in_array, position = False, _skip(_BETWEEN_DOCUMENTS, text, position + 1)
             continue
         document, position = _decoded(decoder, text, position, row)
@@ -167,5 +187,9 @@ def _checked(lines: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _skip(what: re.Pattern[str], text: str, position: int) -> int:
-    match = what.match(text, position)
-    return position if match is None else match.end()
+    while match := what.match(text, position, position + _SCANNED_AT_ONCE):
+        if match.end() < position + _SCANNED_AT_ONCE:
+            return match.end()
+        check_work()
+        position = match.end()
+    return position

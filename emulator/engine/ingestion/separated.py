@@ -5,10 +5,11 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from emulator.errors import IngestionFault
@@ -26,6 +27,9 @@ _JOINED_AT_ONCE = 1 << 20
 # Quoted fields of one record that are gone back over for its beginning, at 1 µs each.
 _LOOKED_BACK = 1 << 16
 _QUOTE = b'"'[0]
+_NO_END = re.compile(rb"[^\r\n]")
+_EMPTY_LINES = frozenset({"\n", "\r\n", "\r"})
+_PASSED_OVER_AT_ONCE = 1 << 14
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 _IN_QUOTES = re.compile(r'"[^"]*+"?')
 
@@ -43,13 +47,47 @@ def decode(data: bytes) -> str:
         ) from error
 
 
-def lines(data: bytes) -> Iterator[str]:
-    """Iterate over the lines that are not empty, without their ends: `\\n`, `\\r\\n` or `\\r`, none of Unicode's."""
+def line_arrays(data: bytes) -> Iterator[pa.StringArray]:
+    """Iterate over the lines that are not empty, some at a time, without their ends: `\\n`, `\\r\\n` or `\\r` alone."""
+    start = 0
+    while start < len(data):
+        check_work()
+        end = _end_of_lines(data, start)
+        chunk = data[start:end]
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        split = pc.split_pattern(pa.array([chunk], pa.binary()), b"\n").flatten()
+        found = split.filter(pc.greater(pc.binary_length(split), 0))
+        try:
+            texts = found.cast(pa.string())
+        except pa.ArrowInvalid:
+            decode(data)
+            raise
+        # Bytes are more than characters; which row it is, is looked for only where one may be too long.
+        if len(texts) and pc.max(pc.binary_length(texts)).as_py() > LONGEST_RECORD:
+            _check_lengths(data)
+        yield texts
+        start = end
+
+
+def _end_of_lines(data: bytes, start: int) -> int:
+    """Return an end of a line some megabytes behind a place, or the first one behind that, or the end."""
+    limit = start + _SCANNED_AT_ONCE
+    if limit >= len(data):
+        return len(data)
+    place = max(data.rfind(b"\n", start, limit), data.rfind(b"\r", start, limit))
+    if place < 0:
+        later = [place for place in (data.find(b"\n", limit), data.find(b"\r", limit)) if place >= 0]
+        if not later:
+            return len(data)
+        place = min(later)
+    return place + (2 if data[place : place + 2] == b"\r\n" else 1)
+
+
+def _check_lengths(data: bytes) -> None:
     for row, line in enumerate(_lines(data), start=1):
-        if len(line) > LONGEST_RECORD:
+        if len(line.rstrip("\r\n")) > LONGEST_RECORD:
             raise too_long(row)
-        if text := line.rstrip("\r\n"):
-            yield text
 
 
 def read_separated(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.Table:
@@ -57,6 +95,7 @@ def read_separated(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.T
 
     Empty lines are no records. What is not separated text raises IngestionFault with row and column.
     """
+    data = _without_first_empty_lines(data)
     first = next(_records(data, delimiter), [])
     there = [ordinal for ordinal in ordinals if ordinal < len(first)]
     length = _read_right_by_arrow(data, delimiter.encode()) if there else 0
@@ -73,6 +112,16 @@ def read_separated(data: bytes, delimiter: str, ordinals: Sequence[int]) -> pa.T
             rest = table_of(_records(data, delimiter, length, even.num_rows), ordinals)
             return pa.concat_tables([begin, rest])
     return table_of(_records(data, delimiter), ordinals)
+
+
+def _without_first_empty_lines(data: bytes) -> bytes:
+    if data[:1] not in (b"\n", b"\r"):
+        return data
+    for start in range(0, len(data), _SCANNED_AT_ONCE):
+        check_work()
+        if found := _NO_END.search(data, start, start + _SCANNED_AT_ONCE):
+            return data[found.start() :]
+    return b""
 
 
 def table_of(records: Iterator[list[str]], ordinals: Sequence[int]) -> pa.Table:
@@ -221,7 +270,7 @@ class _Source:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = next(self._lines) if self._length else self._first_line()
         self._newest.append(line)
         self._length += len(line)
         self._delimiters += line.count(self._delimiter)
@@ -234,6 +283,17 @@ class _Source:
                     f"Row {self.row} has more than {MOST_FIELDS} fields.", "BadRequest_InvalidCsv", hint="split it"
                 )
             self._counted_at = 2 * self._delimiters
+        return line
+
+    def _first_line(self) -> str:
+        """Pass over empty lines, of which a payload of some megabytes may have millions."""
+        line = next(self._lines)
+        while line in _EMPTY_LINES:
+            check_work()
+            for line in islice(self._lines, _PASSED_OVER_AT_ONCE):
+                if line not in _EMPTY_LINES:
+                    return line
+            line = next(self._lines)
         return line
 
     def _join(self) -> None:

@@ -3,7 +3,15 @@
 import pytest
 
 from emulator.engine.ingestion import json_records
-from emulator.engine.ingestion.json_records import Record, document_array, last_of_each, line_array, record, texts
+from emulator.engine.ingestion.json_records import (
+    Record,
+    document_array,
+    last_of_each,
+    line_array,
+    pieces_of_lines,
+    record,
+    texts,
+)
 from emulator.errors import IngestionFault
 
 
@@ -56,3 +64,18 @@ def test_lines_that_are_blank_are_left_out_and_longer_ones_refused(monkeypatch: 
         line_array(b"1234\n12345\n")
     found = (raised.value.code, raised.value.message)
     assert found == ("Stream_InputStreamTooLarge", "Row 2 is longer than 5 bytes.")
+
+
+@pytest.mark.parametrize("payload", ["[]", "[ ]\n", ",", " ", "[],", "[\t\n]"])
+def test_many_of_nothing_are_nothing_in_a_large_payload_too(payload: str) -> None:
+    data = (payload * (2_000_000 // len(payload))).encode()
+    assert document_array(data).to_pylist() == []
+    assert document_array(data + b'{"a":1}' + data + b'[{"b":2}]' + data).to_pylist() == ['{"a":1}', '{"b":2}']
+
+
+def test_pieces_of_lines_are_all_of_a_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_records, "_SCANNED_AT_ONCE", 4)
+    for data in (b"", b"a", b"\n", b"a\nb", b"a\n\n\n\n\nb\n", b"abcdefgh\nij\nklmnop"):
+        pieces = [data[start:end] for start, end in pieces_of_lines(data)]
+        assert b"".join(pieces) == data
+        assert all(piece.endswith(b"\n") for piece in pieces[:-1])

@@ -1,6 +1,7 @@
 """Separated values: which rows come of a text, and which fault of one that is none."""
 
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emulator.engine.ingestion import separated
-from emulator.engine.ingestion.separated import read_separated, table_of
+from emulator.engine.ingestion.separated import line_arrays, read_separated, table_of
 from emulator.errors import IngestionFault
 
 WIDE = 1_000_000
@@ -172,3 +173,51 @@ def test_both_ways_of_reading_agree() -> None:
         ordinals = sorted(chance.sample(range(5), 2))
         by_rows = outcome(partial(lambda text, places: table_of(separated._records(text, ","), places), data, ordinals))
         assert outcome(partial(read_separated, data, ",", ordinals)) == by_rows, data
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_empty_lines_are_passed_over_wherever_they_stand(end: bytes, delimiter: str) -> None:
+    many = end * 50_000
+    first, second = f'x"y{delimiter}1'.encode(), f"z{delimiter}2{delimiter}3".encode()
+    # Neither row is read by Arrow: a quote out of place, and another width.
+    data = many + first + many + second + many
+    assert records(data, 2, delimiter) == [('x"y', "1"), ("z", "2")]
+    assert records(many, 2, delimiter) == []
+
+
+def test_empty_lines_are_no_rows_for_the_reader_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    begin = separated._Source.begin
+
+    def counted(source: separated._Source) -> None:
+        seen.append("")
+        begin(source)
+
+    monkeypatch.setattr(separated._Source, "begin", counted)
+    assert records(b"\n" * 100_000) == []
+    assert records(b"a,1\n" + b"\n" * 100_000 + b"b\n") == [("a", "1"), ("b", None)]
+    assert len(seen) < 20
+
+
+def arrays(data: bytes) -> list[str]:
+    return [line for some in line_arrays(data) for line in some.to_pylist()]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_are_the_same_however_they_are_cut(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a choice of texts
+    text = "".join(
+        chance.choices(["a", "é\u2028", "\n", "\r", "\r\n", "\n\n", "longer than a piece", '"', "\t"], k=100)
+    )
+    monkeypatch.setattr(separated, "_SCANNED_AT_ONCE", 1 + seed % 8)
+    assert arrays(text.encode()) == [line for line in re.split("\r\n|\r|\n", text) if line]
+
+
+def test_a_line_has_a_length_and_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separated, "LONGEST_RECORD", 5)
+    assert arrays("ééééé\n12345\n".encode()) == ["ééééé", "12345"]
+    with pytest.raises(IngestionFault, match="Row 3 is longer than 5 characters"):
+        arrays(b"1\n\n123456\n")
+    with pytest.raises(IngestionFault, match="byte 2 cannot be read"):
+        arrays(b"1\n\xff\n")
