@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cli.errors import CliError
-from emulator.listening.exit import exit_within
+from emulator.listening.exit import be_ready_to_exit, exit_within
 from emulator.listening.http_server import HttpServer, configuration
 from emulator.listening.keys import UnusableKey, usable_key
 from emulator.listening.sockets import ListenError, OpenToNetwork, PortInUse, bind
@@ -83,16 +83,22 @@ def stop_on_signals() -> asyncio.Event:
 
     A command that waits for the signals asks for it before it says that it serves: who reads that may end it at once.
     """
+    be_ready_to_exit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        exit_within()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
 
     shown_on = terminals()
 
     def hang_up() -> None:
         leave(shown_on)
-        stop.set()
+        end()
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)
     return stop
@@ -115,8 +121,6 @@ async def until_signal_or_end(
         for task in done:
             task.result()
     finally:
-        if stop.is_set():
-            exit_within()
         on_end()
         for task in (stopped, *tasks):
             task.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,12 +22,17 @@ _TICKS_BETWEEN_LOOKS = 10
 class HttpServer(uvicorn.Server):
     """A server that also ends connections whose clients are too slow, and when it ends itself does not wait for ever.
 
-    `on_exit` hears that it begins to end.
+    `on_exit` hears that it begins to end, perhaps twice.
     """
 
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
         self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear a signal, where this server hears them: what it begins may itself be kept from running."""
+        self._on_exit()
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let requests finish for a while, cancel the others, and close."""

@@ -18,7 +18,7 @@ from emulator.engine.writing.mark_header import MARKS_PATH
 from emulator.errors import ClosingFault
 from emulator.lanes.lanes import Lanes
 from emulator.listening.disconnect import DisconnectLayer
-from emulator.listening.exit import exit_within
+from emulator.listening.exit import be_ready_to_exit, exit_within
 from emulator.listening.faults import FaultLayer
 from emulator.listening.http_server import server_for
 from emulator.listening.keys import usable_key
@@ -106,6 +106,7 @@ def serve_on(
     origins: Collection[str] = (),
 ) -> None:
     """Serve on a socket that `bind` returned, and close it in the end; what `create_app` takes says who may come."""
+    be_ready_to_exit()
     # After its shutdown uvicorn raises the signal again; an unhandled SIGTERM would skip what the caller still closes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A closed terminal ends it as SIGTERM does, which uvicorn handles.
