@@ -25,10 +25,10 @@ def told(error: KustoError) -> tuple[str, str]:
         return f"The Eventhouse refused: {error.message}", _DEPLOY if is_undeployed else error.hint
     id_ = str(uuid4())
     log_fault("query", id_, error)
-    return f"The Eventhouse failed (fault {id_}).", "the cause stands in the API's log under this id"
+    # Where the Eventhouse is reached is of no use to who may reach the API alone.
+    failed = "cannot be reached" if isinstance(error, NetworkFault) else "failed"
+    return f"The Eventhouse {failed} (fault {id_}).", "the cause stands in the API's log under this id"
 
 
 def _is_inner(error: KustoError) -> bool:
-    if isinstance(error, NetworkFault):
-        return False
-    return isinstance(error, EngineFault | AccessFault) or error.code == _VALUE_CODE
+    return isinstance(error, EngineFault | AccessFault | NetworkFault) or error.code == _VALUE_CODE

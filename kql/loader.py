@@ -27,6 +27,9 @@ from emulator.syntax.commands import (
     DropDatabase,
     DropEntities,
     DropMapping,
+    IngestFromQuery,
+    IngestFromStorage,
+    IngestInline,
     PolicyJson,
 )
 from emulator.syntax.lexer import scan
@@ -45,6 +48,8 @@ _ENTITIES = frozenset({Kind.TABLE, Kind.FUNCTION, Kind.VIEW})
 
 # Its order among the files is unknown, and nobody who deploys a folder again expects to lose rows.
 _TAKES_AWAY = (ClearData, DeleteRecords, DropColumns, DropDatabase, DropEntities, DropMapping)
+_ADDS = (IngestInline, IngestFromQuery, IngestFromStorage)
+_TELLS = ("show", "get", "cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ def load_database(*folders: Path) -> MarketDatabase:
     database = _ordered([load_script(file) for file in files])
     for script in database.scripts:
         _require_name_of_file(script)
+        _require_definitions(script)
     return database
 
 
@@ -165,6 +171,20 @@ def _require_name_of_file(script: Script) -> None:
             raise made.error(
                 f"the file is called {file.name} and makes the function '{name}'",
                 hint=f"call the file {name}.kql, or the function '{file.stem}'",
+            )
+
+
+def _require_definitions(script: Script) -> None:
+    """Refuse what makes nothing: rows would be added at every deployment anew, and nobody reads what is shown."""
+    for statement in script.statements:
+        if isinstance(statement.command, _ADDS):
+            raise statement.error(
+                "a command that adds rows, at every deployment anew",
+                hint="run it once, by `tickhouse query`, or load a file by `tickhouse load`",
+            )
+        if scan(statement.text)[1].text.lower() in _TELLS:
+            raise statement.error(
+                "a command that makes nothing that a database consists of", hint="run it by `tickhouse query`"
             )
 
 

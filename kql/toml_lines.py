@@ -23,7 +23,7 @@ class TomlLines:
         for number, line in enumerate(text.splitlines(), 1):
             if not quotes:
                 if header := _HEADER.match(line):
-                    table = self._table(header[2], is_entry=header[1] == "[[")
+                    table = self._table(header[2], number, is_entry=header[1] == "[[")
                     self._lines[table] = number
                 elif key := _KEY.match(line):
                     self._lines.setdefault((*table, *_parts(key[1])), number)
@@ -37,15 +37,19 @@ class TomlLines:
                 return self._lines[path[:length]]
         return None
 
-    def _table(self, text: str, *, is_entry: bool) -> Path:
+    def _table(self, text: str, number: int, *, is_entry: bool) -> Path:
         *outer, last = _parts(text)
         path: Path = ()
         for part in outer:
             path = self._inside((*path, part))
+            # A table may be told of by what is in it alone.
+            self._lines.setdefault(path, number)
         path = (*path, last)
         if not is_entry:
             return self._inside(path)
         self._entries[path] += 1
+        # The array as a whole stands where its first entry does.
+        self._lines.setdefault(path, number)
         return self._inside(path)
 
     def _inside(self, path: Path) -> Path:

@@ -18,7 +18,7 @@ from emulator.engine.data_folder.log import WriteAheadLog
 from emulator.engine.data_folder.opening import connect, unopened, unusable
 from emulator.engine.derived.shown_views import ShownViews
 from emulator.engine.derived.steps import Pipelines
-from emulator.engine.faults import STORAGE_ERRORS
+from emulator.engine.faults import STORAGE_ERRORS, kusto_fault
 from emulator.engine.folder_lock import FolderLock
 from emulator.engine.ingestion.payload import Payload, PayloadReader
 from emulator.engine.requests import QUERY, Request, Requests
@@ -205,8 +205,11 @@ class Core:
 
     def mark(self, name: str) -> int | None:
         """Return the position of a mark as of the last commit."""
-        with self.cursor() as cursor:
-            return marks.mark(cursor, name)
+        try:
+            with self.cursor() as cursor:
+                return marks.mark(cursor, name)
+        except duckdb.Error as error:
+            raise kusto_fault(error) from error
 
     def close(self) -> None:
         """Finish what is short, end what is not, and close the file; further calls are errors."""

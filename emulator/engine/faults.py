@@ -25,6 +25,9 @@ _KIND = re.compile(r"[A-Za-z][A-Za-z ]{0,30}")
 
 _NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
+# Python's word for a text that DuckDB is given and cannot take.
+_NOT_UTF_8 = "cannot encode str as UTF-8"
+
 # What a value that cannot be computed is to DuckDB.
 VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
 
@@ -66,6 +69,10 @@ def _fault(error: Exception) -> KustoError:
             return EngineFault(f"The storage engine failed and is opened again: {_logged(kind, error)}", REOPENING)
         case "IO":
             return EngineFault(f"Storage failed: {_logged(kind, error)}", "TH0910")
+        case "Invalid Input" if _NOT_UTF_8 in reason:
+            return KustoError(
+                "A text has half a pair of surrogates in it, which is no character", "BadRequest_InvalidEncoding"
+            )
         case "Out of Range" | "Conversion" | "Invalid Input":
             return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case _:

@@ -13,6 +13,7 @@ from azure.kusto.data.exceptions import (
     KustoBlobError,
     KustoMultiApiError,
     KustoNetworkError,
+    KustoServiceError,
     KustoThrottlingError,
     OneApiError,
 )
@@ -53,6 +54,8 @@ _CODES: tuple[tuple[str, type[KustoError]], ...] = (
 _PREFIX = re.compile(r"^Request is invalid and cannot be (?:processed|executed)[:.]\s*")
 _CODE = re.compile(r"^([A-Z]{2,}\d{3,}|[A-Z]\w*_\w+|TH\w+): ")
 _OTHER_KIND = re.compile(rf"^[A-Z][A-Za-z ]+: (?={_CODE.pattern[1:]})")
+# The SDK's words for an answer 404.
+_NO_ENDPOINT = "requested endpoint"
 _POSITION = re.compile(r"\s*\[line:position=(\d+):(\d+)\]")
 
 
@@ -79,6 +82,13 @@ def fault_of(error: Exception, text: str) -> KustoError:
             return _api_fault(error.errors[0], text)
         case KustoBlobError():
             return not_queued(error)
+        case KustoServiceError() if _NO_ENDPOINT in str(error):
+            # Whatever serves there knows nothing of queries: mostly the REST API, a port beside.
+            return EngineFault(
+                str(error),
+                "TH_SERVICE",
+                hint="is that the URL of an Eventhouse? The REST API has another port; `tickhouse up` prints both",
+            )
         case _:
             return EngineFault(str(error) or type(error).__name__, "TH_SERVICE")
 

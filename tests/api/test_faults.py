@@ -19,6 +19,7 @@ from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.faults import kusto_fault
 from emulator.errors import AccessFault, EngineFault, KustoError, LimitFault, ThrottledFault
 from emulator.result import ResultTable
+from kql.client.remote import RemoteEventhouse
 from kql.registry import Registry
 
 SUMMARY = "/v1/market/summary"
@@ -137,6 +138,28 @@ async def test_nor_does_the_health_check_repeat_them(registry: Registry, fault: 
         engine.close()
     assert answer.status_code == 503
     assert re.fullmatch(rf"The Eventhouse failed \(fault {ID}\)\.", answer.json()["status"])
+
+
+@pytest.mark.parametrize("path", [SUMMARY, "/readyz"])
+async def test_where_the_eventhouse_is_stands_in_the_log_alone(
+    registry: Registry, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    eventhouse = RemoteEventhouse.connect("http://127.0.0.1:9/inner", "market")
+    try:
+        app = create_app(registry, eventhouse)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+            answer = await http.get(path)
+    finally:
+        await eventhouse.close()
+    document = answer.json()
+    assert answer.status_code == 503
+    text = document["detail"] if path == SUMMARY else document["status"]
+    found = re.fullmatch(rf"The Eventhouse cannot be reached \(fault ({ID})\)\.", text)
+    assert found is not None
+    assert "127.0.0.1" not in answer.text
+    logged = [each.getMessage() for each in caplog.records if each.name == "emulator.listening.faults"]
+    assert [line.startswith(f"query {found[1]} failed: NetworkFault: ") for line in logged] == [True]
+    assert ["http://127.0.0.1:9" in line for line in logged] == [True]
 
 
 @pytest.mark.slow

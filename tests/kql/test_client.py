@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from cli.composition.embedded import EmbeddedEventhouse
 from emulator.context import ParameterValue
@@ -335,3 +337,21 @@ async def test_nobody_listening_is_no_permanent_fault() -> None:
         await client.query("print 1")
     assert not caught.value.permanent
     await client.close()
+
+
+@pytest.mark.parametrize("text", ["print 1", ".show tables"])
+async def test_what_is_no_eventhouse_is_told(text: str) -> None:
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await Response(b'{"title": "Not found"}', 404, media_type="application/problem+json")(scope, receive, send)
+
+    with serving(api) as url:
+        eventhouse = RemoteEventhouse.connect(url, DATABASE)
+        try:
+            with pytest.raises(EngineFault) as caught:
+                await (eventhouse.command(text) if text.startswith(".") else eventhouse.query(text))
+        finally:
+            await eventhouse.close()
+    assert caught.value.hint == (
+        "is that the URL of an Eventhouse? The REST API has another port; `tickhouse up` prints both"
+    )

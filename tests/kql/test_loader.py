@@ -133,3 +133,23 @@ def test_a_function_has_the_name_of_its_file(tmp_path: Path) -> None:
         f"{tmp_path}/DailyTurnover_v1.kql:2: the file is called DailyTurnover_v1.kql and makes the function"
         " 'DailyTurnOver_v1'\nhint: call the file DailyTurnOver_v1.kql, or the function 'DailyTurnover_v1'"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (".ingest inline into table T <| 1", "a command that adds rows, at every deployment anew"),
+        (".set T <| print 1", "a command that adds rows, at every deployment anew"),
+        (".set-or-replace T <| print 1", "a command that adds rows, at every deployment anew"),
+        (".append T <| print 1", "a command that adds rows, at every deployment anew"),
+        (".show tables", "a command that makes nothing that a database consists of"),
+        (".show table T details | count", "a command that makes nothing that a database consists of"),
+        (".get ingestion resources", "a command that makes nothing that a database consists of"),
+        (".cancel query 'x'", "a command that makes nothing that a database consists of"),
+    ],
+)
+def test_a_project_makes_a_database_and_does_nothing_else(tmp_path: Path, command: str, message: str) -> None:
+    folder = write(tmp_path, T=f".create-merge table T (n: long)\n\n// and then\n{command}\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_database(folder)
+    assert (caught.value.message, caught.value.file.name, caught.value.line) == (message, "T.kql", 4)

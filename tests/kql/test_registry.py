@@ -136,6 +136,23 @@ def test_toml_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None
     assert caught.value.line == len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
 
 
+@pytest.mark.parametrize(
+    ("table", "name", "hint"),
+    [
+        ("[[endpoints]]", "endpoints", "is 'endpoint' meant?"),
+        ("[[route.x]]", "route", "known are"),
+        ("[apis]", "apis", "is 'api' meant?"),
+    ],
+)
+def test_a_table_that_is_unknown_is_named_with_its_line(tmp_path: Path, table: str, name: str, hint: str) -> None:
+    file, database = extended(tmp_path, f"\n{table}\na = 1\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_registry(file, database)
+    assert caught.value.message == f"'{name}' is unknown in the registry"
+    assert caught.value.hint.startswith(hint)
+    assert caught.value.line == len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
+
+
 GOOD = 'route = "/v1/x/{symbol}"\nfunction = "Spread_v1"\n'
 DAYS = "[endpoint.parameter.days]\n"
 

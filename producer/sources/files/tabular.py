@@ -6,6 +6,7 @@ they are asked for as something, so that nothing is guessed from a sample.
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
@@ -24,6 +25,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DATE = r"^(\d{4}-\d\d-\d\d|\d{8})$"
+# A date as months and days are written before years, in an order that differs from land to land.
+_NUMBERED = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
+_MONTHS = 12
 _ZONED = r"(Z|[+-]\d\d:?\d\d)$"
 _PARQUET = (".parquet", ".pq")
 # What a file may take in memory, as text or as columns.
@@ -136,9 +140,9 @@ class Columns:
             )
         return name
 
-    def fault(self, message: str, column: str, row: int) -> BadData:
+    def fault(self, message: str, column: str, row: int, hint: str = "") -> BadData:
         """Return the error for the cell at a 0-based row."""
-        return BadData(message, source=str(self._path), column=column, row=row + 1)
+        return BadData(message, source=str(self._path), column=column, row=row + 1, hint=hint)
 
     def refuse(self, bad: pa.ChunkedArray, message: str, column: str) -> None:
         """Raise the fault of the first row that is true in `bad`; the text may show `{value}`."""
@@ -236,7 +240,7 @@ class Columns:
                 try:
                     pa.scalar(value).cast(to)
                 except pa.ArrowInvalid as error:
-                    raise self.fault(f"'{value}' is not a time", name, row) from error
+                    raise self.fault(f"'{value}' is not a time", name, row, _hint(str(value))) from error
             raise
 
     def _parse(self, values: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
@@ -250,6 +254,15 @@ class Columns:
         if pa.types.is_dictionary(values.type):
             return values.cast(values.type.value_type)
         return values
+
+
+def _hint(value: str) -> str:
+    """Return how a time is to be written that cannot be read, or could be read in two ways."""
+    form = "write times as 2024-01-31T14:30:00Z, and dates as 2024-01-31"
+    match = _NUMBERED.match(value)
+    if match is None or not 1 <= int(match[1]) <= _MONTHS or not 1 <= int(match[2]) <= _MONTHS:
+        return form
+    return f"which of {match[1]} and {match[2]} is the month cannot be told: {form}"
 
 
 def _plain(name: str) -> str:

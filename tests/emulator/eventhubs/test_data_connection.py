@@ -301,6 +301,17 @@ async def test_events_gone_by_retention_are_counted(eventhouse: Eventhouse) -> N
     await served.close()
 
 
+def test_half_a_character_is_no_name_of_a_source(empty_database: Eventhouse) -> None:
+    empty_database.command(CREATE)
+    words = "A text has half a pair of surrogates in it, which is no character"
+    with pytest.raises(KustoError) as caught:
+        empty_database.mark("\ud800")
+    assert (caught.value.message, caught.value.code) == (words, "BadRequest_InvalidEncoding")
+    with pytest.raises(KustoError) as caught:
+        empty_database.ingest("T", record(1), format="json", marks={"\ud800": Stretch(None, 10)})
+    assert (caught.value.message, caught.value.code) == (words, "BadRequest_InvalidEncoding")
+
+
 @pytest.mark.slow
 def test_marks_move_forward_with_their_rows_or_not_at_all(tmp_path: Path) -> None:
     eventhouse = Eventhouse.open(tmp_path)

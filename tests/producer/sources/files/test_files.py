@@ -217,6 +217,21 @@ def test_dates_are_read_in_their_usual_forms(tmp_path: Path, written_date: str) 
     assert (row["Symbol"], row["Timestamp"]) == ("AAPL", datetime(2024, 1, 2))  # noqa: DTZ001 - landing time
 
 
+@pytest.mark.parametrize(
+    ("written_date", "hint"),
+    [
+        ("01/02/2024", "which of 01 and 02 is the month cannot be told: "),
+        ("2.1.24", "which of 2 and 1 is the month cannot be told: "),
+        ("13/02/2024", ""),
+        ("02-Jan-2024", ""),
+    ],
+)
+def test_a_date_that_cannot_be_read_is_told_how_to_be_written(tmp_path: Path, written_date: str, hint: str) -> None:
+    with pytest.raises(BadData, match=f"column date, row 1: '{written_date}' is not a time") as caught:
+        bars(written(tmp_path, f"{HEADER}AAPL,{written_date},1,1,1,1,5\n"), "daily")
+    assert caught.value.hint == f"{hint}write times as 2024-01-31T14:30:00Z, and dates as 2024-01-31"
+
+
 def test_a_midnight_in_new_york_is_a_date(tmp_path: Path) -> None:
     # Summer and winter time differ; some providers label days this way.
     rows = "AAPL,2024-01-02T05:00:00Z,1,1,1,1,5\nAAPL,2024-07-02T04:00:00Z,1,1,1,1,5\n"
