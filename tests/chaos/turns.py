@@ -90,9 +90,7 @@ class Stage:
         sockets = []
         for number in range(_IMPATIENT):
             is_heavy = number % 10 == 0
-            light = (
-                f"GET /v1/prices/AAPL/latest?_={number} HTTP/1.1\r\nHost: 127.0.0.1\r\nCache-Control: no-cache\r\n\r\n"
-            )
+            light = "GET /v1/market/summary HTTP/1.1\r\nHost: 127.0.0.1\r\nCache-Control: no-cache\r\n\r\n"
             try:
                 port = self.places.wire if is_heavy else self.places.api
                 sockets.append(socket.create_connection(("127.0.0.1", port), 5))
