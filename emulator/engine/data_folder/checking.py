@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from emulator.engine.data_folder.commits import COMMITS_FILE, read_commits, what_is_lost
+from emulator.engine.data_folder.commits import COMMITS_FILE, read_commits, unreadable_record, what_is_lost
 from emulator.engine.data_folder.log_form import entry_ends, first_damage
 from emulator.engine.data_folder.opening import DATABASE_FILE, LOG_FILE, connect, log_size
 from emulator.engine.folder_lock import FolderLock
@@ -42,6 +42,8 @@ def check_database(folder: Path) -> Iterator[Finding]:
     try:
         if lost := what_is_lost(folder):
             yield Finding("completeness", lost, is_problem=True)
+        elif unknown := unreadable_record(folder):
+            yield Finding("completeness", unknown, is_problem=True)
         if not (folder / DATABASE_FILE).exists():
             return
         try:

@@ -4,6 +4,7 @@ A record of fixed size is written over after each commit, without waiting for th
 ingestion is acknowledged, so that it is never behind the record, unless somebody has removed or shortened it.
 """
 
+import logging
 import os
 import struct
 import zlib
@@ -16,6 +17,7 @@ from emulator.engine.data_folder.opening import DATABASE_FILE, LOG_FILE, checkpo
 from emulator.errors import EngineFault
 
 COMMITS_FILE = "eventhouse.commits"
+_LOG = logging.getLogger(__name__)
 
 _RECORD = struct.Struct("<4sQQqq")
 _SUM = struct.Struct("<I")
@@ -87,8 +89,25 @@ def what_is_lost(folder: Path) -> str:
     return ""
 
 
+def unreadable_record(folder: Path) -> str:
+    """Say that a folder's record is damaged; empty where it is not, or was never written.
+
+    A machine that goes down may leave an empty one of a new folder, or zeros. Without it the folder opens: what is
+    damaged may be this record alone.
+    """
+    try:
+        was_written = any((folder / COMMITS_FILE).read_bytes())
+    except FileNotFoundError:
+        return ""
+    if not was_written or read_commits(folder) is not None:
+        return ""
+    return f"'{COMMITS_FILE}' is damaged, which tells what was stored: whether all of it is there is not known"
+
+
 def require_all(folder: Path) -> None:
-    """Refuse a folder in which something is missing that was acknowledged."""
+    """Refuse a folder in which something is missing that was acknowledged; warn of one that does not tell."""
+    if unknown := unreadable_record(folder):
+        _LOG.warning("%s: %s", folder, unknown)
     if lost := what_is_lost(folder):
         raise EngineFault(
             f"The data folder '{folder}' is not complete: {lost}.",
