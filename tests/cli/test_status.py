@@ -1,5 +1,6 @@
 """What `producer status` and `data-connection status` print of the file that a process leaves, and how they end."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from cli.status.connection import ConnectionMeter, ConnectionStatus, read_connec
 from cli.status.liveness import STALE_SECONDS, describe_state, is_running, latest_folder
 from cli.status.producer import one_line
 from emulator.eventhubs.data_connection.connection import Destination, Health, Progress
+from producer.durable_files import is_held
 from producer.errors import BadData
 from producer.pipeline.status import Status, StatusFile, write_status
 
@@ -322,3 +324,15 @@ def test_the_rate_of_a_data_connection_is_that_of_the_last_minute(monkeypatch: p
         rates.append(meter.look().per_second)
     # Looks count until another is a minute old: since 0, 0, 30, 90, 90; a connection that begins anew has no rate.
     assert rates == [10.0, 300 / 89, 10.0, 0.0, 0.0]
+
+
+async def test_a_data_connection_leaves_its_last_look(tmp_path: Path) -> None:
+    watched = _Connection()
+    file = tmp_path / "data-connection.json"
+    async with connection.connection_reported(watched, "Market in data", tmp_path):  # type: ignore[arg-type]  # as above
+        while not file.exists():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        assert (read_connection_status(file).role, is_held(file)) == ("active", True)
+        watched.partitions = (Progress("0", stored=7),)
+    last = read_connection_status(file)
+    assert (last.role, last.stored, is_held(file)) == ("ended", 7, False)
