@@ -23,6 +23,7 @@ from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import KustoError
 from emulator.eventhubs.data_connection.connection import DataConnection, Destination, Table
+from emulator.eventhubs.data_connection.left_threads import call_in_thread
 from emulator.eventhubs.data_connection.remote_table import RemoteTable
 
 _SHOW_SECONDS = 1.0
@@ -101,7 +102,7 @@ async def _table(settings: ConnectionSettings, data: Path) -> AsyncIterator[tupl
 async def _require_marks(table: Table, console: Console) -> None:
     """Refuse an Eventhouse that cannot keep rows and marks together; one that is out of reach is waited for."""
     try:
-        await asyncio.to_thread(table.mark, "data-connection")
+        await call_in_thread(lambda: table.mark("data-connection"))
     except KustoError as fault:
         if fault.permanent:
             raise CliError(fault.message, hint=fault.hint) from fault

@@ -9,6 +9,7 @@ from typing import Protocol
 from emulator.engine.writing.marks import IMMOVABLE, IMMOVABLE_CODE, Stretch
 from emulator.errors import EngineFault, KustoError
 from emulator.eventhubs.data_connection.dead_letters import DeadLetters, dead_letter
+from emulator.eventhubs.data_connection.left_threads import call_in_thread
 from emulator.eventhubs.data_connection.records import Records, read_records
 from emulator.eventhubs.data_connection.refusals import INTERNAL, Alone, is_heavy, is_refusal
 from emulator.eventhubs.hubs.messages import Event
@@ -85,7 +86,7 @@ class PartitionStore:
 
     async def ask(self) -> int | None:
         """Return the sequence number to go on from, None where nothing is stored yet."""
-        self._kept = await asyncio.to_thread(self._table.mark, self._mark)
+        self._kept = await call_in_thread(lambda: self._table.mark(self._mark))
         return self._kept
 
     async def store(self, events: Sequence[Event]) -> None:
@@ -181,14 +182,15 @@ class PartitionStore:
 
     async def _call(self, data: bytes, marks: Mapping[str, Stretch]) -> int:
         try:
-            return await asyncio.to_thread(
-                self._table.ingest,
-                self._destination.table,
-                data,
-                format="json",
-                mapping=self._destination.mapping,
-                database=self._destination.database,
-                marks=marks,
+            return await call_in_thread(
+                lambda: self._table.ingest(
+                    self._destination.table,
+                    data,
+                    format="json",
+                    mapping=self._destination.mapping,
+                    database=self._destination.database,
+                    marks=marks,
+                )
             )
         except (KustoError, OSError):
             raise
