@@ -109,6 +109,9 @@ def changed_files(folder: Path, backup: Backup) -> list[str]:
 
 
 def _require_new(folder: Path, what: str) -> None:
+    if folder.is_symlink():
+        # What is made takes the place of an empty folder, and not that of a link.
+        raise CliError(f"'{folder}' is a link", hint="name the folder that it leads to")
     if folder.exists() and not folder.is_dir():
         raise CliError(f"'{folder}' is a file, not a folder")
     if folder.is_dir() and any(folder.iterdir()):
@@ -152,8 +155,11 @@ def _files(folder: Path) -> Iterator[Path]:
         is_top = Path(place) == folder
         for name in sorted(names):
             is_own = name in _OF_PROCESSES and (is_top or name in OWN_FILES or name == "lock")
-            if not is_own and not name.startswith(".") and not name.endswith(_UNFINISHED):
-                yield Path(place) / name
+            if is_own or name.startswith(".") or name.endswith(_UNFINISHED):
+                continue
+            # To read a pipe is to wait for who writes it; and a link may lead nowhere.
+            if (path := Path(place) / name).is_file():
+                yield path
 
 
 def _copy(source: Path, target: Path) -> None:

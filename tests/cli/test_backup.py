@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import threading
 from pathlib import Path
 
@@ -323,3 +324,31 @@ async def test_damage_of_hub_and_spool_is_named(tmp_path: Path) -> None:
         "damaged  eventhubs/trades: hub.json does not describe a hub",
         "damaged  spool/00000000000000000001.spool: 84 bytes cannot be read",
     ]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    Eventhouse.open(folder).close()
+    os.mkfifo(folder / "pipe")
+    for name, target in (("nowhere", "/nowhere"), ("loop", "loop")):
+        (folder / name).symlink_to(target)
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(folder / "socket"))
+        backup = take_backup(folder, tmp_path / "backup")
+    assert sorted(backup.files) == ["eventhouse.duckdb"]
+
+
+@pytest.mark.parametrize("target", ["empty", "nowhere"])
+def test_a_link_is_not_replaced(tmp_path: Path, target: str) -> None:
+    folder, link = tmp_path / "data", tmp_path / "link"
+    Eventhouse.open(folder).close()
+    (tmp_path / "empty").mkdir()
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(CliError) as caught:
+        take_backup(folder, link)
+    assert (caught.value.message, caught.value.hint) == (f"'{link}' is a link", "name the folder that it leads to")
+    take_backup(folder, tmp_path / "backup")
+    with pytest.raises(CliError) as caught:
+        restore_backup(tmp_path / "backup", link)
+    assert caught.value.message == f"'{link}' is a link"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["backup", "data", "empty", "link"]
