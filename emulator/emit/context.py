@@ -7,10 +7,19 @@ from typing import Protocol
 
 from emulator.binder.plan import Plan, Stored
 from emulator.emit.relation import Relation, closed, over
-from emulator.sql.ast import Call, ColumnRef, Cte, From, OrderBy, Query, Select, TableRef, Window, With
+from emulator.functions.copies import Copies, Written
+from emulator.sql.ast import Call, ColumnRef, Cte, From, OrderBy, Query, Select, Sql, TableRef, Window, With
+from emulator.sql.build import is_cheap
 from emulator.work import check_work
 
 NOW_PARAMETER = "now"
+
+# DuckDB binds and optimizes some fifty operators or names in a millisecond. Copies of so many more are computed once,
+# in a list of one element, which costs each row about as much as a function of texts does. Shipped functions have none.
+_DEAR = 200
+# In a lambda they are computed for each item.
+_DEAR_FOR_EACH_ITEM = 8
+_HEAVIEST = 1 << 40
 
 
 class Storage(Protocol):
@@ -39,6 +48,9 @@ class Emission:
     reads: Counter[str] = field(default_factory=Counter)
     groups: list["GroupScope"] = field(default_factory=list)
     _aliases: int = 0
+    # By identity, with what they are of, so that nothing else gets that identity.
+    _made: dict[int, tuple[Sql, Callable[[], Written], tuple[Sql, ...], tuple[Sql, ...]]] = field(default_factory=dict)
+    _weights: dict[int, int] = field(default_factory=dict)
 
     def plan(self, plan: Plan) -> Relation:
         """Emit a plan below the current one."""
@@ -49,6 +61,34 @@ class Emission:
         """Return a table alias that no other table of the query has."""
         self._aliases += 1
         return f"{prefix}{self._aliases}"
+
+    def is_dear(self, operand: Sql, copied: Copies) -> bool:
+        """Tell whether an operand is to be computed once, where a call writes so many copies of it."""
+        if is_cheap(operand) or copied.number == 0 or (copied.number == 1 and not copied.in_lambda):
+            return False
+        weight = self._weight(operand)
+        return (copied.number - 1) * weight >= _DEAR or (copied.in_lambda and weight >= _DEAR_FOR_EACH_ITEM)
+
+    def weigh(
+        self, sql: Sql, written: Callable[[], Written], operands: tuple[Sql, ...] = (), once: tuple[Sql, ...] = ()
+    ) -> None:
+        """Remember what the SQL of a call is made of; most of it is never asked for its weight."""
+        # A call may be its operand, as with the sign `+`.
+        if all(each is not sql for each in operands):
+            self._made[id(sql)] = sql, written, operands, once
+
+    def _weight(self, sql: Sql) -> int:
+        """Return what it takes DuckDB to bind and optimize SQL, one for an operator or a name."""
+        if id(sql) not in self._made:
+            return 1
+        if id(sql) not in self._weights:
+            _, make, operands, once = self._made[id(sql)]
+            written = make()
+            weight = written.weight + sum(map(self._weight, once))
+            for operand, copied in zip(operands, written.operands, strict=False):
+                weight += copied.number * self._weight(operand)
+            self._weights[id(sql)] = min(weight, _HEAVIEST)
+        return self._weights[id(sql)]
 
     def parameter(self, name: str) -> str:
         """Return the DuckDB parameter of a declared query parameter."""

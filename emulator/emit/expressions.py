@@ -1,7 +1,7 @@
 """Bound expressions as SQL: one case per node of the closed union."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -24,7 +24,8 @@ from emulator.emit.context import NOW_PARAMETER, Emission
 from emulator.emit.filters import as_filter
 from emulator.emit.scalar_types import duckdb_type
 from emulator.errors import EngineFault
-from emulator.functions.function import Operand, WindowOperands
+from emulator.functions.copies import of_call, of_conversion
+from emulator.functions.function import Operand, Signature, WindowOperands
 from emulator.functions.physical import convert, null_of
 from emulator.sql.ast import (
     Cast,
@@ -39,7 +40,7 @@ from emulator.sql.ast import (
     Sql,
     Subquery,
 )
-from emulator.sql.build import FALSE, call, coalesce, is_not_null, not_
+from emulator.sql.build import FALSE, call, coalesce, is_cheap, is_not_null, not_, once
 from emulator.types import KqlType, Scalar
 from emulator.work import check_work
 
@@ -67,7 +68,7 @@ def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
             emission.uses_now = True
             return Parameter(NOW_PARAMETER, duckdb_type(type_))
         case FunctionCall(_, signature, arguments, output=output):
-            result = signature.emit(operands(emission, scope, arguments))
+            result = _call(emission, signature, operands(emission, scope, arguments))
             return result if output is None else Field(result, f"o{output}")
         case AggregateCall(_, signature, arguments, output=output):
             return signature.emit(operands(emission, scope, arguments), output)
@@ -78,13 +79,51 @@ def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
                 WindowOperands(operands(emission, scope, arguments), scope.partition_by, scope.ordinal)
             )
         case Conversion(operand, type_):
-            return convert(value(emission, scope, operand), operand.type, type_)
+            return _conversion(emission, value(emission, scope, operand), operand.type, type_)
         case ScalarSubquery(plan, type_):
             return _scalar_subquery(emission, plan, type_)
         case InSubquery():
             return _membership(emission, scope, expression)
         case _:
             assert_never(expression)
+
+
+def _call(emission: Emission, signature: Signature, given: tuple[Operand, ...]) -> Sql:
+    if all(is_cheap(each.sql) for each in given):
+        result = signature.emit(given)
+        emission.weigh(result, lambda: of_call(signature, given))
+        return result
+    written = of_call(signature, given)
+    names: dict[str, Sql] = {}
+    bound = tuple(
+        each
+        if each.is_constant or not emission.is_dear(each.sql, copied)
+        else replace(each, sql=_named(emission, names, each.sql))
+        for each, copied in zip(given, written.operands, strict=True)
+    )
+    result = signature.emit(bound)
+    for name, operand in reversed(names.items()):
+        result = once(name, operand, result)
+    emission.weigh(result, lambda: written, tuple(each.sql for each in bound), tuple(names.values()))
+    return result
+
+
+def _conversion(emission: Emission, operand: Sql, source: KqlType, target: KqlType) -> Sql:
+    written = of_conversion(source, target)
+    names: dict[str, Sql] = {}
+    is_dear = emission.is_dear(operand, written.operands[0])
+    read = _named(emission, names, operand) if is_dear else operand
+    result = convert(read, source, target)
+    for name in names:
+        result = once(name, operand, result)
+    emission.weigh(result, lambda: written, (read,), tuple(names.values()))
+    return result
+
+
+def _named(emission: Emission, names: dict[str, Sql], operand: Sql) -> ColumnRef:
+    name = emission.alias("$once")
+    names[name] = operand
+    return ColumnRef(name)
 
 
 def predicate(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:

@@ -15,13 +15,12 @@ from emulator.sql.ast import (
     Item,
     Literal,
     OrderBy,
-    Parameter,
     Select,
     Sql,
     SubqueryRef,
     Window,
 )
-from emulator.sql.build import and_
+from emulator.sql.build import and_, is_cheap
 from emulator.sql.walk import contains
 from emulator.types import Schema
 
@@ -112,11 +111,6 @@ def over(relation: Relation, source: From, alias: str) -> Relation:
         groups=tuple(ColumnRef(f"$group_{n}", alias) for n in range(len(relation.groups))),
         carried=tuple(ColumnRef(f"$carried_{n}", alias) for n in range(len(relation.carried))),
     )
-
-
-def is_cheap(sql: Sql) -> bool:
-    """Tell whether an expression costs nothing to evaluate again."""
-    return isinstance(sql, ColumnRef | Literal | Parameter)
 
 
 def _order_name(relation: Relation, position: int, sql: Sql) -> str:

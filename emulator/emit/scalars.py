@@ -7,9 +7,9 @@ from dataclasses import replace
 from emulator.binder.expression import BoundExpression, ColumnReference
 from emulator.emit.context import Emission
 from emulator.emit.expressions import Scope, column_names, has_window_call, predicate, value
-from emulator.emit.relation import Relation, closed, is_cheap
+from emulator.emit.relation import Relation, closed
 from emulator.sql.ast import Call, Case, ColumnRef, OrderBy, Sql, Window
-from emulator.sql.build import NULL
+from emulator.sql.build import NULL, is_cheap
 from emulator.sql.walk import children, contains, rewrite, substitute
 
 # Stands for the order of the rows until the windows of an expression are known.

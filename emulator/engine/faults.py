@@ -53,7 +53,8 @@ def _fault(error: Exception) -> KustoError:
         )
     if isinstance(error, MemoryError):
         return out_of_memory()
-    kind, _, reason = text.partition(" Error: ")
+    kind, _, reason = text.partition(" Error:")
+    reason = reason.lstrip()
     match kind:
         case "INTERRUPT":
             return LimitFault("The query was cancelled", "Aborted")
@@ -73,6 +74,11 @@ def _fault(error: Exception) -> KustoError:
             return KustoError(
                 "A text has half a pair of surrogates in it, which is no character", "BadRequest_InvalidEncoding"
             )
+        case "Binder" if reason.startswith("No function matches") and "HUGEINT" in reason:
+            # Only arithmetic on literals has numbers of 128 bits, before anything is computed.
+            return SemanticFault("A value cannot be computed: a number is beyond the range of long", "SEM0053")
+        case "Not implemented" if reason.startswith("Unknown TimeZone"):
+            return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case "Out of Range" | "Conversion" | "Invalid Input":
             return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case _:

@@ -393,20 +393,66 @@ MACROS: tuple[Macro, ...] = (
 
 # Macros of DuckDB itself that write an argument more than once.
 _BUILT_IN: Mapping[str, tuple[int, ...]] = {"nullif": (2, 1), "array_to_string": (2, 1), "fmod": (2, 2)}
-_TEXTS = re.compile(r"'(?:[^']|'')*'")
+# A regular expression is compiled where it stands, which takes DuckDB as long as some twenty operators, or more.
+_REGULAR = ("regexp_matches", "regexp_extract", "regexp_extract_all", "regexp_full_match", "regexp_replace")
+_REGULAR_WEIGHT = 20
+_NO_NAMES = re.compile(r"'(?:[^']|'')*'|[.]\w+")
 _WORDS = re.compile(r"\w+")
 
 
 def _copies(macros: Iterable[Macro]) -> Mapping[str, tuple[int, ...]]:
     known = dict(_BUILT_IN)
     for macro in macros:
-        words = _WORDS.findall(_TEXTS.sub("", macro.body))
+        words = _WORDS.findall(_as_planned(_NO_NAMES.sub("", macro.body)))
         # What stands in a call of another macro is written again by that: at most so often.
         inner = max((max(known[word]) for word in words if word in known), default=1)
         known[macro.name] = tuple(words.count(parameter) * inner for parameter in macro.parameters)
     return known
 
 
+def _as_planned(body: str) -> str:
+    """Write out what DuckDB compares with several values: it compares a copy with each."""
+    compared = re.sub(r"(\w+) BETWEEN", r"\1 \1 BETWEEN", body)
+    values = compared.count("WHEN")
+    return re.sub(r"CASE (?!WHEN)(.*?) WHEN", lambda found: f"CASE {(found[1] + ' ') * values} WHEN", compared)
+
+
+def _weights(macros: Iterable[Macro]) -> Mapping[str, int]:
+    known = dict.fromkeys(_REGULAR, _REGULAR_WEIGHT)
+    for macro in macros:
+        words = _WORDS.findall(_NO_NAMES.sub("", macro.body))
+        known[macro.name] = sum(known.get(word, 1) for word in words)
+    return known
+
+
+def _repeated(macros: Iterable[Macro]) -> Mapping[str, frozenset[int]]:
+    known: dict[str, frozenset[int]] = {}
+    for macro in macros:
+        body = _NO_NAMES.sub("", macro.body)
+        inside = set(_WORDS.findall("".join(_lambdas(body))))
+        if any(known.get(word) for word in _WORDS.findall(body)):
+            inside.update(macro.parameters)
+        known[macro.name] = frozenset(n for n, parameter in enumerate(macro.parameters) if parameter in inside)
+    return known
+
+
+def _lambdas(body: str) -> Iterable[str]:
+    """Yield what the lambdas of a text have as bodies."""
+    for found in re.finditer(r"\blambda\b[^:]*:", body):
+        depth = 0
+        for end in range(found.end(), len(body)):
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(body[end], 0)
+            if depth < 0:
+                yield body[found.end() : end] + " "
+                break
+
+
 # How often DuckDB writes each argument of a macro when it puts the body in the place of a call; never too low. A copy
 # is bound and optimized for itself, so that macros in one another, n levels deep, are the n-th power of the copies.
 COPIES: Mapping[str, tuple[int, ...]] = _copies(MACROS)
+
+# What a call becomes then, without its arguments: one for an operator or a name.
+WEIGHTS: Mapping[str, int] = _weights(MACROS)
+
+# The arguments of a macro that stand in a lambda, so that they are computed for each item of a list.
+FOR_EACH_ITEM: Mapping[str, frozenset[int]] = _repeated(MACROS)

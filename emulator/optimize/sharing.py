@@ -37,7 +37,8 @@ from emulator.binder.plan import (
     Sort,
 )
 from emulator.binder.walk import bottom_up, children, rewritten, with_children
-from emulator.optimize.copies import LEAF, Copies, copies
+from emulator.functions.copies import Copies
+from emulator.optimize.copies import LEAF, copies
 from emulator.optimize.walk import mapped, nodes, parts, separate
 from emulator.text import NOWHERE
 from emulator.types import Column, Schema

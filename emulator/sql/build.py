@@ -1,6 +1,6 @@
 """Short ways to build SQL trees; nothing here knows KQL."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from emulator.sql.ast import (
     Call,
@@ -14,6 +14,7 @@ from emulator.sql.ast import (
     ListLiteral,
     Literal,
     Operation,
+    Parameter,
     Sql,
     TableRef,
 )
@@ -112,6 +113,24 @@ def list_literal(*elements: Sql) -> ListLiteral:
 def lambda_(parameter: str, body: Sql) -> Lambda:
     """Build `lambda parameter: body`."""
     return Lambda((parameter,), body)
+
+
+def is_cheap(sql: Sql) -> bool:
+    """Tell whether an expression costs nothing to evaluate again."""
+    return isinstance(sql, ColumnRef | Literal | Parameter)
+
+
+def once(name: str, value: Sql, body: Sql) -> Sql:
+    """Build `body` where the column `name`, of no table, is a value that is computed once.
+
+    It costs a list of one element for each row: worth it for what is read often, or for each item of a list.
+    """
+    return call("list_extract", call("list_transform", list_literal(value), lambda_(name, body)), lit(1))
+
+
+def read_once(name: str, value: Sql, build: Callable[[Sql], Sql]) -> Sql:
+    """Build an expression of a value that it reads often: as it is where it costs nothing, else computed once."""
+    return build(value) if is_cheap(value) else once(name, value, build(ColumnRef(name)))
 
 
 def _joined(operator: str, operands: Iterable[Sql], empty: Sql) -> Sql:

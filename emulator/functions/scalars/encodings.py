@@ -1,16 +1,33 @@
 """Texts in other forms: Base64, URLs, code points, compression, versions, JSON paths."""
 
 import re
+import sys
 
 from emulator.errors import UnsupportedFault
 from emulator.functions.function import Emit, Function, Operand, Signature
 from emulator.functions.physical import as_list, as_text, convert
 from emulator.functions.shorthand import DYNAMICS, GUIDS, TEXT, WHOLE, param, repeated, simple
 from emulator.sql.ast import ColumnRef, Sql
-from emulator.sql.build import EMPTY, call, cast, coalesce, is_not_null, lambda_, list_literal, lit
+from emulator.sql.build import (
+    EMPTY,
+    and_,
+    call,
+    case,
+    cast,
+    coalesce,
+    is_not_null,
+    lambda_,
+    list_literal,
+    lit,
+    op,
+    or_,
+)
 from emulator.types import BOOL, DECIMAL, DYNAMIC, GUID, STRING, KqlType, Scalar, list_of
 
 _LONGS = list_of(Scalar.LONG)
+# Code points that are no characters, and what stands for one in a text.
+_SURROGATES = range(0xD800, 0xE000)
+_NO_CHARACTER = "\ufffd"
 
 
 def _text_row(name: str, description: str, parameter: str, function: str, example: tuple[str, str]) -> Function:
@@ -43,7 +60,16 @@ def _codepoints_to_string(operands: tuple[Operand, ...]) -> Sql:
         for operand in operands
     ]
     points = call("flatten", list_literal(*parts))
-    characters = call("list_transform", points, lambda_("e", call("chr", cast(ColumnRef("e"), "INTEGER"))))
+    point = ColumnRef("e")
+    is_none = or_(
+        (
+            op("<", point, lit(0)),
+            op(">", point, lit(sys.maxunicode)),
+            and_((op(">=", point, lit(_SURROGATES.start)), op("<", point, lit(_SURROGATES.stop)))),
+        )
+    )
+    character = case((is_none, lit(_NO_CHARACTER)), otherwise=call("chr", cast(point, "INTEGER")))
+    characters = call("list_transform", points, lambda_("e", character))
     return coalesce(call("array_to_string", characters, EMPTY), EMPTY)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 
 from emulator.errors import SemanticFault, UnsupportedFault
 from emulator.functions.function import Emit, Function, Operand, Signature
@@ -92,6 +93,8 @@ def _extract_some(operands: tuple[Operand, ...]) -> Sql:
     pattern = _pattern(operands[0])
     count, names = _groups(pattern)
     wanted = _constant_items(operands[1])
+    if not wanted:
+        raise SemanticFault("extract_all(): argument 'captureGroups' names no group", "SEM0420")
     groups = []
     for each in wanted:
         group = names.get(each) if isinstance(each, str) else each
@@ -137,11 +140,34 @@ _GROUPS_OF_ONE_MATCH = 9
 
 def _extract(operands: tuple[Operand, ...]) -> Sql:
     pattern, group, source = operands[:3]
+    if not group.is_constant:
+        return _extract_any(pattern, group, source)
     if isinstance(group.value, int) and group.value > _GROUPS_OF_ONE_MATCH:
+        if isinstance(pattern.value, str) and group.value > _count_of_groups(pattern.value, group.value):
+            return EMPTY
         every = call("regexp_extract_all", source.sql, pattern.sql, lit(group.value))
         return coalesce(call("list_extract", every, lit(1)), EMPTY)
     found = call("regexp_extract", source.sql, pattern.sql, cast(group.sql, "INTEGER"))
     return coalesce(found, EMPTY)
+
+
+def _count_of_groups(pattern: str, unknown: int) -> int:
+    """Return how many groups a pattern has, `unknown` for one that Python does not read as DuckDB does."""
+    with suppress(re.error):
+        return re.compile(pattern).groups
+    return unknown
+
+
+def _extract_any(pattern: Operand, group: Operand, source: Operand) -> Sql:
+    """Emit the group of which the number is known for each row only: DuckDB takes constant ones."""
+    count = _GROUPS_OF_ONE_MATCH
+    if isinstance(pattern.value, str):
+        count = _count_of_groups(pattern.value, count)
+    found = (_extract((pattern, Operand(lit(number), LONG, True, number), source)) for number in range(count + 1))
+    return case(
+        *((op("=", group.sql, lit(number)), each) for number, each in enumerate(found)),
+        otherwise=EMPTY,
+    )
 
 
 def _typed_extract(target: KqlType) -> Emit:

@@ -33,12 +33,17 @@ def _strcat_delim(operands: tuple[Operand, ...]) -> Sql:
 def _strcat_array(operands: tuple[Operand, ...]) -> Sql:
     array, delimiter = operands
     items = as_list(array, Scalar.STRING)
-    joined = call(
-        "array_to_string",
-        call("list_transform", items, lambda_("e", coalesce(ColumnRef("e"), EMPTY))),
-        as_text(delimiter),
-    )
-    return coalesce(joined, EMPTY)
+    texts = call("list_transform", items, lambda_("e", coalesce(ColumnRef("e"), EMPTY)))
+    return coalesce(_joined(texts, delimiter), EMPTY)
+
+
+def _joined(texts: Sql, delimiter: Operand) -> Sql:
+    if delimiter.is_constant:
+        return call("array_to_string", texts, as_text(delimiter))
+    # DuckDB joins by constants alone: each text gets the delimiter in front, and the first one loses it again.
+    text = as_text(delimiter)
+    delimited = call("list_transform", texts, lambda_("part", op("||", text, ColumnRef("part"))))
+    return call("substring", call("array_to_string", delimited, EMPTY), op("+", call("length", text), lit(1)))
 
 
 def _strlen(operands: tuple[Operand, ...]) -> Sql:
@@ -89,7 +94,7 @@ def _strrep(operands: tuple[Operand, ...]) -> Sql:
     if len(operands) == 2:
         return call("repeat", text, times)
     copies = call("list_transform", call("range", times), lambda_("e", text))
-    return call("array_to_string", copies, as_text(operands[2]))
+    return _joined(copies, operands[2])
 
 
 STRINGS: tuple[Function, ...] = (

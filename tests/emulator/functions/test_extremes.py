@@ -1,0 +1,60 @@
+"""Every function of extreme arguments answers, or refuses with a fault of the query: nothing raw."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.context import RequestProperties
+from emulator.engine.eventhouse import Eventhouse
+from emulator.errors import EngineFault, KustoError
+from emulator.functions.catalogue import CATALOGUE
+from tests.emulator.functions.extremes import calls
+from tests.emulator.functions.nesting import CREATION, ROW
+
+# Millions of items in an answer.
+_LONG = frozenset({"range"})
+# What was raw once, in quick calls.
+ONCE_RAW = (
+    "strrep(s, 3, s)",
+    "strcat_array(d, s)",
+    "extract('(a)', l, s)",
+    "extract('ab', 9223372036854775807, 'ab')",
+    "extract_all('(a)', dynamic([]), 'ab')",
+    "make_string(55296)",
+    "assert(bool(null), '')",
+    "datetime_utc_to_local(t, 'nowhere')",
+    "substring(3, long(-9223372036854775808), 3)",
+    "range(3, long(null))",
+)
+
+
+@pytest.fixture(scope="module")
+def eventhouse() -> Iterator[Eventhouse]:
+    opened = Eventhouse.open(None)
+    opened.command(CREATION)
+    opened.ingest("T", ROW, format="csv")
+    yield opened
+    opened.close()
+
+
+def refused(eventhouse: Eventhouse, call: str) -> str:
+    """Return the code of a fault that is the engine's; nothing where a call answers, or is refused for its values."""
+    within = RequestProperties(options={"servertimeout": "00:02:00"})
+    try:
+        eventhouse.query(f"T | project x = {call}", properties=within)
+    except EngineFault as fault:
+        return fault.code
+    except KustoError:
+        return ""
+    return ""
+
+
+@pytest.mark.parametrize("call", ONCE_RAW)
+def test_what_cannot_be_computed_is_a_fault_of_the_query(eventhouse: Eventhouse, call: str) -> None:
+    assert refused(eventhouse, call) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(CATALOGUE.functions.keys() - _LONG))
+def test_extreme_arguments_are_computed_or_refused(eventhouse: Eventhouse, name: str) -> None:
+    assert {call: code for call in calls(name) if (code := refused(eventhouse, call))} == {}
