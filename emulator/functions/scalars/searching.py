@@ -136,6 +136,8 @@ def _extract_rows(name: str) -> Function:
 
 # DuckDB's regexp_extract knows ten groups, as many as rewriting may name by a digit; `parse` has one per column.
 _GROUPS_OF_ONE_MATCH = 9
+# The number of a group is 32 bits wide there.
+_LARGEST_GROUP = 2**31 - 1
 
 
 def _extract(operands: tuple[Operand, ...]) -> Sql:
@@ -145,7 +147,7 @@ def _extract(operands: tuple[Operand, ...]) -> Sql:
     if isinstance(group.value, int) and group.value > _GROUPS_OF_ONE_MATCH:
         if isinstance(pattern.value, str) and group.value > _count_of_groups(pattern.value, group.value):
             return EMPTY
-        every = call("regexp_extract_all", source.sql, pattern.sql, lit(group.value))
+        every = call("regexp_extract_all", source.sql, pattern.sql, lit(min(group.value, _LARGEST_GROUP)))
         return coalesce(call("list_extract", every, lit(1)), EMPTY)
     found = call("regexp_extract", source.sql, pattern.sql, cast(group.sql, "INTEGER"))
     return coalesce(found, EMPTY)

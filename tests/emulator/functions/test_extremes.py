@@ -19,6 +19,7 @@ ONCE_RAW = (
     "strcat_array(d, s)",
     "extract('(a)', l, s)",
     "extract('ab', 9223372036854775807, 'ab')",
+    "extract('\\\\', 9223372036854775807, 'ab')",
     "extract_all('(a)', dynamic([]), 'ab')",
     "make_string(55296)",
     "assert(bool(null), '')",
