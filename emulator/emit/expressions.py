@@ -24,7 +24,7 @@ from emulator.emit.context import NOW_PARAMETER, Emission
 from emulator.emit.filters import as_filter
 from emulator.emit.scalar_types import duckdb_type
 from emulator.errors import EngineFault
-from emulator.functions.copies import of_call, of_conversion
+from emulator.functions.copies import Written, of_call, of_conversion
 from emulator.functions.function import Operand, Signature, WindowOperands
 from emulator.functions.physical import convert, null_of
 from emulator.sql.ast import (
@@ -38,6 +38,7 @@ from emulator.sql.ast import (
     Parameter,
     Select,
     Sql,
+    StructLiteral,
     Subquery,
 )
 from emulator.sql.build import FALSE, call, coalesce, is_cheap, is_not_null, not_, once
@@ -94,36 +95,45 @@ def _call(emission: Emission, signature: Signature, given: tuple[Operand, ...]) 
         emission.weigh(result, lambda: of_call(signature, given))
         return result
     written = of_call(signature, given)
-    names: dict[str, Sql] = {}
-    bound = tuple(
-        each
-        if each.is_constant or not emission.is_dear(each.sql, copied)
-        else replace(each, sql=_named(emission, names, each.sql))
-        for each, copied in zip(given, written.operands, strict=True)
+    copied = zip(given, written.operands, strict=True)
+    if not any(emission.is_dear(each.sql, copies) for each, copies in copied if not each.is_constant):
+        result = signature.emit(given)
+        emission.weigh(result, lambda: written, tuple(each.sql for each in given))
+        return result
+    # All of them: DuckDB binds the body of a lambda more than once, so that nothing deep may stand in it.
+    is_taken = tuple(
+        not (each.is_constant or is_cheap(each.sql) or isinstance(each.sql, StructLiteral)) for each in given
     )
-    result = signature.emit(bound)
-    for name, operand in reversed(names.items()):
-        result = once(name, operand, result)
-    emission.weigh(result, lambda: written, tuple(each.sql for each in bound), tuple(names.values()))
-    return result
+    taken = tuple(each for each, is_one in zip(given, is_taken, strict=True) if is_one)
+    name = emission.alias("$once")
+    read = iter(_read(name, len(taken)))
+    bound = tuple(
+        replace(each, sql=next(read)) if is_one else each for each, is_one in zip(given, is_taken, strict=True)
+    )
+    return _once(emission, name, tuple(each.sql for each in taken), signature.emit(bound), written)
 
 
 def _conversion(emission: Emission, operand: Sql, source: KqlType, target: KqlType) -> Sql:
     written = of_conversion(source, target)
-    names: dict[str, Sql] = {}
-    is_dear = emission.is_dear(operand, written.operands[0])
-    read = _named(emission, names, operand) if is_dear else operand
-    result = convert(read, source, target)
-    for name in names:
-        result = once(name, operand, result)
-    emission.weigh(result, lambda: written, (read,), tuple(names.values()))
-    return result
-
-
-def _named(emission: Emission, names: dict[str, Sql], operand: Sql) -> ColumnRef:
+    if not emission.is_dear(operand, written.operands[0]):
+        result = convert(operand, source, target)
+        emission.weigh(result, lambda: written, (operand,))
+        return result
     name = emission.alias("$once")
-    names[name] = operand
-    return ColumnRef(name)
+    return _once(emission, name, (operand,), convert(ColumnRef(name), source, target), written)
+
+
+def _read(name: str, count: int) -> tuple[Sql, ...]:
+    """Return how values that are computed once are read: several are the fields of a struct."""
+    value = ColumnRef(name)
+    return (value,) if count == 1 else tuple(Field(value, f"v{number}") for number in range(count))
+
+
+def _once(emission: Emission, name: str, values: tuple[Sql, ...], body: Sql, written: Written) -> Sql:
+    fields = tuple((f"v{number}", each) for number, each in enumerate(values))
+    result = once(name, values[0] if len(values) == 1 else StructLiteral(fields), body)
+    emission.weigh(result, lambda: written, (), values)
+    return result
 
 
 def predicate(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:

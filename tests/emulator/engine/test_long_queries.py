@@ -162,3 +162,9 @@ def test_functions_and_commands_may_be_long_and_are_refused_if_they_are_too_deep
 def test_functions_of_arrays_nest_at_no_more_than_their_own_cost(query: str, eventhouse: Eventhouse) -> None:
     within = RequestProperties(options={"servertimeout": "00:00:30"})
     assert eventhouse.query(query, properties=within)[0].records() == [{"s": "[1,2]"}]
+
+
+def test_operands_on_both_sides_are_computed_beside_each_other(eventhouse: Eventhouse) -> None:
+    # DuckDB binds the body of a lambda twice: 60 in one another would not end.
+    text = f"print s = dynamic([1]) | project x = isnull({' + '.join(['s'] * 60)})"
+    assert rows(eventhouse, f"set servertimeout = 30s; {text}") == [(True,)]
