@@ -75,5 +75,6 @@ def one_line(status: Status, sink: str) -> str:
     if status.spooled:
         parts.append(f"{status.spooled:,} in the spool")
     if status.last_error:
-        parts.append(status.last_error)
+        # It stays after it has passed; what follows its first line are hints.
+        parts.append(f"last error: {status.last_error.splitlines()[0]}")
     return ", ".join(parts)

@@ -3,12 +3,13 @@
 import asyncio
 from types import SimpleNamespace
 from typing import cast
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from api import health
+from api import health, trouble
 from emulator.errors import EntityNotFound, NetworkFault
 from emulator.result import ResultTable
 from emulator.types import Scalar
@@ -20,6 +21,7 @@ REGISTRY = cast(
     "Registry",
     SimpleNamespace(endpoints=[SimpleNamespace(contract=SimpleNamespace(name=name)) for name in ("B_v1", "A_v1")]),
 )
+ID = UUID(int=7)
 
 
 class Functions:
@@ -54,11 +56,12 @@ async def asked(eventhouse: Functions, path: str) -> tuple[int, object]:
         (Functions(), 503, "not deployed: A_v1, B_v1"),
         (Functions(is_silent=True), 503, "the Eventhouse does not answer"),
         (Functions(fault=EntityNotFound("no such database")), 503, "The Eventhouse refused: no such database"),
-        (Functions(fault=NetworkFault("no connection")), 503, "The Eventhouse refused: no connection"),
+        (Functions(fault=NetworkFault("no connection")), 503, f"The Eventhouse cannot be reached (fault {ID})."),
     ],
 )
 async def test_readiness(eventhouse: Functions, status: int, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(trouble, "uuid4", lambda: ID)
     assert await asked(eventhouse, "/readyz") == (status, {"status": text})
 
 

@@ -248,7 +248,7 @@ def test_without_a_folder_it_is_that_of_the_latest_status(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "yahoo → hub: 12,000 trades sent, 1,235/s, last 14:59:58, 4,004 in the spool, down"),
+        ({}, "yahoo → hub: 12,000 trades sent, 1,235/s, last 14:59:58, 4,004 in the spool, last error: down"),
         (
             {"per_second": 9.96, "last_event": None, "spooled": 0, "last_error": ""},
             "yahoo → hub: 12,000 trades sent, 10.0/s",
@@ -257,7 +257,14 @@ def test_without_a_folder_it_is_that_of_the_latest_status(tmp_path: Path, monkey
             {"per_second": 10.0, "spooled": 1, "last_error": ""},
             "yahoo → hub: 12,000 trades sent, 10/s, last 14:59:58, 1 in the spool",
         ),
-        ({"sent": 0, "per_second": 0.0, "last_event": None, "spooled": 0}, "yahoo → hub: 0 trades sent, 0/s, down"),
+        (
+            {"sent": 0, "per_second": 0.0, "last_event": None, "spooled": 0},
+            "yahoo → hub: 0 trades sent, 0/s, last error: down",
+        ),
+        (
+            {"per_second": 1.0, "last_event": None, "spooled": 0, "last_error": "too late\nhint: wait"},
+            "yahoo → hub: 12,000 trades sent, 1.0/s, last error: too late",
+        ),
     ],
 )
 def test_how_a_producer_does_fits_into_a_line(changes: dict[str, object], text: str) -> None:
