@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import assert_never
 
@@ -11,6 +11,7 @@ from emulator.binder.bind_expressions.constants import folded, read_datetime
 from emulator.binder.bind_expressions.conversion import convert, plain
 from emulator.binder.bind_expressions.dynamic_literals import read_dynamic
 from emulator.binder.bind_expressions.function_calls import bind_call
+from emulator.binder.bind_expressions.term_chains import joined_tests
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery, ScalarSubquery
 from emulator.binder.faults import not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Aggregate
@@ -179,7 +180,10 @@ def _bind_logical(left: BoundExpression, links: list[Binary], environment: Envir
             link = links.pop()
             yield _Term(environment.expression(link.right, rows), link.right.span.start, link)
 
-    runs = _in_runs(terms(), environment)
+    found = list(terms())
+    tests = joined_tests(operator, [term.expression for term in found], environment)
+    kept = (replace(term, expression=test) for term, test in zip(found, tests, strict=True) if test is not None)
+    runs = _in_runs(kept, environment)
     while len(runs) > 1:
         runs = _in_runs(iter(runs), environment)
     return runs[0].expression

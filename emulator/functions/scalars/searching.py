@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from emulator.errors import SemanticFault, UnsupportedFault
 from emulator.functions.function import Emit, Function, Operand, Signature
-from emulator.functions.physical import as_json, as_list, as_text, convert
+from emulator.functions.physical import as_json, as_text, convert
+from emulator.functions.scalars.text_operators import marked_tests
 from emulator.functions.shorthand import DYNAMICS, TEXT, WHOLE, param, simple
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, list_literal, lit, op
@@ -180,14 +182,11 @@ _EXTRACT = (param("regex", TEXT), param("captureGroup", WHOLE), param("source", 
 
 
 def _has_any_index(operands: tuple[Operand, ...]) -> Sql:
-    text, array = as_text(operands[0]), as_list(operands[1], Scalar.STRING)
-    item = call("list_extract", array, op("+", ColumnRef("i"), lit(1)))
-    pattern = call("kql_term_pattern", item, lit(True), lit(True))
-    hits = call(
-        "list_filter",
-        call("range", call("len", array)),
-        lambda_("i", call("regexp_matches", text, pattern, lit("i"))),
-    )
+    def build(items: Sql, is_found: Callable[[Sql], Sql]) -> Sql:
+        item = call("list_extract", items, op("+", ColumnRef("i"), lit(1)))
+        return call("list_filter", call("range", call("len", items)), lambda_("i", is_found(item)))
+
+    hits = marked_tests(as_text(operands[0]), operands[1], build)
     return coalesce(call("list_extract", hits, lit(1)), cast(lit(-1), "BIGINT"))
 
 
