@@ -122,6 +122,12 @@ class QueryTooComplex(LimitFault):
     permanent = True
 
 
+class LargeValueFault(LimitFault):
+    """A single value of a query that is larger than a function takes."""
+
+    permanent = True
+
+
 class FolderFault(KustoError):
     """The data folder cannot be had; another process has it."""
 

@@ -9,7 +9,15 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from emulator.errors import DiskFull, EngineFault, KustoError, LimitFault, QueryTooDeep, SemanticFault
+from emulator.errors import (
+    DiskFull,
+    EngineFault,
+    KustoError,
+    LargeValueFault,
+    LimitFault,
+    QueryTooDeep,
+    SemanticFault,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,6 +35,9 @@ _NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 # Python's word for a text that DuckDB is given and cannot take.
 _NOT_UTF_8 = "cannot encode str as UTF-8"
+
+# How DuckDB tells of an exception of this name in one of the engine's functions (`udf/limits`).
+_TOO_LARGE = "Python exception occurred while executing the UDF: ValueTooLarge: "
 
 # What a value that cannot be computed is to DuckDB.
 VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
@@ -70,23 +81,33 @@ def _fault(error: Exception) -> KustoError:
             return EngineFault(f"The storage engine failed and is opened again: {_logged(kind, error)}", REOPENING)
         case "IO":
             return EngineFault(f"Storage failed: {_logged(kind, error)}", "TH0910")
-        case "Invalid Input" if _NOT_UTF_8 in reason:
-            return KustoError(
-                "A text has half a pair of surrogates in it, which is no character", "BadRequest_InvalidEncoding"
-            )
         case "Binder" if reason.startswith("No function matches") and "HUGEINT" in reason:
             # Only arithmetic on literals has numbers of 128 bits, before anything is computed.
             return SemanticFault("A value cannot be computed: a number is beyond the range of long", "SEM0053")
         case "Not implemented" if reason.startswith("Unknown TimeZone"):
             return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
         case "Out of Range" | "Conversion" | "Invalid Input":
-            return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
+            return _fault_of_value(reason)
         case _:
             return EngineFault(
                 f"The compiled query was refused by the storage engine: {_logged(kind if reason else '', error)}",
                 "TH0911",
                 hint="this is a bug of the embedded Eventhouse, not of the query",
             )
+
+
+def _fault_of_value(reason: str) -> KustoError:
+    if _NOT_UTF_8 in reason:
+        return KustoError(
+            "A text has half a pair of surrogates in it, which is no character", "BadRequest_InvalidEncoding"
+        )
+    if reason.startswith(_TOO_LARGE):
+        return LargeValueFault(
+            f"A value is too large to be computed with: {reason.removeprefix(_TOO_LARGE)}",
+            "E_RUNAWAY_QUERY",
+            hint="take less of it: single rows instead of one array or bag of them, parts of a text",
+        )
+    return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
 
 
 def _logged(kind: str, error: Exception) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from emulator.engine.udf.filters import Reals
 from emulator.engine.udf.statistics import Bag
+from emulator.work import check_work
 
 # Measured on the service: scores in units of the range between the 10th and the 90th percentile, times this.
 _WIDE_RANGE = 2.7726056055079146
@@ -37,7 +38,7 @@ def decompose(series: Reals, period: int, trend: str, test_points: int) -> Bag |
     positions = np.arange(len(series))
     seasonal = np.zeros(len(series))
     if period > 0:
-        phases = np.array([np.median(series[phase:learned:period]) for phase in range(period)])
+        phases = np.array([_median(series[phase:learned:period]) for phase in range(period)])
         seasonal = phases[positions % period]
     rest = (series - seasonal)[:learned]
     match trend:
@@ -70,3 +71,8 @@ def anomalies(series: Reals, threshold: float, period: int, trend: str, test_poi
         return None
     flags = np.where(scores > threshold, 1.0, np.where(scores < -threshold, -1.0, 0.0))
     return {"ad_flag": flags, "ad_score": scores, "baseline": parts["baseline"]}
+
+
+def _median(values: Reals) -> np.float64:
+    check_work()
+    return np.float64(np.median(values))

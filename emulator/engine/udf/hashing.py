@@ -1,11 +1,15 @@
 """xxHash64 with seed 0: the XXH64 algorithm of the xxHash specification."""
 
+from emulator.work import check_work
+
 _PRIME_1 = 0x9E3779B185EBCA87
 _PRIME_2 = 0xC2B2AE3D27D4EB4F
 _PRIME_3 = 0x165667B19E3779F9
 _PRIME_4 = 0x85EBCA77C2B2AE63
 _PRIME_5 = 0x27D4EB2F165667C5
 _MASK = (1 << 64) - 1
+# Bytes between two looks at the clock: 15 ms.
+_CHECKED = 65_536
 
 
 def hash_text(text: str) -> int:
@@ -28,6 +32,8 @@ def _xxhash64(data: bytes) -> int:
 def _hash_stripes(data: bytes) -> int:
     lanes = [(_PRIME_1 + _PRIME_2) & _MASK, _PRIME_2, 0, -_PRIME_1 & _MASK]
     for start in range(0, len(data), 32):
+        if start % _CHECKED == 0:
+            check_work()
         for lane in range(4):
             word = int.from_bytes(data[start + 8 * lane : start + 8 * lane + 8], "little")
             lanes[lane] = _round(lanes[lane], word)

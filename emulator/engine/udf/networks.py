@@ -1,8 +1,16 @@
 """IP addresses and prefixes as texts. What is no address gives None."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, summarize_address_range
 
+from emulator.engine.udf.limits import PIECE
+from emulator.work import check_work
+
+# Addresses that are read between two looks at the clock.
+_MANY = 4_096
+# Characters, with the one that follows.
+_LONGEST_IPV4 = 16
 # A whole address in a text: neither letters nor digits beside it.
 _IPV4_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])(?:\d{1,3}\.){3}\d{1,3}(?![0-9A-Za-z])")
 _PRIVATE = (("10.0.0.0", 8), ("172.16.0.0", 12), ("192.168.0.0", 16))
@@ -29,7 +37,7 @@ def ipv4_compare(first: str, second: str, prefix: int) -> int | None:
 def ipv4_in_any_range(text: str, ranges: list[str | None]) -> bool | None:
     """Tell whether an address lies in one of several prefixes; None if any of these is none."""
     address = _ipv4(text)
-    parsed = [_ipv4(each or "") for each in ranges]
+    parsed = [_ipv4(each) for each in _watched(ranges)]
     if address is None:
         return None
     found = [each for each in parsed if each is not None]
@@ -75,14 +83,14 @@ def ipv4_range_prefixes(first: str, last: str) -> list[str] | None:
 
 def has_any_ipv4(text: str, addresses: list[str | None]) -> bool:
     """Tell whether a text contains one of several addresses."""
-    wanted = {address for address in addresses if address and _ipv4(address) is not None}
-    return any(found in wanted for found in _IPV4_IN_TEXT.findall(text))
+    wanted = {address for address in _watched(addresses) if _ipv4(address) is not None}
+    return any(found in wanted for found in _addresses_in(text))
 
 
 def has_any_ipv4_prefix(text: str, prefixes: list[str | None]) -> bool:
     """Tell whether a text contains an address that starts with one of several prefixes, whole or ending in a dot."""
-    wanted = [prefix for prefix in prefixes if prefix and (prefix.endswith(".") or _ipv4(prefix) is not None)]
-    found = [address for address in _IPV4_IN_TEXT.findall(text) if _ipv4(address) is not None]
+    wanted = [prefix for prefix in _watched(prefixes) if (prefix.endswith(".") or _ipv4(prefix) is not None)]
+    found = [address for address in _addresses_in(text) if _ipv4(address) is not None]
     return any(address.startswith(prefix) if prefix.endswith(".") else address == prefix
                for address in found for prefix in wanted)  # fmt: skip
 
@@ -108,10 +116,33 @@ def ipv6_compare(first: str, second: str, prefix: int) -> int | None:
 def ipv6_in_any_range(text: str, ranges: list[str | None]) -> bool | None:
     """Tell whether an address lies in one of several prefixes of either version."""
     address = _ipv6(text, mapped=True)
-    found = [each for each in (_ipv6(each or "", mapped=True) for each in ranges) if each is not None]
+    found = [each for each in (_ipv6(each, mapped=True) for each in _watched(ranges)) if each is not None]
     if address is None or not found:
         return None
     return any(_cut(address[0], bits, 128) == _cut(base, bits, 128) for base, bits in found)
+
+
+def _addresses_in(text: str) -> Iterator[str]:
+    """Iterate over what looks like an address, in a bounded part of the text at a time."""
+    place = 0
+    while place < len(text):
+        check_work()
+        end = place + PIECE
+        # An address that starts in this part may reach out of it, and so does what must not follow it.
+        for found in _IPV4_IN_TEXT.finditer(text, place, end + _LONGEST_IPV4):
+            if found.start() >= end:
+                break
+            place = found.end()
+            yield found[0]
+        place = max(place, end)
+
+
+def _watched(texts: list[str | None]) -> Iterator[str]:
+    """Iterate over texts, of which a null is empty; ends with the work of this thread."""
+    for count, text in enumerate(texts, 1):
+        if count % _MANY == 0:
+            check_work()
+        yield text or ""
 
 
 def _split(text: str, bits: int) -> tuple[str, int] | None:

@@ -6,6 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator.engine.udf.filters import Reals
+from emulator.engine.udf.limits import ValueTooLarge
+
+# Of all values together: 128 MB, and the solver, which nothing ends, works on a copy.
+_MOST_POWERS = 16 * 1024 * 1024
 
 Bag = dict[str, object]
 Complexes = npt.NDArray[np.complex128]
@@ -65,6 +69,8 @@ def fit_polynomial(series: Reals, x: Reals | None, degree: int) -> Bag | None:
     usable = len(positions) == len(series) > degree >= 1
     if not usable or not np.isfinite(series).all() or not np.isfinite(positions).all():
         return None
+    if len(series) * (degree + 1) > _MOST_POWERS:
+        raise ValueTooLarge(f"a polynomial is fitted to more than {_MOST_POWERS:,} powers of positions")
     coefficients = np.polyfit(positions, series, degree)
     fitted = np.polyval(coefficients, positions)
     variance = float(series.var(ddof=1))

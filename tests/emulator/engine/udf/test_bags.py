@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.engine.udf import bags
+from emulator.engine.udf import bags, json_parts
 
 NESTED = '{"a":1,"b":{"c":2.0,"d":{"e":"x"}},"f.g":3}'
 
@@ -18,7 +18,7 @@ NESTED = '{"a":1,"b":{"c":2.0,"d":{"e":"x"}},"f.g":3}'
     ],
 )
 def test_json_is_written_as_it_was_read(text: str) -> None:
-    assert bags.write(bags.read(text)) == text
+    assert json_parts.write(json_parts.read(text)) == text
 
 
 @pytest.mark.parametrize(
