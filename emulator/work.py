@@ -71,6 +71,11 @@ class Work:
         return self._canceled_for is not None or time.monotonic() >= self.until
 
     @property
+    def looked_at(self) -> float:
+        """When it may be out of time at the earliest, and whoever ends it has to look."""
+        return self.until
+
+    @property
     def seconds_left(self) -> float:
         """How much time it has, never below 0."""
         return max(0.0, self.until - time.monotonic())

@@ -145,6 +145,7 @@ def _alter(transaction: Transaction, view: View, command: DefineMaterializedView
             transaction.put(snapshot.with_view(changed))
         return changed
     shape = _checked(snapshot, changed)
+    transaction.budget.lift()
     changed = altered(transaction, database, view, changed, shape)
     return caught_up(transaction, database, changed) if changed.is_behind else changed
 
@@ -226,6 +227,7 @@ def switch_view(transaction: Transaction, database: str, name: str, *, enabled: 
         raise KustoError(f"Materialized view '{name}' is already {state}.", "BadRequest_MaterializedViewState")
     if enabled:
         shape = _checked(snapshot, view)
+        transaction.budget.lift()
         changed = replace(view, is_enabled=True)
         if [(c.name, c.type) for c in shape.schema] != [(c.name, c.type) for c in view.schema]:
             changed = altered(transaction, database, view, changed, shape)

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from emulator.engine.catalog.records import Catalog, Database, View
 from emulator.engine.derived.compile_upkeep import catch_up
+from emulator.engine.session.budget import BudgetEnded
 from emulator.engine.storage.transaction import Transaction
+from emulator.errors import LimitFault
 
 
 def fall_behind(transaction: Transaction, database: str, name: str, position: datetime, reason: str) -> None:
@@ -20,11 +22,16 @@ def fall_behind(transaction: Transaction, database: str, name: str, position: da
 
 
 def materialize(transaction: Transaction, database: str, name: str) -> None:
-    """Let a view catch up, unless it is gone or no longer behind."""
+    """Let a view catch up, unless it is gone or no longer behind; LimitFault where that takes too long."""
     snapshot = transaction.catalog.databases.get(database)
     view = None if snapshot is None else snapshot.views.get(name)
     if view is not None and view.is_behind:
-        caught_up(transaction, database, view)
+        try:
+            # However many rows it has missed: ingestion waits for it.
+            with transaction.budget.step((database, name)):
+                caught_up(transaction, database, view)
+        except BudgetEnded as ended:
+            raise LimitFault(str(ended), "E_QUERY_TIMEOUT", hint="disable and enable it, or make it anew") from ended
 
 
 def caught_up(transaction: Transaction, database: str, view: View) -> View:

@@ -12,6 +12,7 @@ import duckdb
 from emulator.engine.derived.parts_table import TIME
 from emulator.engine.failures import ViewAborted
 from emulator.engine.faults import is_of_statement, kusto_fault
+from emulator.engine.session.budget import BudgetEnded
 from emulator.engine.session.workload import SMALL
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
@@ -198,7 +199,7 @@ Upkeep: TypeAlias = Deduplicating | Merging | Recomputing
 class KeptView:
     """A view with its upkeep, or the fault that compiling it met; `name` is that of its database and its own.
 
-    What it cannot compute is a failure of the view, never of the rows: `apply` raises ViewAborted.
+    What it cannot compute, or not in time, is a failure of the view, never of the rows: `apply` raises ViewAborted.
     """
 
     name: tuple[str, str]
@@ -209,7 +210,10 @@ class KeptView:
         if isinstance(self.upkeep, KustoError):
             raise ViewAborted(self.name, self.upkeep.message) from self.upkeep
         try:
-            self.upkeep.apply(transaction, rows)
+            with transaction.budget.step(self.name):
+                self.upkeep.apply(transaction, rows)
+        except BudgetEnded as ended:
+            raise ViewAborted(self.name, str(ended)) from ended
         except duckdb.Error as error:
             if is_of_statement(error):
                 raise ViewAborted(self.name, kusto_fault(error).message) from error

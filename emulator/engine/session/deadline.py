@@ -23,8 +23,9 @@ _AGAIN_SECONDS = 0.05
 class _Interruption:
     """What is to be called, and when next."""
 
-    def __init__(self, at: float, end: Callable[[], None]) -> None:
-        self.at = at
+    def __init__(self, work: Work, end: Callable[[], None]) -> None:
+        self.work = work
+        self.at = work.looked_at
         self.end = end
 
 
@@ -50,7 +51,7 @@ class Watch:
         work.check()
         if connection is not None:
             self._works[id(connection)] = work
-        interruption = _Interruption(work.until, end)
+        interruption = _Interruption(work, end)
 
         def hurry() -> None:
             self._hurry(interruption)
@@ -98,7 +99,10 @@ class Watch:
             while not self._is_closed:
                 now = time.monotonic()
                 for each in self._open:
-                    if each.at <= now:
+                    if each.at <= now and not each.work.is_over:
+                        # Its end was put off.
+                        each.at = each.work.looked_at
+                    elif each.at <= now:
                         each.at = now + _AGAIN_SECONDS
                         # Without this thread nothing would end any more; memory may be short, and is not the next time.
                         try:

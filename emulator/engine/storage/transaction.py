@@ -9,6 +9,7 @@ import duckdb
 from emulator.engine.catalog.identifiers import check_new_names
 from emulator.engine.catalog.records import Catalog, Database, Table, View
 from emulator.engine.failures import Failure
+from emulator.engine.session.budget import Budget
 from emulator.engine.session.session import Session
 from emulator.engine.storage import relations as storage
 from emulator.engine.storage.known_groups import KnownGroups
@@ -21,8 +22,8 @@ class Transaction:
 
     `staging` has the rows that it adds, `groups` what is known of materialized views. `time` is the ingestion time of
     all those rows, later than that of every row before. `lost` are the update policies, as (target, query), that have
-    failed before in this change and are left out, with why; the views that have are behind in its catalog. `rewritten`
-    are the relations of tables that stay and lose their rows.
+    failed before in this change and are left out, with why; the views that have are behind in its catalog. `budget` is
+    the time of what follows from those rows. `rewritten` are the relations of tables that stay and lose their rows.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Transaction:
         catalog: Catalog,
         time: datetime,
         lost: Mapping[tuple[str, str], Failure],
+        budget: Budget,
     ) -> None:
         self.session = session
         self.staging = staging
@@ -40,6 +42,7 @@ class Transaction:
         self.catalog = catalog
         self.time = time
         self.lost = lost
+        self.budget = budget
         self.rewritten: set[str] = set()
 
     @property

@@ -14,9 +14,17 @@ from emulator.engine.derived.steps import Pipelines, PolicyStep
 from emulator.engine.failures import Failure, PolicyAborted, record_failure
 from emulator.engine.faults import is_of_statement, kusto_fault
 from emulator.engine.relation_names import batch_name
+from emulator.engine.session.budget import BudgetEnded
 from emulator.engine.storage.rows import Rows
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import IngestionFault, KustoError
+
+
+class UpdatePolicyTimeout(IngestionFault):
+    """A transactional update policy takes too long for the rows: fewer of them, or all of them later, may be stored."""
+
+    # So is `Timeout` (error-codes.md).
+    permanent = False
 
 
 class Batch:
@@ -30,12 +38,14 @@ class Batch:
     def add(self, table: Table, rows_query: str, values: Mapping[str, datetime]) -> int:
         """Add the rows of a query, by position in the table's types, and all that follows; return how many they are."""
         count = self._transaction.staging.stage(table.relation, table.schema, rows_query, values)
+        self._transaction.budget.allow_for(count)
         self._spread(table, count, frozenset())
         return count
 
     def add_rows(self, table: Table, rows: Sequence[Rows]) -> None:
         """Add rows with the physical columns of the table, and all that follows."""
         count = self._transaction.staging.stage_rows(table.relation, table.schema, rows)
+        self._transaction.budget.allow_for(count)
         self._spread(table, count, frozenset())
 
     def _spread(self, table: Table, count: int, chain: frozenset[str]) -> None:
@@ -71,21 +81,23 @@ class Batch:
         values = {"now": self._transaction.time} if compiled.uses_now else {}
         limit = count if compiled.reads <= {batch_name(source.relation)} else None
         try:
-            return self._transaction.staging.stage(target.relation, target.schema, compiled.sql, values, limit)
-        except duckdb.Error as error:
-            if not is_of_statement(error):
+            with self._transaction.budget.step((self._database, *_key(step))):
+                return self._transaction.staging.stage(target.relation, target.schema, compiled.sql, values, limit)
+        except (BudgetEnded, duckdb.Error) as error:
+            if isinstance(error, duckdb.Error) and not is_of_statement(error):
                 raise
             if step.policy.is_transactional:
                 raise self._fault(step, error) from error
             raise PolicyAborted(_key(step), self._failure(step, source, error)) from error
 
     def _fault(self, step: PolicyStep, error: Exception) -> IngestionFault:
-        return IngestionFault(
-            f"The update policy of table '{step.target.name}' failed: {_details(error)}",
-            # A policy that is broken for every row has Kusto's own code (error-codes.md).
-            "UpdatePolicy_BadRequest" if isinstance(error, KustoError) else "BadRequest_UpdatePolicyFailure",
-            hint=f"its query is: {step.policy.query}",
-        )
+        message = f"The update policy of table '{step.target.name}' failed: {_details(error)}"
+        hint = f"its query is: {step.policy.query}"
+        if isinstance(error, BudgetEnded):
+            return UpdatePolicyTimeout(message, "E_QUERY_TIMEOUT", hint=hint)
+        # A policy that is broken for every row has Kusto's own code (error-codes.md).
+        code = "UpdatePolicy_BadRequest" if isinstance(error, KustoError) else "BadRequest_UpdatePolicyFailure"
+        return IngestionFault(message, code, hint=hint)
 
     def _failure(self, step: PolicyStep, source: Table, error: Exception) -> Failure:
         return Failure(

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -20,6 +20,7 @@ from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Losses, PolicyAborted, ViewAborted, record_failure
 from emulator.engine.faults import closed_fault, is_invalidated, kusto_fault
+from emulator.engine.session.budget import Budget, Slow
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
 from emulator.engine.session.session import Session
@@ -70,6 +71,7 @@ class Writer:
         # Called, with the writer's turn, when a view has fallen behind.
         self.on_behind: Callable[[], None] = lambda: None
         self._waiting: deque[Job] = deque()
+        self._slow = Slow()
         self._is_closed = False
 
     @property
@@ -217,12 +219,12 @@ class Writer:
             job.is_done = True
 
     def _commit(self, action: Callable[[Transaction], Result], work: Work) -> Result:
-        lost = Losses()
+        lost, budget = Losses(), Budget(work, self._slow)
         # The thread may be that of another who waits for the writer.
-        with doing(work):
+        with doing(work), closing(budget):
             while True:
                 try:
-                    result = self._attempt(action, lost, work)
+                    result = self._attempt(action, lost, work, budget)
                 except PolicyAborted as aborted:
                     # The source keeps its rows; the next attempt leaves the policy out and records why.
                     lost.policies[aborted.policy] = aborted.failure
@@ -255,15 +257,18 @@ class Writer:
         for (database, name), reason in lost.views.items():
             fall_behind(transaction, database, name, self.last_time, reason)
 
-    def _attempt(self, action: Callable[[Transaction], Result], lost: Losses, work: Work) -> Result:
+    def _attempt(self, action: Callable[[Transaction], Result], lost: Losses, work: Work, budget: Budget) -> Result:
         if self._is_closed:
             raise closed_fault()
         time = max(utc_now(), self.last_time + timedelta(microseconds=1))
         before = self.catalog
         try:
             self._session.begin()
-            with self._watch.interrupting(work, self._session.interrupt, self._session.bare):
-                transaction = Transaction(self._session, self._staging, self._groups, before, time, lost.policies)
+            budget.begin_attempt()
+            with self._watch.interrupting(budget, self._session.interrupt, self._session.bare):
+                transaction = Transaction(
+                    self._session, self._staging, self._groups, before, time, lost.policies, budget
+                )
                 self._leave_out(transaction, lost)
                 result = action(transaction)
                 self._staging.tables.clear()

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from emulator.engine.session import budget
 from emulator.engine.session.deadline import Watch
 from emulator.errors import CancelFault, LimitFault
 from emulator.work import Work
@@ -33,6 +34,28 @@ def test_a_short_deadline_beside_a_long_one_expires(watch: Watch) -> None:
         assert expire(watch)
     assert not long.is_over
     assert not ended.is_set()
+
+
+def test_a_deadline_that_was_put_off_does_not_expire(watch: Watch) -> None:
+    ended, work = threading.Event(), Work(SHORT)
+    with watch.interrupting(work, ended.set):
+        work.allow(LONG)
+        # By then the watch has looked at both.
+        assert expire(watch)
+    assert not ended.is_set()
+
+
+def test_a_deadline_that_is_brought_near_is_one_of_a_step(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECONDS", "LEAST_SECONDS"):
+        monkeypatch.setattr(budget, name, SHORT)
+    ended, caller = threading.Event(), Work(LONG)
+    steps = budget.Budget(caller, budget.Slow())
+    with watch.interrupting(steps, ended.set):
+        assert expire(watch)
+        assert not ended.is_set()
+        with pytest.raises(budget.BudgetEnded), steps.step("slow"):
+            assert ended.wait(PATIENCE)
+    assert not caller.is_over
 
 
 def test_deadlines_expire_after_others_were_met(watch: Watch) -> None:
