@@ -27,15 +27,17 @@ from emulator.types import Column, KqlType, Schema
 __all__ = ["FunctionParameter", "FunctionSignature", "bind_function", "bind_query", "bind_scalar", "final"]
 
 
-def bind_query(query: statements.Query, entities: EntityProvider, *, catalogue: Catalogue = CATALOGUE) -> BoundQuery:
-    """Bind a whole request: every name resolved, every expression typed.
+def bind_query(
+    query: statements.Query, entities: EntityProvider, *, catalogue: Catalogue = CATALOGUE, keeps_rows: bool = False
+) -> BoundQuery:
+    """Bind a whole request: every name resolved, every expression typed; `keeps_rows` as a session has it.
 
     Raises SemanticFault, UnsupportedFault or QueryTooDeep with the query's text attached.
     """
     try:
         with refusing_deep_queries():
             options = {each.name: each.value for each in query.statements if isinstance(each, statements.SetOption)}
-            return _bind_statements(query, _environment(entities, catalogue, options), options)
+            return _bind_statements(query, _environment(entities, catalogue, options, keeps_rows=keeps_rows), options)
     except KustoError as fault:
         fault.with_source(query.source)
         raise
@@ -69,9 +71,14 @@ def bind_scalar(
 
 
 def _environment(
-    entities: EntityProvider, catalogue: Catalogue, options: Mapping[str, str] = MappingProxyType({})
+    entities: EntityProvider,
+    catalogue: Catalogue,
+    options: Mapping[str, str] = MappingProxyType({}),
+    *,
+    keeps_rows: bool = False,
 ) -> Environment:
-    return Environment(Session(entities, catalogue, bind_expression, bind_pipeline, options=options))
+    session = Session(entities, catalogue, bind_expression, bind_pipeline, options=options, keeps_rows=keeps_rows)
+    return Environment(session)
 
 
 def _bind_statements(query: statements.Query, environment: Environment, options: dict[str, str]) -> BoundQuery:

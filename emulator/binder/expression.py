@@ -5,13 +5,14 @@ What is asked of whole expressions again and again is therefore known by each no
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from emulator.functions.function import (
     Aggregate,
     AggregateSignature,
     Function,
+    OutputNames,
     Signature,
     WindowFunction,
     WindowSignature,
@@ -117,6 +118,14 @@ class AggregateCall:
     def __post_init__(self) -> None:
         """Find out what stands in it."""
         object.__setattr__(self, "traits", COLUMNS | NOT_FOLDED | _joined(self.arguments))
+
+    def alone(self) -> "AggregateCall":
+        """Return one output of an aggregate that has one per argument without the arguments of the others."""
+        if self.aggregate.naming is not OutputNames.ARGUMENTS or len(self.arguments) == 1:
+            return self
+        first, own = self.arguments[0], self.arguments[self.output]
+        arguments = (first, own) if self.output else (first,)
+        return replace(self, arguments=arguments, output=min(self.output, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,8 @@ from typing import assert_never
 
 from emulator.binder.expression import (
     SUBQUERIES,
-    AggregateCall,
     BoundExpression,
     ColumnReference,
-    Constant,
     InSubquery,
     ScalarSubquery,
 )
@@ -36,7 +34,6 @@ from emulator.binder.plan import (
     Values,
 )
 from emulator.binder.walk import bottom_up, rewritten
-from emulator.functions.function import OutputNames
 from emulator.optimize.walk import mapped, parts
 from emulator.text import NOWHERE
 from emulator.types import Schema
@@ -167,7 +164,7 @@ class _Narrowing:
         if not keys and not kept:
             kept = [(columns[0], plan.aggregates[0])]
         schema = Schema((*keys, *(column for column, _ in kept)))
-        narrow = Aggregate(plan.input, schema, plan.keys, tuple(_own(call) for _, call in kept))
+        narrow = Aggregate(plan.input, schema, plan.keys, tuple(call.alone() for _, call in kept))
         below = _read(narrow)
         return mapped(narrow, partial(self.plan, needed=below), self._expression)
 
@@ -194,17 +191,6 @@ class _Narrowing:
         index = plan.item_index if plan.item_index in schema.names else None
         narrow = replace(plan, schema=schema, item_index=index)
         return mapped(narrow, partial(self.plan, needed=below), self._expression)
-
-
-def _own(call: AggregateCall) -> AggregateCall:
-    """Return one output of an aggregate that has one per argument without the arguments of the others."""
-    if call.aggregate.naming is not OutputNames.ARGUMENTS:
-        return call
-    arguments = tuple(
-        argument if position in (0, call.output) else Constant(None, argument.type, argument.span)
-        for position, argument in enumerate(call.arguments)
-    )
-    return replace(call, arguments=arguments)
 
 
 def _scan(plan: Scan, needed: Names) -> Plan:

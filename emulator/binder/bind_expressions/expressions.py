@@ -11,7 +11,7 @@ from emulator.binder.bind_expressions.constants import folded, read_datetime
 from emulator.binder.bind_expressions.conversion import convert, plain
 from emulator.binder.bind_expressions.dynamic_literals import read_dynamic
 from emulator.binder.bind_expressions.function_calls import bind_call
-from emulator.binder.bind_expressions.term_chains import joined_tests
+from emulator.binder.bind_expressions.term_chains import in_one_text, joined_tests
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery, ScalarSubquery
 from emulator.binder.faults import not_allowed, unresolved_column, unsupported
 from emulator.binder.plan import Aggregate
@@ -205,8 +205,8 @@ def _bind_any_column(node: Binary, environment: Environment, rows: Rows) -> Boun
     """`* has "x"`: true when any column's text matches."""
     right = environment.expression(node.right, rows)
     result: BoundExpression | None = None
-    for column in rows.schema:
-        reference = convert(ColumnReference(column.name, column.type, node.left.span), STRING)
+    texts = [convert(ColumnReference(each.name, each.type, node.left.span), STRING) for each in rows.schema]
+    for reference in in_one_text(node.operator, texts, right, environment):
         matches = call_function(node.operator, (reference, right), node.span, environment, node.operator_span)
         result = matches if result is None else call_function("or", (result, matches), node.span, environment)
     return result or Constant(False, BOOL, node.span)

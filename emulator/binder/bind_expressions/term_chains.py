@@ -1,6 +1,6 @@
-"""Chains of tests for terms of one text: `x has 'a' or x has 'b' …` is one test for any of several terms.
+"""Several tests for terms as one: `x has 'a' or x has 'b' …` of many terms, and `* has 'a'` of many columns.
 
-Each test alone compiles a regular expression, at 4 ms each in DuckDB; `has_any` and `has_all` share one.
+Each test alone compiles a regular expression, at 4 ms each in DuckDB.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from emulator.binder.expression import (
 )
 from emulator.binder.scope import Environment
 from emulator.text import Span
+from emulator.types import STRING
 
 # By the operator of the chain and the test: the test of all terms at once, and whether its negation is meant.
 _JOINED = {
@@ -27,6 +28,13 @@ _JOINED = {
 }
 # A few tests in turn stop at the first that decides, and cost a view's or an endpoint's query nothing more than today.
 _FEW = {"has_any": 1, "has_all": 8}
+# What holds of texts with a separator between them if and only if it holds of one of them.
+_OF_ANY_PART = frozenset(
+    f"{name}{case}" for name in ("has", "hasprefix", "hassuffix", "contains") for case in ("", "_cs")
+)
+_SEPARATORS = "\n\t\x1f"
+# Texts that one strcat_delim takes.
+_MOST_TEXTS = 60
 # Levels of a text that are compared: what a chain repeats is a column, or a member or a conversion of one.
 _DEEPEST = 4
 
@@ -56,6 +64,24 @@ def joined_tests(
         for position in positions[1:]:
             result[position] = None
     return result
+
+
+def in_one_text(
+    operator: str, texts: list[BoundExpression], part: BoundExpression, environment: Environment
+) -> list[BoundExpression]:
+    """Return texts of which any must pass a test as one text that passes it then, where there is one."""
+    if operator not in _OF_ANY_PART or len(texts) < 2:
+        return texts
+    if not (isinstance(part, Constant) and isinstance(part.value, str)):
+        return texts
+    separator = next((each for each in _SEPARATORS if each not in part.value), None)
+    if separator is None:
+        return texts
+    delimiter = Constant(separator, STRING, part.span)
+    while len(texts) > 1:
+        runs = [texts[start : start + _MOST_TEXTS] for start in range(0, len(texts), _MOST_TEXTS)]
+        texts = [call_function("strcat_delim", (delimiter, *run), part.span, environment) for run in runs]
+    return texts
 
 
 def _identity(text: BoundExpression, levels: int) -> object:

@@ -48,7 +48,7 @@ def bind_summarize(node: syntax.Summarize, relation: Relation, environment: Envi
     keys = group_keys(node.by or (), relation, environment, "summarize")
     outputs = _Outputs(keys, "summarize")
     outputs.reserve(node.aggregates)
-    collector = AggregateCollector()
+    collector = AggregateCollector(environment.session)
     rows = replace(Rows.of(relation, "summarize"), aggregates=collector)
     for projection in node.aggregates:
         _add_aggregate(projection, relation, rows, keys, outputs, environment)
@@ -250,7 +250,7 @@ def _series_call(
     if len(node.names) > 1:
         raise not_allowed("'make-series' operator: an aggregate has one name", node.span)
     written = node.names[0].text if node.names else None
-    collector = AggregateCollector()
+    collector = AggregateCollector(environment.session)
     inner = replace(rows, aggregates=collector)
     if is_aggregate(node.aggregate, environment):
         assert isinstance(node.aggregate, Call)  # noqa: S101 - what is_aggregate has found

@@ -50,7 +50,7 @@ def _level(
     environment: Environment,
 ) -> Plan:
     """Return the aggregate of every value of this level within the values chosen above."""
-    collector = AggregateCollector()
+    collector = AggregateCollector(environment.session)
     by = environment.expression(level.by.expression, replace(rows, aggregates=collector))
     written = level.by.names[0].text if level.by.names else f"aggregated_{key.name or ''}"
     return aggregated(source, keys, collector.calls, [(names.unique(written), by)])

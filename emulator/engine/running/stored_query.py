@@ -37,7 +37,7 @@ def bind_rows(text: str, entities: EntityProvider) -> Plan:
 
 def bind_single(query: Query, entities: EntityProvider) -> Plan:
     """Bind a query with one result and without query parameters."""
-    bound = bind_query(query, entities)
+    bound = bind_query(query, entities, keeps_rows=True)
     if len(bound.results) != 1 or bound.parameters:
         raise SemanticFault(
             "The query must be a single tabular expression without query parameters.", "BadRequest_InvalidQuery"

@@ -68,6 +68,31 @@ def test_a_chain_of_tests_of_several_texts_keeps_each(eventhouse: Eventhouse) ->
     assert rows(eventhouse, "T | where X has 'a' and Y has 'b' and X has 'term7' | project Y") == [("b",)]
 
 
+TESTS_OF_ANY_COLUMN = [
+    f"{test}{case}" for test in ("has", "hasprefix", "hassuffix", "contains") for case in ("", "_cs")
+]
+
+
+@pytest.mark.parametrize("test", TESTS_OF_ANY_COLUMN)
+@pytest.mark.parametrize("part", ["B", "a b", "b\nb", "\t\n\x1f", "", "20"])
+def test_any_column_is_each_column(eventhouse: Eventhouse, test: str, part: str) -> None:
+    values = "'b', 'b', 20, 'no', 'a', -7, 'xb', '', long(null), 'b\\nb', '-b', 1"
+    table = f"datatable(x: string, y: string, n: long)[{values}] | extend r = n / 8.0"
+    columns = " or ".join(f"tostring({name}) {test} {literal(part)}" for name in "xynr")
+    assert rows(eventhouse, f"{table} | where * {test} {literal(part)}") == rows(
+        eventhouse, f"{table} | where {columns}"
+    )
+
+
+@pytest.mark.parametrize("test", TESTS_OF_ANY_COLUMN)
+def test_any_column_of_many_is_one_regular_expression(eventhouse: Eventhouse, test: str) -> None:
+    table = f"print {', '.join(f'c{n} = tostring(now())' for n in range(MANY))}"
+    ((_, _, sql),) = eventhouse.command(f".show queryplan <| {table} | where * {test} 'x'").rows()
+    assert str(sql).count(SEPARATORS) <= 2
+    assert rows(eventhouse, f"{table} | where * {test} 'x'") == []
+    assert len(rows(eventhouse, f"{table}, z = 'x' | where * {test} 'x'")) == 1
+
+
 @pytest.mark.slow
 @given(texts=st.lists(st.text(ALPHABET, max_size=12), min_size=1, max_size=20), terms=st.lists(WORDS, max_size=12))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
