@@ -107,6 +107,8 @@ class ColumnNames:
         self._taken = set(taken)
         self._automatic = automatic
         self._count = 0
+        # The last number that each derived name got: names are never given back, so that all before it are taken.
+        self._numbers: dict[str, int] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._taken
@@ -118,10 +120,12 @@ class ColumnNames:
 
     def unique(self, name: str) -> str:
         """Reserve a derived name; when it is taken it gets the first free number."""
-        candidate, number = name, 0
+        number = self._numbers.get(name, 0)
+        candidate = f"{name}{number}" if number else name
         while candidate in self._taken:
             number += 1
             candidate = f"{name}{number}"
+        self._numbers[name] = number
         return self.take(candidate)
 
     def next_automatic(self) -> str:

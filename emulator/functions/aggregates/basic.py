@@ -1,6 +1,7 @@
 """Aggregates: counts, sums, extremes, statistics and collections. Nulls do not count, and nothing sums to 0."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from emulator.functions.function import (
     Aggregate,
@@ -38,16 +39,15 @@ Accumulate = Callable[[Operands], Sql]
 
 
 def where(aggregated: Call, predicate: Sql | None) -> Call:
-    """Restrict an aggregate to the rows for which a predicate is true."""
+    """Restrict an aggregate, which must skip nulls, to the rows for which a predicate is true.
+
+    DuckDB gives each FILTER of an operator vectors for the arguments of all its aggregates: 1,500 took 6 s for one row.
+    A CASE takes half as long over many rows, too.
+    """
     if predicate is None:
         return aggregated
-    return Call(
-        aggregated.function,
-        aggregated.arguments,
-        aggregated.distinct,
-        aggregated.order_by,
-        coalesce(predicate, lit(False)),
-    )
+    first, *others = aggregated.arguments
+    return replace(aggregated, arguments=(case((predicate, first)), *others))
 
 
 def condition_of(operands: Operands, *, conditional: bool) -> Sql | None:
