@@ -18,7 +18,11 @@ WorkOf = Callable[[int], Work | None]
 """The work for which the connection with a number runs a statement."""
 
 # Bytes of rows that become Python values at once, in some milliseconds.
-_AT_ONCE = 1024 * 1024
+AT_ONCE = 1024 * 1024
+# The same for a function whose texts may become a thousand times as long, so that they are some megabytes as well.
+GROWING_AT_ONCE = 64 * 1024
+# Bytes that a function may make of the rows of one call, 2,048 at most; an Arrow array of texts takes twice as many.
+_MOST_MADE = 1024 * 1024 * 1024
 # Numbers that become Python values between two looks at the clock.
 _NUMBERS = 65_536
 
@@ -35,12 +39,12 @@ _TYPES: dict[str, pa.DataType] = {
 
 
 def lifted(
-    function: EngineFunction, compute: Compute, work_of: WorkOf, longest: int = LONGEST
+    function: EngineFunction, compute: Compute, work_of: WorkOf, longest: int = LONGEST, at_once: int = AT_ONCE
 ) -> Callable[..., pa.Array]:
     """Lift a function of plain values to Arrow columns; a null where the function takes none gives null.
 
-    The last column is the number of the connection. Raises ValueTooLarge for a text or an array of more bytes than
-    `longest`.
+    The last column is the number of the connection. Rows of `at_once` bytes are computed together. Raises ValueTooLarge
+    for a text or an array of more bytes than `longest`, and for results of more than 1 GB.
     """
     result = _arrow_type(function.result)
     is_series = [name == "DOUBLE[]" for name in function.parameters]
@@ -49,14 +53,18 @@ def lifted(
     def run(*columns: pa.ChunkedArray) -> pa.Array:
         number = columns[-1][0].as_py() if len(columns[-1]) else None
         with doing(None if number is None else work_of(number)):
-            answers: list[object] = []
-            for rows in _slices(columns[:-1], longest):
-                answers += computed(rows)
-            return pa.array(answers, result)
+            parts: list[pa.Array] = []
+            made = 0
+            for rows in _slices(columns[:-1], longest, at_once):
+                parts.append(pa.array(list(computed(rows)), result))
+                made += parts[-1].nbytes
+                if made > _MOST_MADE:
+                    raise ValueTooLarge(f"a function makes more than {_MOST_MADE:,} bytes of some rows")
+            return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
     def computed(columns: list[pa.ChunkedArray]) -> Iterator[object]:
         lists = [
-            _series(column) if series else column.to_pylist() for column, series in zip(columns, is_series, strict=True)
+            _series(column) if series else _values(column) for column, series in zip(columns, is_series, strict=True)
         ]
         for row in zip(*lists, strict=True):
             check_work()
@@ -112,9 +120,22 @@ def _series(column: pa.ChunkedArray) -> list[Reals | None]:
     return rows
 
 
-def _slices(columns: tuple[pa.ChunkedArray, ...], longest: int) -> Iterator[list[pa.ChunkedArray]]:
+def _values(column: pa.ChunkedArray) -> list[object]:
+    """Return the values of a column; the items of a single large array by parts, since each takes 0.3 µs."""
+    if len(column) > 1 or column.null_count or not pa.types.is_list(column.type) or column.nbytes <= AT_ONCE:
+        values: list[object] = column.to_pylist()
+        return values
+    found = pc.list_flatten(column)
+    items: list[object] = []
+    for start in range(0, len(found), _NUMBERS):
+        check_work()
+        items += found.slice(start, _NUMBERS).to_pylist()
+    return [items]
+
+
+def _slices(columns: tuple[pa.ChunkedArray, ...], longest: int, at_once: int) -> Iterator[list[pa.ChunkedArray]]:
     """Iterate over the rows, as many at a time as are of some megabytes, or one."""
-    if sum(column.nbytes for column in columns) <= min(_AT_ONCE, longest):
+    if sum(column.nbytes for column in columns) <= min(at_once, longest):
         yield list(columns)
         return
     sizes = [_sizes(column) for column in columns]
@@ -126,7 +147,7 @@ def _slices(columns: tuple[pa.ChunkedArray, ...], longest: int) -> Iterator[list
     while start < len(ends):
         check_work()
         taken = ends[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, taken + _AT_ONCE, "right")))
+        end = max(start + 1, int(np.searchsorted(ends, taken + at_once, "right")))
         yield [column.slice(start, end - start) for column in columns]
         start = end
 

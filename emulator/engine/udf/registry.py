@@ -10,7 +10,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from emulator.engine.udf import bags, decomposition, encodings, filters, hashing, networks, statistics, texts
-from emulator.engine.udf.lifting import Compute, WorkOf, lifted, plain
+from emulator.engine.udf.lifting import AT_ONCE, GROWING_AT_ONCE, Compute, WorkOf, lifted, plain
 from emulator.engine.udf.limits import LONGEST, LONGEST_AT_ONCE, LONGEST_NAME
 from emulator.sql.ast import Call, ColumnRef, FunctionRef, Item, Select
 from emulator.sql.build import equal, lit
@@ -31,7 +31,13 @@ def register(connection: duckdb.DuckDBPyConnection, work_of: WorkOf = lambda _: 
         connection.create_function(
             function.name,
             _with_arity(
-                lifted(function, IMPLEMENTATIONS[function.name], work_of, _LONGEST.get(function.name, LONGEST)),
+                lifted(
+                    function,
+                    IMPLEMENTATIONS[function.name],
+                    work_of,
+                    _LONGEST.get(function.name, LONGEST),
+                    GROWING_AT_ONCE if function.name in _GROWING else AT_ONCE,
+                ),
                 len(function.parameters) + 1,
             ),
             [*function.parameters, CONNECTION_TYPE],
@@ -172,6 +178,7 @@ IMPLEMENTATIONS: dict[str, Compute] = {
 _LONGEST = {
     **dict.fromkeys(
         (
+            "kql_base64_bytes",
             "kql_base64_guid",
             "kql_base64_of_guid",
             "kql_url_decode",
@@ -192,3 +199,6 @@ _LONGEST = {
     # The algorithm of Punycode passes over the text for each of its characters.
     **dict.fromkeys(("kql_punycode", "kql_unpunycode", "kql_domain", "kql_undomain"), LONGEST_NAME),
 }
+
+# Functions whose texts may become much longer.
+_GROWING = frozenset({"kql_gunzip", "kql_unzlib", "kql_replace_strings"})

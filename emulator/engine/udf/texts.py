@@ -35,7 +35,7 @@ def replace_strings(text: str, lookups: str, rewrites: str) -> str | None:
             if place % 2:
                 changed.append(part)
                 continue
-            for kept in _split(part, lookup):
+            for kept in part.split(lookup) if len(part) <= PIECE else _split(part, lookup):
                 changed += [kept, replaced]
                 if len(changed) > _MOST_PARTS:
                     raise ValueTooLarge(f"more than {_MOST_PARTS // 2:,} parts of one text are replaced")
@@ -48,18 +48,17 @@ def replace_strings(text: str, lookups: str, rewrites: str) -> str | None:
 
 def translate(text: str, search: str, replacement: str) -> str:
     """Return the text with characters replaced; a shorter replacement list repeats its last character."""
-    padded = replacement + replacement[-1:] * max(0, len(search) - len(replacement))
-    table: dict[int, str | None] = dict.fromkeys(map(ord, search))
+    table: dict[int, str | None]
     if replacement:
+        padded = replacement + replacement[-1] * max(0, len(search) - len(replacement))
         table = {ord(character): padded[place] for place, character in reversed(list(enumerate(search)))}
-    return "".join([piece.translate(table) for piece in pieces(text)])
+    else:
+        table = dict.fromkeys(map(ord, search))
+    return text.translate(table) if len(text) <= PIECE else "".join([piece.translate(table) for piece in pieces(text)])
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
     """Iterate over what lies between separators, which are looked for in a bounded part of the text at a time."""
-    if len(text) <= PIECE:
-        yield from text.split(separator)
-        return
     begun = searched = 0
     while searched < len(text):
         check_work()

@@ -178,6 +178,7 @@ def test_no_number_is_an_object_for_the_garbage_collector() -> None:
     assert [gc.is_tracked(number) for number in json_parts.read("[1,2.5,-1e5]")] == [False, False, False]  # type: ignore[union-attr] # a list
 
 
+@pytest.mark.slow
 @given(st.text('a,"\n\v\u2028', max_size=30))
 def test_fields_of_a_long_line_are_those_of_csv(text: str) -> None:
     expected = next(csv.reader(text.splitlines()), [""])
@@ -193,6 +194,7 @@ def test_a_field_may_be_longer_than_csv_takes_by_default() -> None:
     assert encodings.csv_fields(f'"{long}",b') == [long, "b"]
 
 
+@pytest.mark.slow
 @given(st.text("ab", max_size=40), st.text("ab", min_size=1, max_size=5), st.integers(1, 6))
 def test_a_text_split_in_pieces(text: str, separator: str, piece: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -200,6 +202,7 @@ def test_a_text_split_in_pieces(text: str, separator: str, piece: int) -> None:
         assert list(texts._split(text, separator)) == text.split(separator)
 
 
+@pytest.mark.slow
 @given(st.text("12.a ", max_size=60), st.integers(1, 20))
 def test_addresses_found_in_pieces(text: str, piece: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -211,11 +214,13 @@ def test_rows_become_values_a_megabyte_at_a_time() -> None:
     lengths = [600_000, 400_000, 100_000, 3, 3_000_000, 1, 0]
     column = pa.chunked_array([["x" * length for length in lengths[:2]], ["x" * length for length in lengths[2:]]])
     flags = pa.chunked_array([[True] * 7])
-    found = [[len(part) for part in parts] for parts in lifting._slices((column, flags), limits.LONGEST)]
+    found = [
+        [len(part) for part in parts] for parts in lifting._slices((column, flags), limits.LONGEST, lifting.AT_ONCE)
+    ]
     assert found == [[2, 2], [2, 2], [1, 1], [2, 2]]
     leaving = Leaving(3)
     with pytest.raises(CancelFault), doing(leaving):
-        list(lifting._slices((column, flags), limits.LONGEST))
+        list(lifting._slices((column, flags), limits.LONGEST, lifting.AT_ONCE))
     assert leaving.looks == 3
 
 
@@ -245,6 +250,34 @@ def test_series_of_a_sliced_column() -> None:
     given = pa.chunked_array([pa.array(rows, pa.list_(pa.float64()))[1:], pa.array(rows[:1], pa.list_(pa.float64()))])
     found = [None if each is None else [str(value) for value in each] for each in lifting._series(given)]
     assert found == [["2.0", "nan"], None, [], ["3.0"], ["1.0"]]
+
+
+def test_the_items_of_a_large_array_become_values_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifting, "AT_ONCE", 100)
+    monkeypatch.setattr(lifting, "_NUMBERS", 10)
+    values = [None if i % 7 == 0 else str(i) for i in range(100)]
+    array = pa.array([["x"], values, None], pa.list_(pa.string()))
+    watching = Leaving()
+    with doing(watching):
+        found = [lifting._values(pa.chunked_array([array.slice(row, 1)])) for row in range(3)]
+    assert found == [[["x"]], [values], [None]]
+    assert watching.looks == 10
+
+
+def test_what_a_call_makes_is_limited_and_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = EngineFunction("f", ("VARCHAR",), "VARCHAR")
+    values: list[object] = ["a", None, "", "bc" * 10, "d"]
+    columns = (column(values, pa.string()), column([None] * 5, pa.int64()))
+
+    def doubled(text: str) -> str:
+        return text * 2
+
+    run = lifted(function, doubled, lambda _: None, 20, 10)
+    expected = ["aa", None, "", "bc" * 20, "dd"]
+    assert run(*columns).to_pylist() == expected
+    monkeypatch.setattr(lifting, "_MOST_MADE", 40)
+    with pytest.raises(ValueTooLarge):
+        run(*columns)
 
 
 def test_what_a_function_makes_is_limited_as_well(small_pieces: None, monkeypatch: pytest.MonkeyPatch) -> None:
