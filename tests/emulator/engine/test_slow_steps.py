@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from emulator import Eventhouse
 from emulator.backoff import Backoff
+from emulator.engine import eventhouse as eventhouse_module
 from emulator.engine.derived.materialization import materialize
 from emulator.engine.session import budget
 from emulator.engine.writing import materializing
@@ -47,6 +48,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "SECONDS", 1.0)
     monkeypatch.setattr(budget, "LEAST_SECONDS", 0.5)
     monkeypatch.setattr(materializing, "BACKOFF", Backoff(3600.0, 3600.0))
+    monkeypatch.setattr(eventhouse_module, "COMMAND_TIMEOUT", timedelta(seconds=PATIENCE))
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def policy(eventhouse: Eventhouse, target: str, query: str, *, is_transactional:
 
 
 def store(eventhouse: Eventhouse, table: str, text: bytes, work: Work | None = None) -> int:
-    return eventhouse.ingest(table, text, format="csv", work=work or Work(PATIENCE))
+    return eventhouse.ingest(table, text, format="csv", work=work)
 
 
 def rows(eventhouse: Eventhouse, text: str) -> list[tuple[object, ...]]:
@@ -196,3 +198,28 @@ def test_the_end_of_the_caller_is_not_that_of_the_policy(
     with canceled_soon(work), pytest.raises(CancelFault, match="enough"):
         store(eventhouse, "P", b"slow,5", work)
     assert (rows(eventhouse, "P"), failures(eventhouse)) == ([], [])
+
+
+@pytest.mark.parametrize("command", ["enable", "alter"])
+def test_views_over_one_that_an_administrator_lets_catch_up_have_all_the_time_of_the_command(
+    eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    eventhouse.command(
+        ".create materialized-view Unique on table P { P | extend m = n + 1 | summarize take_any(*) by n }"
+    )
+    eventhouse.command(
+        ".create materialized-view Counts on materialized-view Unique { Unique | summarize count() by a }"
+    )
+    store(eventhouse, "P", b"good,1")
+    if command == "enable":
+        eventhouse.command(".disable materialized-view Unique")
+    store(eventhouse, "P", b"good,9223372036854775807" if command == "alter" else b"good,2")
+    for name in ("SECONDS", "LEAST_SECONDS"):
+        monkeypatch.setattr(budget, name, 0.0)
+    if command == "enable":
+        eventhouse.command(".enable materialized-view Unique")
+    else:
+        query = "P | extend m = n - 1 | summarize take_any(*) by n"
+        eventhouse.command(f".alter materialized-view Unique on table P {{ {query} }}")
+    assert rows(eventhouse, "Counts") == [("good", 2)]
+    assert health(eventhouse) == [("Unique", "Completed", True, True), ("Counts", "Completed", True, True)]
