@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from emulator.sql.statements import CreateMacro
 from emulator.types import (
     FIRST_MICROSECOND,
+    LAST_MICROSECOND,
     MAX_ITEMS,
     TICKS_PER_DAY,
     TICKS_PER_HOUR,
@@ -38,6 +39,11 @@ class Macro:
 # 0001-01-01, the origin of ticks and bins, in microseconds before 1970.
 ORIGIN = -FIRST_MICROSECOND
 
+# How many microseconds a datetime can be after the first one.
+_WIDTH = LAST_MICROSECOND - FIRST_MICROSECOND
+# More ticks than lie between any two datetimes, and few enough to add to those of one.
+_LONGEST_SHIFT = 6 * 10**18
+
 _DATETIMES = "TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
 _CLOCK_SHAPE = "[T ]+\\d{1,2}:\\d{1,2}(:\\d{1,2}([.]\\d*)?)?"
 # RFC 3339, section 5.6: the hours of an offset end with 23.
@@ -47,6 +53,17 @@ _LAST = MAX_ITEMS - 1
 _MICROSECONDS_PER_SECOND = TICKS_PER_SECOND // TICKS_PER_MICROSECOND
 _TIMESPAN_SHAPE = r"^\s*([+-]?)(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*$"
 _DAYS_SHAPE = r"^\s*([+-]?)(\d+)\s*$"
+
+
+def _since_origin(micros: str) -> str:
+    """Write the datetime of microseconds since the origin, none below zero; null beyond the last datetime.
+
+    A number below zero is no UBIGINT, which tells either end. What is cast stands once, where a comparison would write
+    it twice, and without a CASE, whose branches share nothing with what stands beside it. Not as a macro in macros:
+    DuckDB takes longer for it.
+    """
+    return f"make_timestamp({LAST_MICROSECOND} - TRY_CAST({_WIDTH} - {micros} AS UBIGINT)::BIGINT)"
+
 
 MACROS: tuple[Macro, ...] = (
     # Text forms: .NET's, as Kusto prints them.
@@ -140,9 +157,17 @@ MACROS: tuple[Macro, ...] = (
         + coalesce(TRY_CAST(regexp_extract(s, '{_TIMESPAN_SHAPE}', 5) AS BIGINT), 0) * {TICKS_PER_SECOND}
         + coalesce(TRY_CAST(rpad(regexp_extract(s, '{_TIMESPAN_SHAPE}', 6), 7, '0') AS BIGINT), 0)) END AS BIGINT)""",
     ),
-    # Within a list a value has a name, so that what makes it stands once in the text of a query.
-    Macro("kql_in_range", ("t",), f"list_filter([t], lambda d: d BETWEEN {_DATETIMES})[1]"),
-    Macro("kql_is_datetime", ("t",), f"coalesce(t BETWEEN {_DATETIMES}, FALSE)"),
+    # Datetimes; null before the year 1 and after 9999, as measured.
+    # Of any number: the first and the last ones would be infinity to DuckDB, and leave the longs from another origin.
+    Macro(
+        "kql_datetime_of_micros",
+        ("n",),
+        _since_origin(
+            f"TRY_CAST(least(greatest(n, {FIRST_MICROSECOND - 1}), {LAST_MICROSECOND + 1})"
+            f" + {ORIGIN} AS UBIGINT)::BIGINT"
+        ),
+    ),
+    Macro("kql_in_range", ("t",), "kql_datetime_of_micros(epoch_us(t))"),
     # DuckDB takes words for times (`epoch`, `infinity`), years of one digit and offsets of any size.
     Macro(
         "kql_datetime_of_text",
@@ -196,9 +221,21 @@ MACROS: tuple[Macro, ...] = (
     Macro("kql_timespan_of_json", ("j",), "kql_timespan_of_text(json_extract_string(j, '$'))"),
     # Time arithmetic.
     Macro("kql_ticks", ("t",), f"(epoch_us(t) + {ORIGIN}) * {TICKS_PER_MICROSECOND}"),
-    # To DuckDB the largest numbers on both sides are infinity, which it refuses to make.
-    Macro("kql_datetime_of_micros", ("n",), f"make_timestamp(nullif(nullif(n, {2**63 - 1}), {1 - 2**63}))"),
-    Macro("kql_datetime_of_ticks", ("n",), f"make_timestamp(n // {TICKS_PER_MICROSECOND} - {ORIGIN})"),
+    Macro(
+        "kql_datetime_of_ticks",
+        ("n",),
+        _since_origin(f"TRY_CAST(n AS UBIGINT)::BIGINT // {TICKS_PER_MICROSECOND}"),
+    ),
+    Macro(
+        "kql_plus_ticks",
+        ("t", "n"),
+        # In ticks, whose division rounds towards the origin as it should; no longer timespan leaves the longs.
+        _since_origin(
+            f"TRY_CAST((epoch_us(t) + {ORIGIN}) * {TICKS_PER_MICROSECOND}"
+            f" + least(n, {_LONGEST_SHIFT}) AS UBIGINT)::BIGINT // {TICKS_PER_MICROSECOND}"
+        ),
+    ),
+    # Without a check: for ends to compare with, and for steps on the way to an end.
     Macro(
         "kql_add_ticks",
         ("t", "n"),
@@ -278,8 +315,8 @@ MACROS: tuple[Macro, ...] = (
         f"""CASE WHEN h BETWEEN 0 AND 23 AND m BETWEEN 0 AND 59 AND s >= 0 AND s < 60
         THEN (d * 86400 + h * 3600 + m * 60) * {TICKS_PER_SECOND} + round(s * {TICKS_PER_SECOND})::BIGINT END""",
     ),
-    Macro("kql_utc_to_local", ("t", "zone"), "(t AT TIME ZONE 'UTC') AT TIME ZONE zone"),
-    Macro("kql_local_to_utc", ("t", "zone"), "(t AT TIME ZONE zone) AT TIME ZONE 'UTC'"),
+    Macro("kql_utc_to_local", ("t", "zone"), "kql_in_range((t AT TIME ZONE 'UTC') AT TIME ZONE zone)"),
+    Macro("kql_local_to_utc", ("t", "zone"), "kql_in_range((t AT TIME ZONE zone) AT TIME ZONE 'UTC')"),
     # Arrays.
     Macro("kql_array_length", ("j",), "CASE WHEN json_type(j) = 'ARRAY' THEN json_array_length(j)::BIGINT END"),
     Macro(

@@ -88,8 +88,6 @@ def _value(field: FieldMapping, source: KqlType, target: KqlType) -> Sql:
     if source.scalar is Scalar.STRING:
         return from_text(value, target, field.transform)
     converted = convert(value, source, target)
-    if target.scalar is Scalar.DATETIME and source.scalar is not Scalar.DATETIME:
-        converted = call("kql_in_range", converted)
     return coalesce(converted, lit("")) if target.scalar is Scalar.STRING else converted
 
 

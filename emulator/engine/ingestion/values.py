@@ -71,7 +71,7 @@ def from_unix(text: Sql, transform: Transform) -> Sql:
     factor = int(_MICROSECONDS[transform])
     exact = op("*", cast(whole, "HUGEINT"), lit(factor)) if factor else op("//", whole, lit(1_000))
     micros = coalesce(_when_whole(text, try_cast(exact, "BIGINT")), try_cast(call("trunc", scaled), "BIGINT"))
-    return call("kql_in_range", call("kql_datetime_of_micros", micros))
+    return call("kql_datetime_of_micros", micros)
 
 
 def datetime_from_text(text: Sql) -> Sql:

@@ -17,7 +17,7 @@ from emulator.functions.shorthand import (
     unary,
     widest,
 )
-from emulator.sql.ast import ColumnRef, Sql
+from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, FALSE, TRUE, call, case, coalesce, is_not_null, is_null, not_, op
 from emulator.types import BOOL, KqlType, Scalar
 
@@ -57,20 +57,11 @@ def _coalesce(operands: tuple[Operand, ...]) -> Sql:
 
 
 def _is_null(operands: tuple[Operand, ...]) -> Sql:
-    if _may_leave_its_range(operands[0]):
-        return not_(call("kql_is_datetime", operands[0].sql))
     return FALSE if operands[0].type.scalar is Scalar.STRING else is_null(operands[0].sql)
 
 
 def _is_not_null(operands: tuple[Operand, ...]) -> Sql:
-    if _may_leave_its_range(operands[0]):
-        return call("kql_is_datetime", operands[0].sql)
     return TRUE if operands[0].type.scalar is Scalar.STRING else is_not_null(operands[0].sql)
-
-
-def _may_leave_its_range(operand: Operand) -> bool:
-    # A datetime that was computed comes out as null where Kusto has none; see `running/results`.
-    return operand.type.scalar is Scalar.DATETIME and not isinstance(operand.sql, ColumnRef)
 
 
 def _is_empty(operands: tuple[Operand, ...]) -> Sql:

@@ -34,7 +34,7 @@ _YEARS = 10_000
 
 
 def _plus_micro(time: Sql, micros: Sql) -> Sql:
-    return call("make_timestamp", op("+", call("epoch_us", time), micros))
+    return call("kql_datetime_of_micros", op("+", call("epoch_us", time), micros))
 
 
 def _within(count: Sql, limit: int) -> Sql:
@@ -75,7 +75,10 @@ def _step(unit: str, count: Sql) -> Sql:
 def _startof(unit: str, example: str) -> Function:
     def emit(operands: tuple[Operand, ...]) -> Sql:
         start = _start(unit, operands[0].sql)
-        return start if len(operands) == 1 else op("+", start, _step(unit, operands[1].sql))
+        if len(operands) == 1:
+            # Only a week begins before its year does, and so before the first one.
+            return call("kql_in_range", start) if unit == "week" else start
+        return call("kql_in_range", op("+", start, _step(unit, operands[1].sql)))
 
     return simple(
         f"startof{unit}",
@@ -152,7 +155,7 @@ def _datetime_add(operands: tuple[Operand, ...]) -> Sql:
     unit = _unit_of("datetime_add", operands[0], {*_MICROS, *_MONTHS})
     count, time = operands[1].sql, operands[2].sql
     if unit in _MONTHS:
-        return op("+", time, _months(count, _MONTHS[unit]))
+        return call("kql_in_range", op("+", time, _months(count, _MONTHS[unit])))
     return _plus_micro(
         time, op("*", _within(count, _YEARS * 366 * _MICROS["day"] // _MICROS[unit]), lit(_MICROS[unit]))
     )

@@ -67,7 +67,7 @@ def _bin_at_number(operands: tuple[Operand, ...]) -> Sql:
 
 def _bin_at_time(operands: tuple[Operand, ...]) -> Sql:
     value, size, fixed = (operand.sql for operand in operands)
-    return call("kql_add_ticks", fixed, call("kql_bin_long", call("kql_minus", value, fixed), size))
+    return call("kql_plus_ticks", fixed, call("kql_bin_long", call("kql_minus", value, fixed), size))
 
 
 def _bin_at_ticks(operands: tuple[Operand, ...]) -> Sql:

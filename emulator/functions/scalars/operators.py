@@ -51,6 +51,8 @@ from emulator.types import (
     DATETIME,
     DECIMAL,
     DYNAMIC,
+    FIRST_MICROSECOND,
+    LAST_MICROSECOND,
     LONG,
     REAL,
     TICKS_PER_MICROSECOND,
@@ -122,23 +124,56 @@ def _ratio(operands: tuple[Operand, ...]) -> Sql:
     return op("/", cast(operands[0].sql, "DOUBLE"), cast(operands[1].sql, "DOUBLE"))
 
 
+def _together(operands: tuple[Operand, ...]) -> Sql:
+    return _sum(operands, 1) or op("+", operands[0].sql, operands[1].sql)
+
+
+def _apart(operands: tuple[Operand, ...]) -> Sql:
+    return _sum(operands, -1) or op("-", operands[0].sql, operands[1].sql)
+
+
+def _sum(operands: tuple[Operand, ...], sign: int) -> Sql | None:
+    # Known here: what `1d - DayClose()` moves, of functions that say a constant, is a constant to `_moved` then.
+    first, second = map(_known_ticks, operands)
+    if first is None or second is None or not -(1 << 63) <= first + sign * second < 1 << 63:
+        return None
+    return lit(first + sign * second, "BIGINT")
+
+
+def _known_ticks(operand: Operand) -> int | None:
+    match operand.sql:
+        case Literal(int() as ticks, "BIGINT"):
+            return ticks
+        case _:
+            return None
+
+
 def _earlier(operands: tuple[Operand, ...]) -> Sql:
     time, ticks = operands
-    if ticks.is_constant and isinstance(ticks.value, int):
-        return _moved(time.sql, -ticks.value)
-    return call("kql_add_ticks", time.sql, op("-", ticks.sql))
+    if (known := _known_ticks(ticks)) is not None:
+        return _moved(time.sql, -known)
+    return call("kql_plus_ticks", time.sql, op("-", ticks.sql))
 
 
 def _later(operands: tuple[Operand, ...]) -> Sql:
     time, ticks = operands if operands[0].type.scalar is Scalar.DATETIME else (operands[1], operands[0])
-    if ticks.is_constant and isinstance(ticks.value, int):
-        return _moved(time.sql, ticks.value)
-    return call("kql_add_ticks", time.sql, ticks.sql)
+    if (known := _known_ticks(ticks)) is not None:
+        return _moved(time.sql, known)
+    return call("kql_plus_ticks", time.sql, ticks.sql)
 
 
 def _moved(time: Sql, ticks: int) -> Sql:
-    # What the macro does, without the work of expanding it at every place.
-    return call("make_timestamp", op("+", call("epoch_us", time), lit(ticks // TICKS_PER_MICROSECOND, "BIGINT")))
+    # What the macro does, for the only end that can be passed, and without the work of expanding it at every place.
+    micros, moved = call("epoch_us", time), ticks // TICKS_PER_MICROSECOND
+    if moved < 0:
+        left = op("-", micros, lit(FIRST_MICROSECOND - moved, "BIGINT"))
+        return call("make_timestamp", op("+", lit(FIRST_MICROSECOND, "BIGINT"), _not_negative(left)))
+    left = op("-", lit(LAST_MICROSECOND - moved, "BIGINT"), micros)
+    return call("make_timestamp", op("-", lit(LAST_MICROSECOND, "BIGINT"), _not_negative(left)))
+
+
+def _not_negative(number: Sql) -> Sql:
+    return cast(try_cast(number, "UBIGINT"), "BIGINT")
 
 
 def _divided(operands: tuple[Operand, ...]) -> Sql:
@@ -164,7 +199,7 @@ ARITHMETIC: tuple[Function, ...] = (
             _arithmetic("+"),
             Signature(_pair(DATETIMES, TIMESPANS), DATETIME, _later),
             Signature(_pair(TIMESPANS, DATETIMES), DATETIME, _later),
-            _timed(TIMESPANS, TIMESPANS, TIMESPAN, None, "+"),
+            Signature(_pair(TIMESPANS, TIMESPANS), TIMESPAN, _together),
             Signature((param("value", NUMBERS | TIMESPANS),), first_type, unary(lambda value: value)),
         ),
         example=("print datetime(2024-01-31) + 1d", "2024-02-01T00:00:00Z"),
@@ -176,7 +211,7 @@ ARITHMETIC: tuple[Function, ...] = (
             _arithmetic("-"),
             Signature(_pair(DATETIMES, TIMESPANS), DATETIME, _earlier),
             _timed(DATETIMES, DATETIMES, TIMESPAN, "kql_minus"),
-            _timed(TIMESPANS, TIMESPANS, TIMESPAN, None, "-"),
+            Signature(_pair(TIMESPANS, TIMESPANS), TIMESPAN, _apart),
             Signature((param("value", NUMBERS | TIMESPANS),), first_type, unary(lambda value: op("-", value))),
         ),
         example=("print datetime(2024-02-01) - datetime(2024-01-31)", "1.00:00:00"),
