@@ -1,6 +1,6 @@
 """Short ways to build SQL trees; nothing here knows KQL."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from emulator.sql.ast import (
     Call,
@@ -126,11 +126,6 @@ def once(name: str, value: Sql, body: Sql) -> Sql:
     It costs a list of one element for each row: worth it for what is read often, or for each item of a list.
     """
     return call("list_extract", call("list_transform", list_literal(value), lambda_(name, body)), lit(1))
-
-
-def read_once(name: str, value: Sql, build: Callable[[Sql], Sql]) -> Sql:
-    """Build an expression of a value that it reads often: as it is where it costs nothing, else computed once."""
-    return build(value) if is_cheap(value) else once(name, value, build(ColumnRef(name)))
 
 
 def _joined(operator: str, operands: Iterable[Sql], empty: Sql) -> Sql:
