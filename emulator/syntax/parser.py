@@ -1,5 +1,6 @@
 """The entry points of the parser: query, expression, and the parts of a stored function."""
 
+from emulator.errors import QueryTooComplex
 from emulator.syntax.cursor import Cursor
 from emulator.syntax.expressions import Expression
 from emulator.syntax.operators import Operator
@@ -10,10 +11,21 @@ from emulator.syntax.statements import FunctionBody, FunctionLiteral, Query
 from emulator.text import Span
 
 _GRAMMAR = QueryGrammar()
+# A query of calls and columns alone reaches the limit of its nodes before; its tokens alone take some 10 s to read.
+MAX_QUERY_TEXT = 2_000_000
 
 
 def parse_query(text: str) -> Query:
-    """Parse a whole request text; raises SyntaxFault with the first fault in it."""
+    """Parse a whole request text.
+
+    Raises SyntaxFault with the first fault in it, QueryTooComplex for more than MAX_QUERY_TEXT characters.
+    """
+    if len(text) > MAX_QUERY_TEXT:
+        raise QueryTooComplex(
+            f"The query is too long: its text has {len(text):,} characters, of {MAX_QUERY_TEXT:,} that it may have",
+            "E_QUERY_TOO_COMPLEX",
+            hint="put lists of values into a table, and read it",
+        )
     cursor = Cursor(text, _GRAMMAR)
     return Query(parse_statements(cursor), text, Span(0, len(text)))
 

@@ -12,7 +12,7 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, list_literal, lit, op
-from emulator.types import LONG, STRING, Scalar, list_of
+from emulator.types import LONG, MAX_REPEATED, STRING, Scalar, list_of
 
 _STRINGS = list_of(Scalar.STRING)
 
@@ -89,8 +89,23 @@ def _trim_end(pattern: Sql, text: Sql) -> Sql:
 _MOST_COPIES = 1024
 
 
+def _is_short(operand: Operand) -> bool:
+    """Tell whether as many copies of a text as there may be are known to be few bytes."""
+    if operand.type.scalar in (Scalar.STRING, Scalar.DYNAMIC):
+        return isinstance(operand.value, str) and len(operand.value) <= _MOST_COPIES
+    return True
+
+
 def _strrep(operands: tuple[Operand, ...]) -> Sql:
-    text, times = as_text(operands[0]), call("least", operands[1].sql, lit(_MOST_COPIES))
+    text = as_text(operands[0])
+    times: Sql = call("least", operands[1].sql, lit(_MOST_COPIES))
+    repeated_texts = [each for number, each in enumerate(operands) if number != 1]
+    if not all(map(_is_short, repeated_texts)):
+        # Texts of constants are made before anything counts their memory: each level of a few calls was thrice the one
+        # below.
+        size = op("+", *(call("strlen", as_text(each)) for each in repeated_texts), lit(1))
+        fault = cast(call("error", lit(f"strrep: more than {MAX_REPEATED} bytes")), "BIGINT")
+        times = case((op(">", times, op("//", lit(MAX_REPEATED), size)), fault), otherwise=times)
     if len(operands) == 2:
         return call("repeat", text, times)
     copies = call("list_transform", call("range", times), lambda_("e", text))

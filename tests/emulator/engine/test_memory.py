@@ -11,9 +11,10 @@ import pytest
 from emulator import Eventhouse
 from emulator.context import RequestProperties
 from emulator.engine.session.memory import MemoryLimits
-from emulator.errors import LimitFault, SemanticFault
+from emulator.errors import LimitFault, QueryTooComplex, SemanticFault
 from emulator.memory import bound_process, machine_memory
 from emulator.result import TruncationFault
+from emulator.syntax.parser import MAX_QUERY_TEXT
 from emulator.types import MAX_ITEMS
 
 MIB = 1024 * 1024
@@ -119,12 +120,54 @@ def test_a_query_that_needs_too_much_ends_and_others_go_on(bomb: str, small: Eve
     assert small.query("print x = 1")[0].records() == [{"x": 1}]
 
 
-@pytest.mark.slow
-def test_an_array_of_long_texts_is_refused(empty_database: Eventhouse) -> None:
-    with pytest.raises(SemanticFault) as caught:
-        empty_database.query("print repeat(strrep('x', 1024), 1048576)")
+LONG_TEXT = "strrep(strrep('x', 1024), 1024)"
 
-    assert caught.value.message == "A value cannot be computed: repeat: more than 134217728 bytes"
+
+def grown(levels: int) -> str:
+    """Return texts that are each three times the one within."""
+    return "print x = " + "strrep(pack_array(" * levels + "'x'" + "), 3, dynamic([1]))" * levels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bomb", "function"),
+    [
+        ("print repeat(strrep('x', 1024), 1048576)", "repeat"),
+        (f"print strrep({LONG_TEXT}, 1024)", "strrep"),
+        (f"print strrep('x', 1024, {LONG_TEXT})", "strrep"),
+        (f"range n from 1 to 2 step 1 | extend x = {LONG_TEXT} | project strlen(strrep(x, 100 + n * 20))", "strrep"),
+        (grown(40), "strrep"),
+    ],
+)
+def test_many_copies_of_a_long_text_are_refused(empty_database: Eventhouse, bomb: str, function: str) -> None:
+    with pytest.raises(SemanticFault) as caught:
+        empty_database.query(bomb)
+
+    assert caught.value.message == f"A value cannot be computed: {function}: more than 134217728 bytes"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("print strlen(strrep(strrep('x', 1024), 1024))", 1 << 20),
+        ("print strlen(strrep(strrep('x', 1000), 100, strrep('y', 10)))", 100_990),
+        ("print strrep(tostring(now() > now()), 2, tostring(1))", "False1False"),
+        ("print strrep('x', -1)", ""),
+    ],
+)
+def test_copies_of_a_text_that_are_few_enough_are_made(empty_database: Eventhouse, text: str, answer: object) -> None:
+    assert list(empty_database.query(text)[0].rows()) == [(answer,)]
+
+
+def test_a_text_of_too_many_characters_is_refused_before_it_is_read(empty_database: Eventhouse) -> None:
+    with pytest.raises(QueryTooComplex) as caught:
+        empty_database.query("print 1".ljust(MAX_QUERY_TEXT + 1))
+
+    assert (caught.value.code, caught.value.message) == (
+        "E_QUERY_TOO_COMPLEX",
+        "The query is too long: its text has 2,000,001 characters, of 2,000,000 that it may have",
+    )
+    assert list(empty_database.query("print 1".ljust(MAX_QUERY_TEXT))[0].rows()) == [(1,)]
 
 
 @pytest.mark.slow
