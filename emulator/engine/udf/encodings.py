@@ -189,7 +189,7 @@ def _end_of_plain(text: str, place: int) -> int:
 def version_number(text: str) -> Decimal | None:
     """Return a number that orders like versions of up to four parts, eight digits each."""
     parts = text.split(".")
-    if not 1 <= len(parts) <= 4 or not all(part.isdigit() and len(part) <= 8 for part in parts):
+    if not 1 <= len(parts) <= 4 or not all(part.isdecimal() and len(part) <= 8 for part in parts):
         return None
     filled = [*parts, *["0"] * (4 - len(parts))]
     return Decimal("".join(part.zfill(8) for part in filled))

@@ -11,7 +11,7 @@ from emulator.work import check_work
 # policy's MaxValueSize; by default it lets one have 1 MB.
 LONGEST = 32 * 1024 * 1024
 # The same for functions that cannot go by pieces, or that need time by the square of it.
-LONGEST_AT_ONCE, LONGEST_NAME = 1024 * 1024, 16 * 1024
+LONGEST_AT_ONCE, LONGEST_NAME = 1024 * 1024, 4 * 1024
 
 # Characters that a call into C takes in some milliseconds.
 PIECE = 256 * 1024

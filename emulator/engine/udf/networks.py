@@ -9,6 +9,8 @@ from emulator.work import check_work
 
 # Addresses that are read between two looks at the clock.
 _MANY = 4_096
+# More than any number of bits or address has, with some zeros before it.
+_MOST_DIGITS = 40
 # Characters, with the one that follows.
 _LONGEST_IPV4 = 16
 # A whole address in a text: neither letters nor digits beside it.
@@ -64,7 +66,7 @@ def ipv4_suffix(text: str) -> int | None:
 def format_ipv4(text: str, prefix: int, with_prefix: bool) -> str | None:
     """Return the address, given as text or as a number, cut to the shorter of both prefixes."""
     parsed = _ipv4(text)
-    if parsed is None and text.isdigit() and int(text) < 1 << 32:
+    if parsed is None and _is_number(text) and int(text) < 1 << 32:
         parsed = int(text), 32
     if parsed is None or not 0 <= prefix <= 32:
         return None
@@ -149,9 +151,14 @@ def _split(text: str, bits: int) -> tuple[str, int] | None:
     address, slash, suffix = text.partition("/")
     if not slash:
         return address, bits
-    if not suffix.isdigit() or int(suffix) > bits:
+    if not _is_number(suffix) or int(suffix) > bits:
         return None
     return address, int(suffix)
+
+
+def _is_number(text: str) -> bool:
+    # Python refuses to read more than 4,300 digits.
+    return text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def _ipv4(text: str) -> tuple[int, int] | None:

@@ -196,7 +196,7 @@ _LONGEST = {
         ),
         LONGEST_AT_ONCE,
     ),
-    # The algorithm of Punycode passes over the text for each of its characters.
+    # The algorithm of Punycode passes over the text for each of its characters: 0.5 s for 4 KB of Chinese.
     **dict.fromkeys(("kql_punycode", "kql_unpunycode", "kql_domain", "kql_undomain"), LONGEST_NAME),
 }
 

@@ -220,3 +220,10 @@ def test_the_order_of_addresses_of_either_version(first: str, second: str, prefi
 )
 def test_an_address_of_either_version_in_ranges(text: str, ranges: list[str | None], is_in: bool | None) -> None:
     assert networks.ipv6_in_any_range(text, ranges) is is_in
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "²", ""])
+def test_what_looks_like_digits_and_is_no_number(digits: str) -> None:
+    assert networks.ipv4_number(f"1.2.3.4/{digits}", 32) is None
+    assert networks.ipv6_text(f"::1/{digits}", 128) is None
+    assert networks.format_ipv4(digits, 32, False) is None

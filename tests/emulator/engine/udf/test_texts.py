@@ -104,6 +104,7 @@ def test_fields_of_a_line() -> None:
         ("1.2.3.4.5", None),
         ("1.a", None),
         ("1.", None),
+        ("1.²", None),
         ("", None),
     ],
 )
