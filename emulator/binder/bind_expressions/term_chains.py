@@ -16,18 +16,12 @@ from emulator.binder.expression import (
     QueryParameter,
 )
 from emulator.binder.scope import Environment
+from emulator.functions.scalars.text_operators import MANY_TERMS
 from emulator.text import Span
-from emulator.types import STRING
+from emulator.types import BOOL, STRING
 
-# By the operator of the chain and the test: the test of all terms at once, and whether its negation is meant.
-_JOINED = {
-    ("or", "has"): ("has_any", False),
-    ("and", "has"): ("has_all", False),
-    ("and", "!has"): ("has_any", True),
-    ("or", "!has"): ("has_all", True),
-}
-# A few tests in turn stop at the first that decides, and cost a view's or an endpoint's query nothing more than today.
-_FEW = {"has_any": 1, "has_all": 8}
+# A few tests for all terms in turn stop at the first that fails, and are written as they always were.
+_FEW_OF_ALL = 8
 # What holds of texts with a separator between them if and only if it holds of one of them.
 _OF_ANY_PART = frozenset(
     f"{name}{case}" for name in ("has", "hasprefix", "hassuffix", "contains") for case in ("", "_cs")
@@ -46,7 +40,9 @@ def joined_tests(
     alike: dict[object, list[int]] = {}
     for position, term in enumerate(terms):
         match term:
-            case FunctionCall(arguments=(text, Constant(value=str()))) if (operator, term.function.name) in _JOINED:
+            case FunctionCall(arguments=(text, Constant(value=str()))) if (
+                term.function.name.removeprefix("!") in MANY_TERMS
+            ):
                 key = None if text.traits & VOLATILE else _identity(text, _DEEPEST)
                 if key is not None:
                     alike.setdefault((term.function.name, key), []).append(position)
@@ -55,11 +51,16 @@ def joined_tests(
     result: list[BoundExpression | None] = list(terms)
     for positions in alike.values():
         tests = [term for position in positions if isinstance(term := terms[position], FunctionCall)]
-        name, is_negated = _JOINED[operator, tests[0].function.name]
-        if len(tests) <= _FEW[name]:
+        name = tests[0].function.name
+        # None of the terms is found where all of them are not: `!has` and `!has` is not any.
+        is_negated = name.startswith("!")
+        is_any = (operator == "or") is not is_negated
+        if len(tests) <= (1 if is_any else _FEW_OF_ALL):
             continue
+        function = MANY_TERMS[name.removeprefix("!")][0 if is_any else 1]
         span = Span(tests[0].span.start, tests[-1].span.end)
-        joined = call_function(name, (tests[0].arguments[0], *(each.arguments[1] for each in tests)), span, environment)
+        arguments = (tests[0].arguments[0], *(each.arguments[1] for each in tests))
+        joined = FunctionCall(function, function.signatures[0], arguments, BOOL, span)
         result[positions[0]] = call_function("not", (joined,), span, environment) if is_negated else joined
         for position in positions[1:]:
             result[position] = None

@@ -5,6 +5,7 @@ A term is a run of letters and digits; every other character, the underscore inc
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from emulator.functions.function import Emit, Function, Operand, Signature
 from emulator.functions.physical import as_list, lowered
@@ -57,55 +58,81 @@ def _matches(text: Sql, pattern: Operand) -> Sql:
     return call("regexp_matches", text, pattern.sql)
 
 
-def _term(*, starts: bool, ends: bool, folded: bool) -> Test:
-    """Build the test for a term, or for the start or the end of one."""
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """The test for a term, or for the start or the end of one."""
 
-    def test(text: Sql, term: Operand) -> Sql:
-        flags = (lit("i"),) if folded else ()
+    starts: bool
+    ends: bool
+    folded: bool
+
+    def __call__(self, text: Sql, term: Operand) -> Sql:
+        """Build the test for one."""
         if term.is_constant and isinstance(term.value, str):
             if not term.value:
                 return TRUE
-            return call("regexp_matches", text, lit(_term_pattern(term.value, starts=starts, ends=ends)), *flags)
-        options = lit("gi" if folded else "g")
-        pattern = call("kql_marked_pattern", term.sql, options, lit(starts), lit(ends))
-        return call("regexp_matches", call("kql_marked", text, options), pattern, *flags)
+            return self.matches(text, lit(_alternatives([term.value], *self.bounds(term.value))))
+        options = self.options()
+        pattern = call("kql_marked_pattern", term.sql, options, lit(self.starts), lit(self.ends))
+        return self.matches(call("kql_marked", text, options), pattern)
 
-    return test
+    def matches(self, text: Sql, pattern: Sql) -> Sql:
+        """Build the test for a pattern."""
+        return call("regexp_matches", text, pattern, *((lit("i"),) if self.folded else ()))
+
+    def options(self) -> Sql:
+        """Return the options of a replacement in the same case."""
+        return lit("gi" if self.folded else "g")
+
+    def bounds(self, term: str) -> tuple[bool, bool]:
+        """Return at which of its ends a term that is not empty must be one's end in the text, too."""
+        return self.starts and term[0].isalnum(), self.ends and term[-1].isalnum()
+
+    def any_of(self, text: Sql, terms: Iterable[Operand]) -> Sql:
+        """Build the test for any of several terms: constant ones in few regular expressions.
+
+        DuckDB takes 4 ms to compile the class of what separates terms, once for each expression: for a thousand 9 s.
+        """
+        found: list[Sql] = []
+        constants: dict[tuple[bool, bool], dict[str, None]] = {}
+        for term in terms:
+            if not (term.is_constant and isinstance(term.value, str) and term.value):
+                found.append(self(text, term))
+                continue
+            constants.setdefault(self.bounds(term.value), {})[term.value] = None
+        patterns = [_alternatives(run, *bounds) for bounds, alike in constants.items() for run in _in_runs(alike)]
+        return or_([*(self.matches(text, lit(pattern)) for pattern in patterns), *found])
+
+    def all_of(self, text: Sql, terms: Iterable[Operand]) -> Sql:
+        """Build the test for all of several terms: where those are many, in a text whose separators are marked.
+
+        Its patterns need no class of separators and take some 20 µs each to compile. The first few tests stand alone:
+        they end most rows' work before a text is marked.
+        """
+        distinct = {term.value if term.is_constant else number: term for number, term in enumerate(terms)}
+        tests: list[Sql] = []
+        marked: list[Sql] = []
+        for term in distinct.values():
+            if len(tests) < _FEW or not (term.is_constant and isinstance(term.value, str) and term.value):
+                tests.append(self(text, term))
+            else:
+                # Each character that separates terms stands between two marks, so that every term does, too.
+                before, after = (_MARK if is_bound else "" for is_bound in self.bounds(term.value))
+                pattern = before + "".join(map(_marked, term.value)) + after
+                marked.append(self.matches(ColumnRef("marked"), lit(pattern)))
+        if marked:
+            tests.append(once("marked", call("kql_marked", text, self.options()), and_(marked)))
+        return and_(tests)
 
 
-_HAS = _term(starts=True, ends=True, folded=True)
-_HAS_CS = _term(starts=True, ends=True, folded=False)
+_HAS = _Term(starts=True, ends=True, folded=True)
+_HAS_CS = _Term(starts=True, ends=True, folded=False)
 
 
-def _term_pattern(term: str, *, starts: bool, ends: bool) -> str:
-    return _alternatives([term], starts=starts and term[0].isalnum(), ends=ends and term[-1].isalnum())
-
-
-def _alternatives(terms: Iterable[str], *, starts: bool, ends: bool) -> str:
+def _alternatives(terms: Iterable[str], starts: bool, ends: bool) -> str:
     escaped = ["".join(f"\\{each}" if each in _SPECIAL else each for each in term) for term in terms]
     one = escaped[0] if len(escaped) == 1 else f"(?:{'|'.join(escaped)})"
     return (f"(?:^|{_OUTSIDE})" if starts else "") + one + (f"(?:$|{_OUTSIDE})" if ends else "")
-
-
-def _any_term(text: Sql, terms: Iterable[Operand]) -> Sql:
-    """Build the test for any of several terms: constant ones in few regular expressions.
-
-    DuckDB takes 4 ms to compile the class of what separates terms, once for each expression: for a thousand 9 s.
-    """
-    found: list[Sql] = []
-    constants: dict[tuple[bool, bool], dict[str, None]] = {}
-    for term in terms:
-        if not (term.is_constant and isinstance(term.value, str) and term.value):
-            found.append(_HAS(text, term))
-            continue
-        ends = (term.value[0].isalnum(), term.value[-1].isalnum())
-        constants.setdefault(ends, {})[term.value] = None
-    patterns = [
-        _alternatives(run, starts=starts, ends=ends)
-        for (starts, ends), alike in constants.items()
-        for run in _in_runs(alike)
-    ]
-    return or_([*(call("regexp_matches", text, lit(pattern), lit("i")) for pattern in patterns), *found])
 
 
 def _in_runs(terms: Iterable[str]) -> Iterator[list[str]]:
@@ -157,31 +184,6 @@ def _folded_and_exact(name: str, meaning: str, folded: Test, exact: Test, part: 
         *_pair(name, f"{meaning}, in any case", folded, part.lower()),
         *_pair(f"{name}_cs", f"{meaning}, case-sensitively", exact, part),
     )
-
-
-def _all_terms(text: Sql, terms: Iterable[Operand]) -> Sql:
-    """Build the test for all of several terms: where those are many, in a text whose separators are marked.
-
-    Its patterns need no class of separators and take some 20 µs each to compile. The first few tests stand alone: they
-    end most rows' work before a text is marked.
-    """
-    distinct = {term.value if term.is_constant else number: term for number, term in enumerate(terms)}
-    tests: list[Sql] = []
-    marked: list[Sql] = []
-    for term in distinct.values():
-        if len(tests) < _FEW or not (term.is_constant and isinstance(term.value, str) and term.value):
-            tests.append(_HAS(text, term))
-        else:
-            marked.append(call("regexp_matches", ColumnRef("marked"), lit(_marked_pattern(term.value)), lit("i")))
-    if marked:
-        tests.append(once("marked", call("kql_marked", text, lit("gi")), and_(marked)))
-    return and_(tests)
-
-
-def _marked_pattern(term: str) -> str:
-    # Each character that separates terms stands between two marks, so that every term does, too.
-    before, after = (_MARK if end.isalnum() else "" for end in (term[0], term[-1]))
-    return before + "".join(map(_marked, term)) + after
 
 
 def _marked(character: str) -> str:
@@ -258,30 +260,47 @@ TEXT_OPERATORS: tuple[Function, ...] = (
     *_folded_and_exact(
         "hasprefix",
         "contains a term that starts with another",
-        _term(starts=True, ends=False, folded=True),
-        _term(starts=True, ends=False, folded=False),
+        _Term(starts=True, ends=False, folded=True),
+        _Term(starts=True, ends=False, folded=False),
         "In",
     ),
     *_folded_and_exact(
         "hassuffix",
         "contains a term that ends with another",
-        _term(starts=False, ends=True, folded=True),
-        _term(starts=False, ends=True, folded=False),
+        _Term(starts=False, ends=True, folded=True),
+        _Term(starts=False, ends=True, folded=False),
         "nc",
     ),
     *_pair("matches regex", "contains a match of a regular expression", _matches, "A.+l", negative=""),
     _many(
         "has_any",
         "Whether a text contains any of several terms.",
-        _any_term,
+        _HAS.any_of,
         "list_bool_or",
         ("print 'Apple Inc.' has_any ('x', 'inc')", "True"),
     ),
     _many(
         "has_all",
         "Whether a text contains all of several terms.",
-        _all_terms,
+        _HAS.all_of,
         "list_bool_and",
         ("print 'Apple Inc.' has_all ('x', 'inc')", "False"),
     ),
 )
+
+
+def _of_many(name: str, join: Callable[[Sql, Iterable[Operand]], Sql]) -> Function:
+    parameters = (param("text", TEXT), repeated("term", TEXT))
+    signature = Signature(parameters, BOOL, lambda operands: join(operands[0].sql, operands[1:]))
+    return Function(name, "Several tests for a term as one.", (signature,))
+
+
+# By the operator of a single term: the test for any of several terms and that for all, which no query can name.
+MANY_TERMS: dict[str, tuple[Function, Function]] = {
+    f"{name}{'_cs' * (not folded)}": (
+        _of_many(f"{name}{'_cs' * (not folded)} any", _Term(starts, ends, folded).any_of),
+        _of_many(f"{name}{'_cs' * (not folded)} all", _Term(starts, ends, folded).all_of),
+    )
+    for name, starts, ends in (("has", True, True), ("hasprefix", True, False), ("hassuffix", False, True))
+    for folded in (True, False)
+}

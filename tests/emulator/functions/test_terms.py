@@ -50,6 +50,13 @@ TESTS: dict[str, tuple[Callable[[int], str], list[str]]] = {
     "and of has": (chain("and", "has"), ["c"]),
     "and of !has": (chain("and", "!has"), ["term7"]),
     "or of !has": (chain("or", "!has"), ["b", "term7"]),
+    "or of has_cs": (chain("or", "has_cs"), ["b"]),
+    "and of has_cs": (chain("and", "has_cs"), []),
+    "and of !has_cs": (chain("and", "!has_cs"), ["c", "term7"]),
+    "or of hasprefix": (chain("or", "hasprefix"), ["b", "c"]),
+    "and of hasprefix": (chain("and", "hasprefix"), ["c"]),
+    "or of hassuffix_cs": (chain("or", "hassuffix_cs"), ["b"]),
+    "or of !hassuffix": (chain("or", "!hassuffix"), ["b", "term7"]),
 }
 
 
@@ -123,3 +130,25 @@ def test_a_term_of_a_column_is_what_it_is_as_a_constant(
     query = f"datatable(n: long, x: string, t: string)[{written}] | order by n asc | project a = x {test}"
     found = rows(eventhouse, f"{query} {literal(term)}, b = x {test} t")
     assert found == [(constant, constant) for constant, _ in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test", ["has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs"])
+@given(
+    texts=st.lists(st.text(ALPHABET, max_size=12), min_size=1, max_size=20),
+    terms=st.lists(WORDS, min_size=2, max_size=14, unique=True),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_chain_is_what_its_tests_are_alone(
+    eventhouse: Eventhouse, test: str, texts: list[str], terms: list[str]
+) -> None:
+    table = f"datatable(n: long, x: string)[{', '.join(f'{n}, {literal(text)}' for n, text in enumerate(texts))}]"
+    alone = ", ".join(f"h{n} = x {test} {literal(term)}" for n, term in enumerate(terms))
+    found = rows(eventhouse, f"{table} | order by n asc | project {alone}")
+    chains = (
+        f" {operator} ".join(f"x {sign}{test} {literal(term)}" for term in terms)
+        for sign in ("", "!")
+        for operator in ("or", "and")
+    )
+    query = f"{table} | order by n asc | project {', '.join(f'c{n} = {each}' for n, each in enumerate(chains))}"
+    assert rows(eventhouse, query) == [(any(row), all(row), not all(row), not any(row)) for row in found]
