@@ -15,7 +15,7 @@ from emulator.emit.relation import Relation
 from emulator.emit.scalars import computed
 from emulator.functions.physical import convert
 from emulator.sql.ast import Call, ColumnRef, Item, JoinRef, Literal, OrderBy, Select, Sql, SubqueryRef
-from emulator.sql.build import TRUE, and_, call, case, cast, is_not_null, lit, op
+from emulator.sql.build import TRUE, and_, call, case, cast, fail, is_not_null, lit, op
 from emulator.types import MAX_ITEMS, KqlType, Scalar, list_of
 
 
@@ -155,7 +155,7 @@ def _cells(emission: Emission, plan: MakeSeries, grid: _Grid, keys: tuple[str, .
 
 def _bin_numbers(first: Sql, end: Sql) -> Sql:
     too_many = op(">", op("-", end, first), lit(MAX_ITEMS))
-    fault = call("error", lit(f"make-series: more than {MAX_ITEMS} bins"))
+    fault = fail(lit(f"make-series: more than {MAX_ITEMS} bins"))
     return call("range", first, case((too_many, cast(fault, "BIGINT")), otherwise=end))
 
 

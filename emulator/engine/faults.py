@@ -18,6 +18,7 @@ from emulator.errors import (
     QueryTooDeep,
     SemanticFault,
 )
+from emulator.sql.build import OWN_WORDS
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +40,34 @@ _NOT_UTF_8 = "cannot encode str as UTF-8"
 # How DuckDB tells of an exception of this name in one of the engine's functions (`udf/limits`).
 _TOO_LARGE = "Python exception occurred while executing the UDF: ValueTooLarge: "
 
+# DuckDB's words for values that cannot be computed, and ours; what is not here has an id, and its words are logged.
+_VALUES = tuple(
+    (re.compile(shape), words)
+    for shape, words in (
+        (r"Overflow in \w+ of (?P<type>\w+)(?:\(\d+\))? \((?P<what>.*)\)", "{what} is beyond the range of {type}"),
+        (r"Overflow in negation", "a negated number is beyond its range"),
+        (r"Overflow on abs\((?P<what>.*)\)", "abs({what}) is beyond its range"),
+        (
+            r"Type \S+ with value (?P<what>\S+) can't be cast .* destination type (?P<type>\w+)",
+            "{what} is beyond the range of {type}",
+        ),
+        (
+            r'(?:Could not cast|Casting) value "?(?P<what>[^\s"]+)"? to (?:type )?DECIMAL',
+            "{what} is beyond the range of decimal",
+        ),
+        (
+            r"(?:missing \S+|unexpected \)|invalid [\w -]+|no argument for [\w ]+|bad [\w ]+|trailing \\)"
+            r": (?P<what>.*)",
+            "a regular expression is not valid at '{what}'",
+        ),
+        (r"Unknown TimeZone '(?P<what>.*)'", "there is no time zone '{what}'"),
+        (r"Lists larger than", "a range has more than 4294967296 values"),
+        (r"Cannot create a string of size", "a text is longer than 4294967295 bytes"),
+        (r"Timestamp microseconds out of range|(?:Date|Timestamp)\w* out of range", "a datetime is out of range"),
+    )
+)
+_TYPES = {"INT32": "int", "INT64": "long", "INT128": "long", "DECIMAL": "decimal"}
+
 # What a value that cannot be computed is to DuckDB.
 VALUE_ERRORS = (duckdb.OutOfRangeException, duckdb.ConversionException, duckdb.InvalidInputException)
 
@@ -58,12 +87,15 @@ def _fault(error: Exception) -> KustoError:
     text = str(error).strip().partition("\n")[0] or type(error).__name__
     if is_disk_full(error):
         return DiskFull(
-            f"There is no space left on the disk of the data folder: {text}",
+            f"There is no space left on the disk of the data folder (fault {_log(error)})",
             "TH_DiskFull",
             hint="make room: what was acknowledged is safe, and nothing needs to be started again",
         )
     if isinstance(error, MemoryError):
         return out_of_memory()
+    if isinstance(error, pa.ArrowInvalid) and "out of bounds" in text:
+        # A number of 128 bits, which the arithmetic of literals gives, where a long is read from the result.
+        return SemanticFault("A value cannot be computed: a number is beyond the range of long", "SEM0053")
     kind, _, reason = text.partition(" Error:")
     reason = reason.lstrip()
     match kind:
@@ -84,10 +116,10 @@ def _fault(error: Exception) -> KustoError:
         case "Binder" if reason.startswith("No function matches") and "HUGEINT" in reason:
             # Only arithmetic on literals has numbers of 128 bits, before anything is computed.
             return SemanticFault("A value cannot be computed: a number is beyond the range of long", "SEM0053")
-        case "Not implemented" if reason.startswith("Unknown TimeZone"):
-            return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
+        case "Out of Range" | "Conversion" | "Invalid Input" | "Not implemented" if fault := _fault_of_value(reason):
+            return fault
         case "Out of Range" | "Conversion" | "Invalid Input":
-            return _fault_of_value(reason)
+            return SemanticFault(f"A value cannot be computed: {_logged(kind, error)}", "SEM0053")
         case _:
             return EngineFault(
                 f"The compiled query was refused by the storage engine: {_logged(kind if reason else '', error)}",
@@ -96,7 +128,7 @@ def _fault(error: Exception) -> KustoError:
             )
 
 
-def _fault_of_value(reason: str) -> KustoError:
+def _fault_of_value(reason: str) -> KustoError | None:
     if _NOT_UTF_8 in reason:
         return KustoError(
             "A text has half a pair of surrogates in it, which is no character", "BadRequest_InvalidEncoding"
@@ -107,15 +139,26 @@ def _fault_of_value(reason: str) -> KustoError:
             "E_RUNAWAY_QUERY",
             hint="take less of it: single rows instead of one array or bag of them, parts of a text",
         )
-    return SemanticFault(f"A value cannot be computed: {reason}", "SEM0053")
+    if reason.startswith(OWN_WORDS):
+        return SemanticFault(f"A value cannot be computed: {reason.removeprefix(OWN_WORDS)}", "SEM0053")
+    for shape, words in _VALUES:
+        if found := shape.match(reason):
+            given = {name: _TYPES.get(text, text) for name, text in found.groupdict().items()}
+            return SemanticFault(f"A value cannot be computed: {words.format(**given)}", "SEM0053")
+    return None
 
 
 def _logged(kind: str, error: Exception) -> str:
     """Log an error in one line; return its kind, and the id under which it stands there."""
+    return f"{kind if _KIND.fullmatch(kind) else type(error).__name__} error (fault {_log(error)})"
+
+
+def _log(error: Exception) -> str:
+    """Log an error in one line; return the id under which it stands there."""
     id_ = str(uuid4())
     text = str(error)[:_LONGEST].encode("unicode_escape").decode()
     _LOG.error("the storage engine failed, fault %s: %s: %s", id_, type(error).__name__, text)
-    return f"{kind if _KIND.fullmatch(kind) else type(error).__name__} error (fault {id_})"
+    return id_
 
 
 def is_disk_full(error: Exception) -> bool:

@@ -55,6 +55,15 @@ def lit(value: object, type_: str | None = None) -> Literal:
     return Literal(value, type_)
 
 
+# What a message of ours begins with where a query fails by it, so that it is told from one of DuckDB's.
+OWN_WORDS = "KQL: "
+
+
+def fail(message: Sql) -> Call:
+    """Build what fails with a message of ours where it is computed."""
+    return call("error", op("||", lit(OWN_WORDS), message))
+
+
 def cast(operand: Sql, type_: str) -> Cast:
     """Build `CAST(operand AS type_)`."""
     return Cast(operand, type_)

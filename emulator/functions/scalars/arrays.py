@@ -18,7 +18,7 @@ from emulator.functions.shorthand import (
     simple,
 )
 from emulator.sql.ast import Cast, ColumnRef, ListLiteral, Sql, StructLiteral
-from emulator.sql.build import call, case, cast, coalesce, lambda_, lit, op
+from emulator.sql.build import call, case, cast, coalesce, fail, lambda_, lit, op
 from emulator.types import BOOL, DYNAMIC, LONG, MAX_ITEMS, MAX_REPEATED, REAL, TICKS_PER_HOUR, KqlType, Scalar, list_of
 
 _ARRAY = (param("array", DYNAMICS),)
@@ -239,7 +239,7 @@ def _repeat(operands: tuple[Operand, ...]) -> Sql:
     if type_.element in (None, Scalar.STRING, Scalar.GUID):
         # Of long texts fewer: all of them would be in memory at once, uncounted where they are constant.
         most = call("least", most, op("//", lit(MAX_REPEATED), op("+", call("strlen", cast(item, "VARCHAR")), lit(1))))
-        fault = cast(call("error", lit(f"repeat: more than {MAX_REPEATED} bytes")), "BIGINT")
+        fault = cast(fail(lit(f"repeat: more than {MAX_REPEATED} bytes")), "BIGINT")
         number = case((op(">", call("least", number, lit(MAX_ITEMS)), most), fault), otherwise=number)
     copies = call("list_transform", call("range", call("least", number, lit(MAX_ITEMS))), lambda_("e", item))
     return case((op(">=", number, lit(0)), packed(copies, type_)))

@@ -7,6 +7,7 @@ of two nulls is null, of a null and a value false; `!=` accordingly null and tru
 from collections.abc import Callable
 from math import isnan
 
+from emulator.errors import SemanticFault
 from emulator.functions.function import Emit, Function, Operand, Parameter, Signature, UnifyRule
 from emulator.functions.overloads import common_type
 from emulator.functions.physical import as_json, as_list, lowered, null_of, to_json
@@ -164,6 +165,8 @@ def _later(operands: tuple[Operand, ...]) -> Sql:
 
 def _moved(time: Sql, ticks: int) -> Sql:
     # What the macro does, for the only end that can be passed, and without the work of expanding it at every place.
+    if not -(1 << 63) <= ticks < 1 << 63:
+        raise SemanticFault("A value cannot be computed: a timespan is beyond its range", "SEM0053")
     micros, moved = call("epoch_us", time), ticks // TICKS_PER_MICROSECOND
     if moved < 0:
         left = op("-", micros, lit(FIRST_MICROSECOND - moved, "BIGINT"))

@@ -11,7 +11,7 @@ from emulator.functions.physical import as_json, as_text, convert
 from emulator.functions.scalars.text_operators import marked_tests
 from emulator.functions.shorthand import DYNAMICS, TEXT, WHOLE, param, simple
 from emulator.sql.ast import ColumnRef, Sql
-from emulator.sql.build import EMPTY, call, case, cast, coalesce, lambda_, list_literal, lit, op
+from emulator.sql.build import EMPTY, call, case, cast, coalesce, fail, lambda_, list_literal, lit, op
 from emulator.types import BOOL, DYNAMIC, LONG, STRING, KqlType, Scalar
 
 # What the engine's regular expressions lack, as the service's do: lookaround and backreferences.
@@ -279,7 +279,7 @@ SEARCHING: tuple[Function, ...] = (
         "True if a condition holds; an error with the message otherwise.",
         (param("predicate", frozenset({Scalar.BOOL})), param("message", TEXT)),
         BOOL,
-        lambda o: case((o[0].sql, lit(True)), otherwise=cast(call("error", o[1].sql), "BOOLEAN")),
+        lambda o: case((o[0].sql, lit(True)), otherwise=cast(fail(o[1].sql), "BOOLEAN")),
         ("print assert(1 < 2, 'never')", "True"),
     ),
 )

@@ -1,6 +1,7 @@
 """What the machine does to a data folder: a disk without room, files that are missing, folders that cannot be used."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -66,7 +67,9 @@ def test_nothing_acknowledged_is_lost_on_a_full_disk_and_it_goes_on(tmp_path: Pa
         disk.fill()
         kept, fault = fill_by_ingesting(eventhouse, 1)
         assert (fault.code, fault.permanent, fault.http_status) == ("TH_DiskFull", False, 503)
-        assert fault.message.startswith("There is no space left on the disk of the data folder: ")
+        assert re.fullmatch(
+            r"There is no space left on the disk of the data folder \(fault [0-9a-f-]{36}\)", fault.message
+        )
         assert stored(eventhouse) == dict.fromkeys([0, *kept], ROWS), "readers go on"
         disk.free()
         ingest(eventhouse, 5_000)

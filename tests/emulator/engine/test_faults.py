@@ -13,6 +13,7 @@ NO_ROOM = f'IO Error: Could not write file "x": {os.strerror(errno.ENOSPC)}'
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FILTER = "filter or summarize earlier, or narrow the time range"
 BUG = "this is a bug of the embedded Eventhouse, not of the query"
+VALUE = "A value cannot be computed"
 REFUSED = "The compiled query was refused by the storage engine"
 ROOM = "make room: what was acknowledged is safe, and nothing needs to be started again"
 GONE = "The storage engine failed and is opened again"
@@ -24,7 +25,7 @@ DEEP = "The query is too deep: one of its expressions has more levels than the s
     [
         (
             f"{NO_ROOM}\nmore",
-            ("DiskFull", "TH_DiskFull", f"There is no space left on the disk of the data folder: {NO_ROOM}", ROOM),
+            ("DiskFull", "TH_DiskFull", "There is no space left on the disk of the data folder (fault …)", ROOM),
         ),
         ("INTERRUPT Error: Interrupted!", ("LimitFault", "Aborted", "The query was cancelled", "")),
         (
@@ -58,9 +59,26 @@ DEEP = "The query is too deep: one of its expressions has more levels than the s
             ),
         ),
         ("IO Error: torn", ("EngineFault", "TH0910", "Storage failed: IO error (fault …)", "")),
-        ("Out of Range Error: 300", ("SemanticFault", "SEM0053", "A value cannot be computed: 300", "")),
-        ("Conversion Error: 'a'", ("SemanticFault", "SEM0053", "A value cannot be computed: 'a'", "")),
-        ("Invalid Input Error: -1", ("SemanticFault", "SEM0053", "A value cannot be computed: -1", "")),
+        ("Out of Range Error: 300", ("SemanticFault", "SEM0053", f"{VALUE}: Out of Range error (fault …)", "")),
+        ("Conversion Error: 'a'", ("SemanticFault", "SEM0053", f"{VALUE}: Conversion error (fault …)", "")),
+        ("Invalid Input Error: -1", ("SemanticFault", "SEM0053", f"{VALUE}: Invalid Input error (fault …)", "")),
+        ("Not implemented Error: x", ("EngineFault", "TH0911", f"{REFUSED}: Not implemented error (fault …)", BUG)),
+        (
+            "Out of Range Error: Overflow in addition of INT32 (1 + 2147483647)!",
+            ("SemanticFault", "SEM0053", f"{VALUE}: 1 + 2147483647 is beyond the range of int", ""),
+        ),
+        (
+            "Conversion Error: Could not cast value 1000000000000000000.000000 to DECIMAL(18,8) when casting from x",
+            ("SemanticFault", "SEM0053", f"{VALUE}: 1000000000000000000.000000 is beyond the range of decimal", ""),
+        ),
+        (
+            "Out of Range Error: Cannot create a string of size: '3' * '9223372036854775807', the maximum",
+            ("SemanticFault", "SEM0053", f"{VALUE}: a text is longer than 4294967295 bytes", ""),
+        ),
+        (
+            "Conversion Error: Timestamp microseconds out of range: 9223372036854775807",
+            ("SemanticFault", "SEM0053", f"{VALUE}: a datetime is out of range", ""),
+        ),
         (
             "",
             (

@@ -5,6 +5,7 @@ Every test is slow, as views are made and altered in all of them.
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from emulator.engine.writing import materializing
 from emulator.errors import IngestionFault, KustoError
 
 LARGEST = 2**63 - 1
-OVERFLOW = "A value cannot be computed: Overflow in addition of INT64 (9223372036854775807 + {})!"
+OVERFLOW = "A value cannot be computed: 9223372036854775807 + {} is beyond the range of long"
 NEVER = Backoff(3600.0, 3600.0)
 pytestmark = pytest.mark.slow
 TABLE = ".create table T (Id: long, S: string, N: long)"
@@ -159,7 +160,7 @@ def test_what_a_view_cannot_catch_up_with_is_told_by_the_command(eventhouse: Eve
     store(eventhouse, (1, "a", LARGEST))
     store(eventhouse, (2, "a", 1))
     eventhouse.command(".disable materialized-view V")
-    with pytest.raises(KustoError, match="Overflow in addition"):
+    with pytest.raises(KustoError, match=re.escape(OVERFLOW.format(1))):
         eventhouse.command(".enable materialized-view V")
     assert health(eventhouse) == [("V", "Failed", False, False)]
     eventhouse.command(".clear materialized-view V data")

@@ -22,7 +22,7 @@ from tests.emulator.eventhubs.test_data_connection import CREATE, connected, fai
 from tests.emulator.server.live import serving
 
 PATIENCE = 60.0
-OVERFLOW = "A value cannot be computed: Overflow in multiplication of INT64 ({} * 2)!"
+OVERFLOW = "A value cannot be computed: {} * 2 is beyond the range of long"
 POLICY = f"The update policy of table 'Doubled' failed: {OVERFLOW}"
 # Twice it is too large for a long, and so is the sum of three of the second one.
 TOO_LARGE, LARGE = 2**62, 2**62 - 1
