@@ -173,8 +173,8 @@ MACROS: tuple[Macro, ...] = (
         "kql_datetime_of_text",
         ("s",),
         f"""kql_in_range(coalesce(
-        CASE WHEN regexp_full_match(s, '\\s*\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}({_CLOCK_SHAPE})?Z?\\s*')
-        THEN TRY_CAST(rtrim(trim(s), 'Z') AS TIMESTAMP)
+        CASE WHEN regexp_full_match(s, '\\s*\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}({_CLOCK_SHAPE})?[Zz]?\\s*')
+        THEN TRY_CAST(rtrim(trim(s), 'Zz') AS TIMESTAMP)
         WHEN regexp_full_match(s, '\\s*\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}{_CLOCK_SHAPE}{_ZONE_SHAPE}\\s*')
         THEN TRY_CAST(TRY_CAST(replace(trim(s), ' GMT', '+00:00') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) END,
         CASE WHEN regexp_matches(s, '\\d{{4}}') THEN

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from uuid import uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,6 +32,9 @@ class FaultLayer:
         """Pass a request on."""
         try:
             await self._app(scope, receive, send)
+        except ClientDisconnect:
+            # A client that left while its body was read is no fault of anyone's, and reads no answer.
+            return
         except Exception as error:
             if scope["type"] != "http":
                 raise

@@ -88,6 +88,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.headers) > self.limits.headers or (self._pending > self.limits.head and self._is_large()):
             self._stop(431, "The head of the request is too large.")
         self._check_host()
+        self._check_length()
         self._pending = 0
         self.expecting = Expecting.BODY
         super().on_headers_complete()
@@ -191,6 +192,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stop(400, "The request names no host, or not one.")
         if not hosts and self.parser.get_http_version() == "1.1":
             self._stop(400, "The request names no host, or not one.")
+
+    def _check_length(self) -> None:
+        """Refuse a body that says that it is too large, before any of it comes, or is asked for by 100 Continue."""
+        for name, value in self.headers:
+            if name == b"content-length" and int(value) > self.limits.body:
+                self._stop(413, "The body of the request is too large.")
 
     def _make_room(self) -> None:
         waiting = [

@@ -6,8 +6,9 @@ Callers are bounded by number, and one of them may send 64 MB: what waits is bou
 import io
 import threading
 import zlib
-from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
+
+from starlette.requests import Request
 
 from emulator.content_codings import GZIP, GzipTooLarge, gunzip
 from emulator.errors import CommandThrottledFault, KustoError
@@ -73,11 +74,14 @@ class Body:
         self._rooms = rooms
         self._sent = self._inflated = 0
 
-    async def read(self, chunks: AsyncIterable[bytes], most: int, too_large: PayloadFault) -> bytes:
+    async def read(self, request: Request, most: int, too_large: PayloadFault) -> bytes:
         """Read it as it is; raise `too_large` above `most` bytes, or CommandThrottledFault where there is no room."""
+        # The server has parsed the number. Not a byte is asked for of what says that it is too large.
+        if int(request.headers.get("content-length", 0)) > most:
+            raise too_large
         # It grows in place; to put 64 MB together at the end would hold up all others for 20 ms.
         received = io.BytesIO()
-        async for chunk in chunks:
+        async for chunk in request.stream():
             if self._sent + len(chunk) > most:
                 raise too_large
             self._rooms.sent.take(len(chunk))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 from uuid import uuid4
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from emulator.content_codings import accepted_codings
@@ -52,7 +52,7 @@ class Exchange:
         the first bytes decide; `body` inflates them in a thread.
         """
         too_large = PayloadFault(f"The request body is larger than {MAX_BODY} bytes", hint="send smaller batches")
-        return await self.body.read(self.request.stream(), MAX_BODY, too_large)
+        return await self.body.read(self.request, MAX_BODY, too_large)
 
     def reply(self, body: bytes, *, status: int = 200, media_type: str = "application/json") -> Response:
         """Return an answer with the protocol's headers, compressed where that pays."""
@@ -103,6 +103,8 @@ class ExchangePolicy:
             return await handle(exchange)
         except KustoError as fault:
             return exchange.fail(fault)
+        except ClientDisconnect:
+            raise
         except Exception as error:  # noqa: BLE001 - the outermost place of a request
             log_fault("request", exchange.activity_id, error)
             return exchange.fail(internal_fault(exchange.activity_id))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from emulator.engine.queued.access import ACCOUNT, EXPORT, SCRATCH, Access
@@ -39,6 +39,8 @@ class Storage:
             return _with_headers(await handle(request))
         except KustoError as fault:
             return fault_response(fault)
+        except ClientDisconnect:
+            raise
         except Exception as error:  # noqa: BLE001 - the outermost place of a request
             id_ = str(uuid4())
             log_fault("storage request", id_, error)
@@ -55,7 +57,7 @@ class Storage:
         body = Body(self.rooms)
         too_large = PayloadFault(f"The body is larger than {most} bytes.", "RequestBodyTooLarge", hint=hint)
         try:
-            yield await body.read(request.stream(), most, too_large)
+            yield await body.read(request, most, too_large)
         except CommandThrottledFault as fault:
             raise BlobsFull(fault.message, "ServerBusy") from fault
         finally:

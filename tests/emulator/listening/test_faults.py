@@ -1,8 +1,10 @@
 """Errors that nobody foresaw: a line in the log, an id in the answer, a connection that is closed where it must be."""
 
+import asyncio
 import logging
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -67,3 +69,25 @@ async def test_the_server_logs_no_traceback(
     # uvicorn has its own way to the terminal.
     said = "ERROR:    ASGI callable returned without completing response.\n" if begun else ""
     assert capsys.readouterr().err == said
+
+
+async def test_a_client_that_leaves_is_no_fault(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = asyncio.Event()
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            await Request(scope, receive, send).body()
+        finally:
+            left.set()
+
+    with caplog.at_level(logging.DEBUG, "emulator"):
+        async with serving(FaultLayer(reading, fail)) as served:
+            async with connected(served) as peer:
+                await peer.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+            await left.wait()
+    assert [each.getMessage() for each in caplog.records if each.name.startswith("emulator")] == []
+    assert capsys.readouterr().err == ""

@@ -91,6 +91,15 @@ async def test_a_body_has_a_size(framing: bytes) -> None:
         assert await peer.end() == b""
 
 
+@pytest.mark.parametrize("length", [100_001, 99_999_999_999_999])
+@pytest.mark.parametrize("more", [b"", b"Expect: 100-continue\r\n"])
+async def test_a_body_that_says_it_is_too_large_is_not_waited_for(length: int, more: bytes) -> None:
+    async with serving(echo, SMALL) as served, connected(served) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: h\r\n%bContent-Length: %d\r\n\r\n" % (more, length))
+        assert await peer.answer() == (413, "The body of the request is too large.")
+        assert await peer.end() == b""
+
+
 async def test_what_is_no_http_is_refused() -> None:
     async with serving(echo, SMALL) as served, connected(served) as peer:
         await peer.send(b"\x16\x03\x01 hello\r\n\r\n")
