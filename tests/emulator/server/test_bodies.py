@@ -10,7 +10,7 @@ import pytest
 from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import CancelFault, CommandThrottledFault, LimitFault
 from emulator.server.app import create_app
-from emulator.server.bodies import MAX_INFLATED, Body, Room, Rooms
+from emulator.server.bodies import MAX_BODY, MAX_INFLATED, Body, Room, Rooms
 from emulator.server.errors import PayloadFault
 from emulator.server.exchange import ExchangePolicy
 from emulator.work import Work
@@ -130,3 +130,18 @@ async def test_a_large_query_is_read_as_a_small_one(eventhouse: Eventhouse) -> N
             answer = await http.post("/v1/rest/query", content=content)
             assert answer.json()["Tables"][0]["Rows"] == [[2_000_000]]
             assert answer.headers["x-ms-client-request-id"] == "large"
+
+
+async def test_a_body_that_says_it_is_too_large_is_not_read(eventhouse: Eventhouse) -> None:
+    read: list[str] = []
+
+    async def sent() -> AsyncIterator[bytes]:
+        read.append("begun")
+        yield b"{}"
+
+    async with opened(eventhouse, Rooms()) as http:
+        answer = await http.post("/v1/rest/query", content=sent(), headers={"Content-Length": str(MAX_BODY + 1)})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["innererror"]["message"], read) == (
+        413, f"The request body is larger than {MAX_BODY} bytes", [],
+    )  # fmt: skip
