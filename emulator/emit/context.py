@@ -17,7 +17,6 @@ from emulator.sql.ast import (
     Query,
     Select,
     Sql,
-    StructLiteral,
     TableRef,
     Window,
     With,
@@ -78,9 +77,6 @@ class Emission:
     def is_dear(self, operand: Sql, copied: Copies) -> bool:
         """Tell whether an operand is to be computed once, where a call writes so many copies of it."""
         if is_cheap(operand) or copied.number == 0 or (copied.number == 1 and not copied.in_lambda):
-            return False
-        if isinstance(operand, StructLiteral):
-            # The values of a function with several: what takes them looks into it.
             return False
         weight = self._weight(operand)
         return (copied.number - 1) * weight >= _DEAR or (copied.in_lambda and weight >= _DEAR_FOR_EACH_ITEM)

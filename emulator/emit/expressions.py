@@ -27,6 +27,7 @@ from emulator.errors import EngineFault
 from emulator.functions.copies import Written, of_call, of_conversion
 from emulator.functions.function import Operand, Signature, WindowOperands
 from emulator.functions.physical import convert, null_of
+from emulator.functions.scalars.operators import is_item
 from emulator.sql.ast import (
     Cast,
     ColumnRef,
@@ -90,7 +91,8 @@ def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
 
 
 def _call(emission: Emission, signature: Signature, given: tuple[Operand, ...]) -> Sql:
-    if all(is_cheap(each.sql) for each in given):
+    # An item of the values of a function with several is found in what makes them.
+    if all(is_cheap(each.sql) for each in given) or (is_item(signature) and isinstance(given[0].sql, StructLiteral)):
         result = signature.emit(given)
         emission.weigh(result, lambda: of_call(signature, given))
         return result
@@ -101,9 +103,7 @@ def _call(emission: Emission, signature: Signature, given: tuple[Operand, ...]) 
         emission.weigh(result, lambda: written, tuple(each.sql for each in given))
         return result
     # All of them: DuckDB binds the body of a lambda more than once, so that nothing deep may stand in it.
-    is_taken = tuple(
-        not (each.is_constant or is_cheap(each.sql) or isinstance(each.sql, StructLiteral)) for each in given
-    )
+    is_taken = tuple(not (each.is_constant or is_cheap(each.sql)) for each in given)
     taken = tuple(each for each, is_one in zip(given, is_taken, strict=True) if is_one)
     name = emission.alias("$once")
     read = iter(_read(name, len(taken)))

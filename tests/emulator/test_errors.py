@@ -14,6 +14,7 @@ FAULTS = {
     "EntityAlreadyExists": ("Entity already exists", True, 400),
     "IngestionFault": ("Ingestion failed", True, 400),
     "LimitFault": ("Limit exceeded", False, 400),
+    "LargeValueFault": ("Limit exceeded", True, 400),
     "QueryTooDeep": ("Limit exceeded", True, 400),
     "QueryTooComplex": ("Limit exceeded", True, 400),
     "CancelFault": ("Canceled", False, 400),

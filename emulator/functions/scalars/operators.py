@@ -477,6 +477,11 @@ def _item(operands: tuple[Operand, ...]) -> Sql:
     return to_json(call("list_extract", array.sql, position), KqlType(array.type.element))
 
 
+def is_item(signature: Signature) -> bool:
+    """Tell whether a call takes an item of an array by its position."""
+    return signature.emit is _item
+
+
 def _part(json: Sql, path: Sql) -> Sql:
     # DuckDB writes the first argument of nullif twice, which over n levels of members were 2^n copies: 14 took 28 s.
     # Only the last null is seen, as JSON's null has no members.

@@ -122,13 +122,13 @@ def test_inflating_ends_with_its_work() -> None:
 
 @pytest.mark.slow
 async def test_a_large_query_is_read_as_a_small_one(eventhouse: Eventhouse) -> None:
-    text = "x" * 2_000_000
+    text = "x" * 1_900_000
     document = {"csl": f"print n = strlen('{text}')", "properties": '{"ClientRequestId": "large"}'}
     sent = httpx.Request("POST", "/", json=document).read()
     async with opened(eventhouse, Rooms()) as http:
         for content in (sent, gzip.compress(sent)):
             answer = await http.post("/v1/rest/query", content=content)
-            assert answer.json()["Tables"][0]["Rows"] == [[2_000_000]]
+            assert answer.json()["Tables"][0]["Rows"] == [[1_900_000]]
             assert answer.headers["x-ms-client-request-id"] == "large"
 
 
