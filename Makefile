@@ -25,17 +25,20 @@ up: $(RUNNING)  ## Eventhouse, market database, producer and API on this machine
 	$(BIN)/tickhouse up $(ARGS)
 
 check: $(TESTING)  ## lint and the quick tests, side by side; names tests that are slow and not marked so
-	$(MAKE) --jobs=3 --output-sync=target lint quick-emulator quick-others
+	$(MAKE) --jobs=4 --output-sync=target lint quick-engine quick-emulator quick-others
 
 quick: $(TESTING)  ## the quick tests alone
-	$(MAKE) --jobs=2 --output-sync=target quick-emulator quick-others
+	$(MAKE) --jobs=3 --output-sync=target quick-engine quick-emulator quick-others
 
-# Halves of about the same size. pytest-xdist would take 2 ms of CPU a test, and let each process collect all of them.
-.PHONY: quick-emulator quick-others
+# Parts that wait for much the same time. pytest-xdist would take 2 ms of CPU a test, and let each process collect all.
+.PHONY: quick-engine quick-emulator quick-others
 QUICK := TICKHOUSE_OFFLINE=1 $(BIN)/pytest -q -p no:xdist --show-slow -m "not slow"
 
+quick-engine: $(TESTING)
+	$(QUICK) tests/emulator/engine
+
 quick-emulator: $(TESTING)
-	$(QUICK) tests/emulator
+	$(QUICK) --ignore=tests/emulator/engine tests/emulator
 
 quick-others: $(TESTING)
 	$(QUICK) --ignore=tests/emulator

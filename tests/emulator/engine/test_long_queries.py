@@ -164,6 +164,7 @@ def test_functions_of_arrays_nest_at_no_more_than_their_own_cost(query: str, eve
     assert eventhouse.query(query, properties=within)[0].records() == [{"s": "[1,2]"}]
 
 
+@pytest.mark.slow
 def test_operands_on_both_sides_are_computed_beside_each_other(eventhouse: Eventhouse) -> None:
     # DuckDB binds the body of a lambda twice: 60 in one another would not end.
     text = f"print s = dynamic([1]) | project x = isnull({' + '.join(['s'] * 60)})"

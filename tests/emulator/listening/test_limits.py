@@ -47,6 +47,7 @@ async def test_a_head_has_a_size(head: bytes, step: int) -> None:
 @pytest.mark.parametrize(
     "begin", [b"GET / HTTP/1.1\r\nHost: h\r\nX: ", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000000\r\n\r\n"]
 )
+@pytest.mark.slow
 async def test_what_is_refused_is_not_read_to_its_end(begin: bytes) -> None:
     async with serving(echo, Limits(body=100_000, farewell_seconds=0.5)) as served, connected(served) as peer:
         sending = asyncio.create_task(peer.send(begin + bytes(60_000_000).replace(b"\0", b"x")))
