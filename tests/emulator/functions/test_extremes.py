@@ -1,7 +1,5 @@
 """Every function of extreme arguments answers, or refuses with a fault of the query: nothing raw."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emulator.context import RequestProperties
@@ -9,7 +7,6 @@ from emulator.engine.eventhouse import Eventhouse
 from emulator.errors import EngineFault, KustoError
 from emulator.functions.catalogue import CATALOGUE
 from tests.emulator.functions.extremes import calls
-from tests.emulator.functions.nesting import CREATION, ROW
 
 # Millions of items in an answer.
 _LONG = frozenset({"range"})
@@ -29,20 +26,11 @@ ONCE_RAW = (
 )
 
 
-@pytest.fixture(scope="module")
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
-    opened.command(CREATION)
-    opened.ingest("T", ROW, format="csv")
-    yield opened
-    opened.close()
-
-
-def refused(eventhouse: Eventhouse, call: str) -> str:
+def refused(all_types: Eventhouse, call: str) -> str:
     """Return the code of a fault that is the engine's; nothing where a call answers, or is refused for its values."""
     within = RequestProperties(options={"servertimeout": "00:02:00"})
     try:
-        eventhouse.query(f"T | project x = {call}", properties=within)
+        all_types.query(f"T | project x = {call}", properties=within)
     except EngineFault as fault:
         return fault.code
     except KustoError:
@@ -51,11 +39,11 @@ def refused(eventhouse: Eventhouse, call: str) -> str:
 
 
 @pytest.mark.parametrize("call", ONCE_RAW)
-def test_what_cannot_be_computed_is_a_fault_of_the_query(eventhouse: Eventhouse, call: str) -> None:
-    assert refused(eventhouse, call) == ""
+def test_what_cannot_be_computed_is_a_fault_of_the_query(all_types: Eventhouse, call: str) -> None:
+    assert refused(all_types, call) == ""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CATALOGUE.functions.keys() - _LONG))
-def test_extreme_arguments_are_computed_or_refused(eventhouse: Eventhouse, name: str) -> None:
-    assert {call: code for call in calls(name) if (code := refused(eventhouse, call))} == {}
+def test_extreme_arguments_are_computed_or_refused(all_types: Eventhouse, name: str) -> None:
+    assert {call: code for call in calls(name) if (code := refused(all_types, call))} == {}

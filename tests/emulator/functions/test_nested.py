@@ -1,12 +1,10 @@
 """Every function nested in itself is planned as so many calls, not as a power of them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from emulator.engine.eventhouse import Eventhouse
 from emulator.functions.macros import COPIES, MACROS
-from tests.emulator.functions.nesting import CREATION, ROW, Nesting, copies, nestings, planned_size
+from tests.emulator.functions.nesting import Nesting, copies, nestings, planned_size
 
 LEVELS = 16
 NESTINGS = tuple(nestings())
@@ -25,17 +23,8 @@ DEAREST = {
 }
 
 
-@pytest.fixture(scope="module")
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
-    opened.command(CREATION)
-    opened.ingest("T", ROW, format="csv")
-    yield opened
-    opened.close()
-
-
-def size(eventhouse: Eventhouse, nesting: Nesting, depth: int) -> int:
-    ((_, _, sql),) = eventhouse.command(f".show queryplan <| {nesting.text(depth)}").rows()
+def size(all_types: Eventhouse, nesting: Nesting, depth: int) -> int:
+    ((_, _, sql),) = all_types.command(f".show queryplan <| {nesting.text(depth)}").rows()
     return planned_size(str(sql))
 
 
@@ -43,10 +32,10 @@ def size(eventhouse: Eventhouse, nesting: Nesting, depth: int) -> int:
     "nesting",
     [pytest.param(each, id=each.id, marks=() if each.id in DEAREST else pytest.mark.slow) for each in NESTINGS],
 )
-def test_a_function_nested_in_itself_grows_as_its_text(eventhouse: Eventhouse, nesting: Nesting) -> None:
+def test_a_function_nested_in_itself_grows_as_its_text(all_types: Eventhouse, nesting: Nesting) -> None:
     # The first levels may be written out; 16 of them would be thousands of nodes for any function
     # that writes its operand twice.
-    assert size(eventhouse, nesting, LEVELS) <= 125 * LEVELS
+    assert size(all_types, nesting, LEVELS) <= 125 * LEVELS
 
 
 def test_the_dearest_are_among_them() -> None:
