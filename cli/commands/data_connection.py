@@ -15,7 +15,7 @@ from cli.composition.hub import CONNECTION_VARIABLE, connection_in, describe_hub
 from cli.composition.instances import serving
 from cli.composition.landing_connection import connected, describe_health, trades_of
 from cli.composition.market import require_market
-from cli.composition.servers import run, until_signal_or_end
+from cli.composition.servers import run, stop_on_signals, until_signal_or_end
 from cli.errors import CliError
 from cli.settings.folders import DEFAULT_DATA
 from cli.settings.network import require_reachable
@@ -63,12 +63,13 @@ async def _run(settings: ConnectionSettings, console: Console) -> None:
     destination = _destination(settings)
     async with _table(settings, data) as (table, name):
         await _require_marks(table, console)
+        stop = stop_on_signals()
         console.print(
             f"[bold]{describe_hub(connection_string)}[/] → [bold]{destination.table}[/] of {name}  Ctrl-C ends it."
         )
         feed = AmqpFeed(connection_string, consumer_group=settings.consumer_group)
         async with connected(feed, table, destination, data, name=name) as connection:
-            await until_signal_or_end(connection.failed(), _show(connection, console))
+            await until_signal_or_end(connection.failed(), _show(connection, console), stop=stop)
         progress = connection.progress()
         console.print(
             f"Ended: {sum(each.stored for each in progress):,} records stored,"

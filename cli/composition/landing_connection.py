@@ -14,7 +14,9 @@ from producer.landing import TRADES
 
 DEAD_LETTERS_FOLDER = "dead-letters"
 # What is not stored by then stays in the hub.
-DRAIN_SECONDS = 1.5
+DRAIN_SECONDS = 1.0
+# For the batches that are being stored then: together well below the five seconds of a process that was told to end.
+_LAST_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ async def connected(
             yield connection
         finally:
             await _drain(connection)
-            await connection.close()
+            await connection.close(_LAST_SECONDS)
 
 
 async def _drain(connection: DataConnection) -> None:

@@ -103,6 +103,12 @@ def ends(process: "subprocess.Popen[str]", log: Path) -> None:
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
+def ends_by_itself(process: "subprocess.Popen[str]", log: Path) -> None:
+    """End it as `ends` does; it must not take the last resort, which leaves what has not ended."""
+    ends(process, log)
+    assert "was not waited for" not in log.read_text(), log.read_text()
+
+
 @contextmanager
 def eventhouse(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path, str]]:
     port = free_port()
@@ -193,9 +199,30 @@ def test_a_data_connection_ends_while_its_eventhouse_stands_still(tmp_path: Path
             try:
                 send(connection)
                 time.sleep(2)
-                ends(process, log)
+                ends_by_itself(process, log)
             finally:
                 server.send_signal(signal.SIGCONT)
+
+
+def test_a_data_connection_ends_while_its_hub_stands_still(tmp_path: Path) -> None:
+    with (
+        eventhouse(tmp_path) as (_, _, url),
+        command(tmp_path, "eventhubs", "--port", str(free_port())) as (hub, _),
+    ):
+        assert hub.stdout is not None
+        connection = hub.stdout.readline().strip()
+        execute(url, ".create table T (A: long)")
+        arguments = ("--eventhouse", url, "--database", "Market", "--table", "T", "--data", str(tmp_path / "c"))
+        with command(tmp_path, "data-connection", "run", *arguments, TICKHOUSE_EVENTHUBS_CONNECTION=connection) as (
+            process,
+            log,
+        ):
+            eventually(lambda: "Ctrl-C" in log.read_text())
+            hub.send_signal(signal.SIGSTOP)
+            try:
+                ends_by_itself(process, log)
+            finally:
+                hub.send_signal(signal.SIGCONT)
 
 
 def send(connection: str) -> None:

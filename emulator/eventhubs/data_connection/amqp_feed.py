@@ -9,6 +9,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -34,6 +35,8 @@ from emulator.eventhubs.hubs.messages import Event
 _T = TypeVar("_T")
 _LOGGER = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10.0
+# A hub that stands still is not waited for in the end.
+_CLOSE_SECONDS = 0.5
 # Credit for the hub, and how much may wait here: one batch is received while another is stored.
 _PREFETCH = 3000
 _MAX_AHEAD = 10_000
@@ -95,9 +98,23 @@ class AmqpFeed:
         return task
 
     async def close(self) -> None:
-        """Wait until every connection is closed."""
-        while self._ending:
-            await asyncio.wait(self._ending)
+        """Close every connection; those that a hub does not let end in time are left."""
+        self.behind(self._close_asking())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while self._ending:
+                    await asyncio.wait(self._ending)
+        left = set(self._ending)
+        for task in left:
+            task.cancel()
+        if left:
+            # What does not let itself be canceled is none of ours.
+            await asyncio.wait(left, timeout=_CLOSE_SECONDS)
+
+    async def _close_asking(self) -> None:
+        # Not before the requests in progress, which use it.
+        while others := self._ending - {asyncio.current_task()}:
+            await asyncio.wait(others)
         await self._asking.close()
 
     async def _patiently(self, request: Coroutine[None, None, _T]) -> _T:

@@ -61,12 +61,21 @@ class DataConnection:
         if self._running is not None:
             await asyncio.shield(self._running)
 
-    async def close(self) -> None:
-        """Finish the batches in progress and stop."""
+    async def close(self, patience: float | None = None) -> None:
+        """Finish the batches in progress and stop; what takes longer than `patience` seconds is left to the mark.
+
+        None waits for as long as the Eventhouse takes.
+        """
         self._stopping.set()
         try:
             if self._running is not None:
-                await self._running
+                await asyncio.wait({self._running}, timeout=patience)
+                if not self._running.done():
+                    _LOGGER.warning("%s: the Eventhouse does not answer and is not waited for", self.hub)
+                    self._running.cancel()
+                    await asyncio.wait({self._running})
+                if not self._running.cancelled():
+                    self._running.result()
         finally:
             await self._feed.close()
 

@@ -190,6 +190,24 @@ async def test_what_arrives_while_a_batch_is_stored_makes_the_next_one(hub: Hub,
     assert slow.batches == [1, 29]
 
 
+async def test_an_eventhouse_that_stands_still_is_not_waited_for_at_the_end_and_the_mark_knows(
+    hub: Hub, eventhouse: Eventhouse
+) -> None:
+    await fill(hub, *map(record, range(30)), partition=0)
+    slow = Slow(eventhouse)
+    left = DataConnection(LocalFeed(hub), slow, Destination("T"), name="test", limits=QUICK)
+    left.start()
+    await asyncio.wait_for(asyncio.to_thread(slow.storing.wait), 20)
+    # It would wait for as long as the batch is held.
+    await left.close(0.0)
+    assert (ids(eventhouse), left.progress()[0].position) == ([], 0)
+    # Who comes next meets what the one before has left.
+    async with connected(hub, eventhouse) as connection:
+        slow.may_end.set()
+        await asyncio.wait_for(connection.drained(), 20)
+    assert ids(eventhouse) == list(range(30))
+
+
 async def test_what_is_no_record_goes_to_the_dead_letters_and_the_rest_lands(
     hub: Hub, eventhouse: Eventhouse, tmp_path: Path
 ) -> None:
