@@ -217,6 +217,7 @@ class Core:
             if self._is_closed:
                 return
             self._is_closed = True
+        self.writer.is_ending = True
         self._materializing.stop()
         has_ended = self.works.close(_GRACE_SECONDS, _PATIENCE_SECONDS)
         self._materializing.join(_PATIENCE_SECONDS)

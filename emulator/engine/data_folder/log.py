@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from emulator.engine.data_folder.commits import Commits, CommitsFile, read_commits
-from emulator.engine.data_folder.opening import LOG_FILE, checkpoint_of, log_size
+from emulator.engine.data_folder.opening import DATABASE_FILE, LOG_FILE, checkpoint_of, log_size
 from emulator.instants import utc_now
 
 COPYING_FILE = "eventhouse.copying"
@@ -22,6 +22,9 @@ COPYING_FILE = "eventhouse.copying"
 FOLDED_AT = 64 << 20
 # A copy that stands still does not let the log grow for ever; it finds out in the end, and fails.
 _WAITS_UNTIL = 4 << 30
+# A checkpoint may write as much as the file has: all of an index whose keys are hashes. Closing is to be short, so a
+# larger file keeps its log, which the next opening reads: 1.2 s were saved at 2,400,000 trades (260 MB).
+_FOLDED_IN_CLOSING = 64 << 20
 # What a batch has touched is written anew: seldom more than twice what the log says of it.
 _ROOM_PER_BYTE, _ROOM = 2, 32 << 20
 
@@ -71,6 +74,11 @@ class WriteAheadLog:
             self._checkpoint = checkpoint_of(self._folder) or self._checkpoint
             self._since, self._size, self._fold_at = time, log_size(self._folder), FOLDED_AT
             self._write(time)
+
+    def fold_in_closing(self, checkpoint: Callable[[], object], time: datetime) -> None:
+        """Fold the log as `fold` does, where that takes a moment only."""
+        if (self._folder / DATABASE_FILE).stat().st_size + self._size <= _FOLDED_IN_CLOSING:
+            self.fold(checkpoint, time)
 
     def close(self) -> None:
         """Close the files beside the log."""

@@ -73,6 +73,8 @@ class Writer:
         self._waiting: deque[Job] = deque()
         self._slow = Slow()
         self._is_closed = False
+        # Set before `close`: what is folded from then on is what closing folds.
+        self.is_ending = False
 
     @property
     def waiting(self) -> int:
@@ -131,8 +133,8 @@ class Writer:
                 self._is_closed = True
                 if self._log is not None:
                     # Where that fails the log has everything too; the next opening reads it.
-                    with suppress(duckdb.Error):
-                        self._log.fold(self._session.fold, self.last_time)
+                    with suppress(duckdb.Error, OSError):
+                        self._log.fold_in_closing(self._session.fold, self.last_time)
                     self._log.close()
                 self._session.close()
 
@@ -304,7 +306,7 @@ class Writer:
             self._staging.forget()
             self._session.release_plans()
         self._session.give_back_cores()
-        if self._log is not None and self._log.committed(time):
+        if self._log is not None and self._log.committed(time) and not self.is_ending:
             self._fold(self._log)
         return result
 

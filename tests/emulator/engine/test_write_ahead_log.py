@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from emulator.engine.catalog.records import Database
+from emulator.engine.core import Core
 from emulator.engine.data_folder.commits import Commits, read_commits, what_is_lost
 from emulator.engine.data_folder.log import COPYING_FILE, FOLDED_AT, WriteAheadLog
-from emulator.engine.data_folder.opening import DATABASE_FILE, LOG_FILE, checkpoint_of
+from emulator.engine.data_folder.opening import DATABASE_FILE, LOG_FILE, checkpoint_of, log_size
 
 TIME = datetime(2026, 2, 3, 4, 5, 6, 7, tzinfo=UTC).replace(tzinfo=None)
 LATER = TIME + timedelta(minutes=1)
@@ -78,6 +80,34 @@ def test_a_log_is_folded_when_it_is_long(folder: Folder, monkeypatch: pytest.Mon
     )
     folder.grown_to(FOLDED_AT - 1)
     assert folder.log.committed(TIME) is False
+
+
+def test_closing_folds_what_takes_a_moment_only(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    free(monkeypatch, 100 * GIB)
+    file = folder.path / DATABASE_FILE
+    for size, checkpoints in ((64 << 20, 1), ((64 << 20) + 1, 1)):
+        folder.grown_to(1000)
+        folder.log.committed(TIME)
+        with file.open("a") as opened:
+            opened.truncate(size - 1000)
+        folder.log.fold_in_closing(folder.checkpoint, LATER)
+        assert folder.checkpoints == checkpoints
+    assert (folder.path / LOG_FILE).stat().st_size == 1000
+
+
+def test_an_eventhouse_that_ends_begins_no_more_folding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.engine.data_folder.log.FOLDED_AT", 1)
+    monkeypatch.setattr("emulator.engine.data_folder.log._FOLDED_IN_CLOSING", 0)
+    core = Core.open(tmp_path)
+    core.writer.change(lambda transaction: transaction.put(Database("A")))
+    assert log_size(tmp_path) == 0
+    core.writer.is_ending = True
+    core.writer.change(lambda transaction: transaction.put(Database("B")))
+    core.close()
+    assert log_size(tmp_path) > 0
+    core = Core.open(tmp_path)
+    assert list(core.catalog.databases) == ["A", "B"]
+    core.close()
 
 
 def test_without_room_it_is_tried_again_an_eighth_later(
