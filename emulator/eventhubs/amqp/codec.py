@@ -28,6 +28,10 @@ _U8, _I8, _U16, _I16 = struct.Struct(">B"), struct.Struct(">b"), struct.Struct("
 _U32, _I32, _U64, _I64 = struct.Struct(">I"), struct.Struct(">i"), struct.Struct(">Q"), struct.Struct(">q")
 _F32, _F64 = struct.Struct(">f"), struct.Struct(">d")
 _SMALL = 256
+# Keys of these types are hashed with a secret, or have no more than eight of one hash among all there are; others could
+# be made to collide, and a frame of 50,000 such keys would take minutes.
+_SPREAD_KEYS = (str, bytes, int, type(None))
+_MOST_OTHER_KEYS = 64
 
 _Decoded: TypeAlias = tuple[Value, int]
 _Decoder: TypeAlias = Callable[[bytes, int], _Decoded]
@@ -283,9 +287,14 @@ def _map(width: struct.Struct) -> _Decoder:
         count = width.unpack_from(data, position + width.size)[0]
         position += 2 * width.size
         values: dict[Value, Value] = {}
+        others = 0
         for _ in range(count // 2):
             key, position = _decode(data, position)
             value, position = _decode(data, position)
+            if not isinstance(key, _SPREAD_KEYS):
+                others += 1
+                if others > _MOST_OTHER_KEYS:
+                    raise CodecError(f"a map has more than {_MOST_OTHER_KEYS} keys of types as {type(key).__name__}")
             try:
                 values[key] = value
             except TypeError as error:
@@ -304,7 +313,8 @@ def _array(width: struct.Struct) -> _Decoder:
         if decoder is None or code == 0x00:
             raise CodecError(f"arrays of type code 0x{code:02x} are not supported")
         position += 1
-        if count > len(data):
+        # Elements without bytes could be as many as an array claims, in a few bytes each.
+        if count > len(data) or (count and _WIDTHS.get(code >> 4) == 0):
             raise CodecError(f"the array at byte {position} claims {count} elements")
         values: list[Value] = []
         for _ in range(count):

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from emulator.eventhubs.amqp.performatives import (
@@ -17,6 +18,7 @@ AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 HEADER_SIZE = 8
 MIN_MAX_FRAME_SIZE = 512
+_LARGE = 64 << 10
 EMPTY_FRAME = b"\x00\x00\x00\x08\x02\x00\x00\x00"
 
 AMQP, SASL = 0, 1
@@ -87,8 +89,14 @@ def encode_transfer(channel: int, transfer: Transfer, payload: bytes, max_frame_
     return frames
 
 
-async def read_frame(reader: asyncio.StreamReader, max_frame_size: int, *, kind: int = AMQP) -> Frame:
-    """Read the next frame.
+async def read_frame(
+    reader: asyncio.StreamReader,
+    max_frame_size: int,
+    *,
+    kind: int = AMQP,
+    read_large: Callable[[int], Awaitable[bytes]] | None = None,
+) -> Frame:
+    """Read the next frame; `read_large` reads the body of one that is larger than the reader holds anyway.
 
     Raises CodecError for what is no frame, and IncompleteReadError where the connection ends.
     """
@@ -97,7 +105,10 @@ async def read_frame(reader: asyncio.StreamReader, max_frame_size: int, *, kind:
         raise CodecError(
             f"a frame of {size} bytes with its body at {4 * data_offset}; at most {max_frame_size} are agreed"
         )
-    body = await reader.readexactly(size - _HEAD.size)
+    if size > _LARGE and read_large is not None:
+        body = await read_large(size - _HEAD.size)
+    else:
+        body = await reader.readexactly(size - _HEAD.size)
     if 4 * data_offset > _HEAD.size:
         body = body[4 * data_offset - _HEAD.size :]
     if not body:

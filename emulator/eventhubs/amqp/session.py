@@ -22,6 +22,7 @@ from emulator.eventhubs.amqp.performatives import (
 from emulator.eventhubs.amqp.types import Described
 
 MAX_MESSAGE_SIZE = 1 << 20
+RESOURCE_LIMIT = "amqp:resource-limit-exceeded"
 _WINDOW = 0x7FFFFFFF
 _NUMBERS = 1 << 32
 # Deliveries go out settled, so their tags need not differ for long.
@@ -41,6 +42,15 @@ class Wire(Protocol):
 
     async def drained(self) -> None:
         """Wait until the peer has taken most of what was written."""
+
+    def may_link(self) -> bool:
+        """Whether the peer may have another link."""
+
+    def hold(self, size: int) -> bool:
+        """Let a link hold a part of a message, unless the peer has too many parts of others."""
+
+    def release(self, size: int) -> None:
+        """Let go of parts."""
 
 
 class Link(Protocol):
@@ -131,6 +141,14 @@ class Session:
             self._peer_window -= len(frames)
         self._wire.write(b"".join(out))
 
+    def hold(self, size: int) -> bool:
+        """Let a link hold a part of a message, unless the peer has too many parts of others."""
+        return self._wire.hold(size)
+
+    def release(self, size: int) -> None:
+        """Let go of parts."""
+        self._wire.release(size)
+
     async def drained(self) -> None:
         """Wait until the peer has taken most of what was written."""
         await self._wire.drained()
@@ -158,6 +176,8 @@ class Session:
             properties=None,
         )
         try:
+            if not self._wire.may_link():
+                raise AmqpError(RESOURCE_LIMIT, "The connection has too many links")
             link = self._open_link(self, attach)
         except AmqpError as refusal:
             # The client reads the error only from a link that was attached.

@@ -13,6 +13,7 @@ POLICY = "RootManageSharedAccessKey"
 # What a connection string must carry even where nobody checks it.
 OPEN_KEY = "SAS_KEY_VALUE"
 _PREFIX = "SharedAccessSignature "
+_MOST_FIELDS = 100
 _SAS = "servicebus.windows.net:sastoken"
 UNAUTHORIZED = "amqp:unauthorized-access"
 
@@ -35,7 +36,14 @@ class Access:
 
     def __init__(self, key: str | None) -> None:
         self._key = key
-        self._grants: list[Grant] = []
+        # By what they allow: a client that sends its token again and again has one.
+        self._grants: dict[str, Grant] = {}
+        self._has_shown = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the client may be anyone, or has shown a valid token once."""
+        return self._key is None or self._has_shown
 
     def put(self, token: str, kind: str) -> None:
         """Take a token over, or raise HubError saying why it is no good."""
@@ -43,21 +51,24 @@ class Access:
             return
         if kind != _SAS:
             raise HubError(UNAUTHORIZED, f"A token of type '{kind}' cannot be checked here; use a connection string")
-        self._grants.append(_verified(token, self._key))
+        grant = _verified(token, self._key)
+        self._grants[grant.path] = grant
+        self._has_shown = True
 
     def check(self, entity: str) -> None:
         """Raise HubError unless an entity may be used."""
         if self._key is None:
             return
-        self._grants = [grant for grant in self._grants if time.time() < grant.expires]
-        if not any(grant.covers(entity) for grant in self._grants):
+        self._grants = {path: grant for path, grant in self._grants.items() if time.time() < grant.expires}
+        if not any(grant.covers(entity) for grant in self._grants.values()):
             raise HubError(UNAUTHORIZED, f"Unauthorized access to '{entity}': no valid token was presented for it")
 
 
 def _verified(token: str, key: str) -> Grant:
-    fields = parse_qs(token.removeprefix(_PREFIX), keep_blank_values=True)
     try:
+        fields = parse_qs(token.removeprefix(_PREFIX), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         resource, signature, expiry = (fields[name][0] for name in ("sr", "sig", "se"))
+        path = urlsplit(resource).path.strip("/").lower()
         expires = float(expiry)
     except (KeyError, ValueError) as error:
         raise HubError(UNAUTHORIZED, f"The token is malformed: {error}") from error
@@ -70,4 +81,4 @@ def _verified(token: str, key: str) -> Grant:
         raise HubError(UNAUTHORIZED, "The token has an invalid signature")
     if time.time() >= expires:
         raise HubError(UNAUTHORIZED, "The token has expired")
-    return Grant(urlsplit(resource).path.strip("/").lower(), expires)
+    return Grant(path, expires)

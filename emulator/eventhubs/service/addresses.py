@@ -6,7 +6,10 @@ from typing import TypeAlias
 
 from emulator.eventhubs.errors import HubError
 
-_SCHEME = re.compile(r"[a-z]+://[^/]*/?", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z]{1,32}://[^/]*/?", re.IGNORECASE)
+# Names of namespaces, hubs and groups have at most 260 characters together.
+_LONGEST = 1024
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,17 @@ class Exit:
 Node: TypeAlias = Cbs | Management | Entrance | Exit
 
 
+def check_length(address: str) -> None:
+    """Raise HubError for an address that is longer than any."""
+    if len(address) > _LONGEST:
+        raise HubError("amqp:invalid-field", f"The address '{address[:_SHOWN]}…' has more than {_LONGEST} characters")
+
+
 def parse_address(address: str) -> Node:
     """Read an address; raise HubError for what names no node."""
-    parts = [part for part in _SCHEME.sub("", address, count=1).split("/") if part]
+    check_length(address)
+    scheme = _SCHEME.match(address)
+    parts = [part for part in address[scheme.end() if scheme else 0 :].split("/") if part]
     match [part.lower() for part in parts]:
         case ["$cbs"]:
             return Cbs()

@@ -8,7 +8,7 @@ from emulator.eventhubs.errors import HubError
 from emulator.eventhubs.hubs.hub import Hubs
 from emulator.eventhubs.hubs.throttle import Meter
 from emulator.eventhubs.service.access import Access
-from emulator.eventhubs.service.addresses import Cbs, Entrance, Exit, Management, parse_address
+from emulator.eventhubs.service.addresses import Cbs, Entrance, Exit, Management, check_length, parse_address
 from emulator.eventhubs.service.links import ConsumerLink, ProducerLink, RequestLink, ResponseLink
 from emulator.eventhubs.service.nodes import Respond, cbs, management
 
@@ -28,6 +28,11 @@ class Client:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._access = Access(namespace.key)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the client has shown who it is, where that is asked for."""
+        return self._access.is_known
 
     def open_link(self, session: Session, attach: Attach) -> Link:
         """Make this side's end of a link; raises HubError where the client may not have it."""
@@ -55,5 +60,8 @@ class Client:
 
     def _node_link(self, session: Session, attach: Attach, node: str, answer: Respond) -> Link:
         if attach.role == ROLE_RECEIVER:
-            return ResponseLink(session, attach, node, address(attach.target))
+            reply_to = address(attach.target)
+            if reply_to is not None:
+                check_length(reply_to)
+            return ResponseLink(session, attach, node, reply_to)
         return RequestLink(session, attach, node, answer)

@@ -14,7 +14,7 @@ from emulator.eventhubs.amqp.performatives import (
     rejected,
     symbols,
 )
-from emulator.eventhubs.amqp.session import MAX_MESSAGE_SIZE, Session
+from emulator.eventhubs.amqp.session import MAX_MESSAGE_SIZE, RESOURCE_LIMIT, Session
 from emulator.eventhubs.amqp.types import CodecError, Described, Symbol, Timestamp, Value
 from emulator.eventhubs.errors import HubError, LogDamaged
 from emulator.eventhubs.hubs.hub import Hub, now
@@ -31,20 +31,24 @@ _MAX_EVENTS, _MAX_BYTES = 512, 1 << 20
 _SELECTOR = "apache.org:selector-filter:string"
 _EPOCH = "com.microsoft:epoch"
 _METRICS = "com.microsoft:enable-receiver-runtime-metric"
+# Of a request to a node, which is a token at most, and of what waits for the client to ask for answers.
+_MAX_REQUEST = 64 << 10
+_MOST_ANSWERS = 100
 _TOO_LARGE = "amqp:link:message-size-exceeded"
 
 
 class _Inbox:
     """The client's end sends: puts messages together and keeps the client in credit."""
 
-    def __init__(self, session: Session, attach: Attach) -> None:
+    def __init__(self, session: Session, attach: Attach, largest: int) -> None:
         self._session = session
         self._handle = attach.handle
         self._received = attach.initial_delivery_count or 0
         self._credit = 0
         self._first: Transfer | None = None
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
         self._size = 0
+        self._largest = largest
 
     def attached(self) -> None:
         """Give the first credit."""
@@ -57,19 +61,37 @@ class _Inbox:
         """Take a part of a message; handle it when it is whole."""
         first = self._first = self._first or transfer
         self._size += len(payload)
-        # What is too large is counted, not kept.
-        if self._size <= MAX_MESSAGE_SIZE:
-            self._parts.append(payload)
         if transfer.more and not transfer.aborted:
+            # What is too large is counted, not kept.
+            if self._size <= self._largest and not self._keep(payload):
+                self._session.detach(self._handle, error(RESOURCE_LIMIT, "Too many messages have begun, and not ended"))
             return
-        data, size = b"".join(self._parts), self._size
-        self._first, self._parts, self._size = None, [], 0
+        # Most messages come in one part, and are not copied.
+        size = self._size
+        data = payload if size == len(payload) or size > self._largest else bytes(self._parts + payload)
+        self._forget()
         self._received += 1
         self._credit -= 1
         if 2 * self._credit < _CREDIT:
             self._grant()
         if not transfer.aborted:
             self._message(first, data, size)
+
+    def detached(self) -> None:
+        """Let go of a message that did not come to its end."""
+        self._forget()
+
+    def _keep(self, payload: bytes) -> bool:
+        if not self._session.hold(len(payload)):
+            return False
+        self._parts += payload
+        return True
+
+    def _forget(self) -> None:
+        self._first, self._size = None, 0
+        if self._parts:
+            self._session.release(len(self._parts))
+            self._parts = bytearray()
 
     def _grant(self) -> None:
         self._credit = _CREDIT
@@ -87,7 +109,7 @@ class ProducerLink(_Inbox):
     """A client that sends events to a hub, or to one of its partitions."""
 
     def __init__(self, session: Session, attach: Attach, hub: Hub, partition: Partition | None, meter: Meter) -> None:
-        super().__init__(session, attach)
+        super().__init__(session, attach, MAX_MESSAGE_SIZE)
         self._hub = hub
         self._partition = partition
         self._meter = meter
@@ -95,6 +117,7 @@ class ProducerLink(_Inbox):
 
     def detached(self) -> None:
         """Events on their way are still stored, though nobody hears of it."""
+        super().detached()
         self._is_attached = False
 
     def _message(self, first: Transfer, data: bytes, size: int) -> None:
@@ -137,15 +160,12 @@ class RequestLink(_Inbox):
     """A client that sends requests to a node; the answers go out on a sibling link of the same session."""
 
     def __init__(self, session: Session, attach: Attach, node: str, answer: Respond) -> None:
-        super().__init__(session, attach)
+        super().__init__(session, attach, _MAX_REQUEST)
         self._node = node
         self._answer = answer
 
-    def detached(self) -> None:
-        """Nothing is held."""
-
     def _message(self, first: Transfer, data: bytes, size: int) -> None:
-        if size > MAX_MESSAGE_SIZE:
+        if size > _MAX_REQUEST:
             self._settle(first, rejected(_TOO_LARGE, f"a request of {size} bytes is too large"))
             return
         try:
@@ -160,6 +180,9 @@ class RequestLink(_Inbox):
             self._settle(
                 first, rejected("amqp:not-allowed", "there is no link for the answer; attach a receiver first")
             )
+            return
+        if not same[0].has_room:
+            self._settle(first, rejected(RESOURCE_LIMIT, "too many answers wait for credit"))
             return
         self._settle(first, accepted())
         same[0].send(self._answer(request))
@@ -176,6 +199,11 @@ class ResponseLink:
         self._sent = 0
         self._credit = 0
         self._waiting: list[bytes] = []
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another answer may wait for credit."""
+        return len(self._waiting) < _MOST_ANSWERS and sum(map(len, self._waiting)) < _MAX_REQUEST
 
     def attached(self) -> None:
         """Wait for credit."""

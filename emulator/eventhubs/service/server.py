@@ -12,6 +12,7 @@ from types import MappingProxyType
 from emulator.engine.folder_lock import FolderLock
 from emulator.errors import KustoError
 from emulator.eventhubs.amqp.connection import Connection
+from emulator.eventhubs.amqp.room import Room
 from emulator.eventhubs.hubs.hub import DEFAULT_GROUP, Hub, Hubs
 from emulator.eventhubs.hubs.log import Retention
 from emulator.eventhubs.hubs.throttle import Meter, Throttle
@@ -24,7 +25,7 @@ DEFAULT_PORT = 5672
 DEFAULT_HUBS: Mapping[str, int] = MappingProxyType({"trades": 4})
 IN_MEMORY = Retention(age=timedelta(days=1), size=256 << 20, segment_size=16 << 20)
 _RETENTION_SECONDS = 60.0
-_GOODBYE_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
 _COMMITS = 8
 
 
@@ -56,6 +57,7 @@ class EventHubs:
         self._commits = commits
         self._options = options
         self._lock = lock
+        self._room = Room()
         self._namespace = Namespace(hubs, options.key, Meter(options.throttle))
         self._host, self._port = listener.getsockname()[:2]
         self._connections: dict[Connection, asyncio.Task[None]] = {}
@@ -127,16 +129,21 @@ class EventHubs:
         if self._expiring is not None:
             self._expiring.cancel()
         tasks = list(self._connections.values())
-        # What has arrived is stored and acknowledged before the clients hear that the server goes.
+        # What has arrived is stored and acknowledged before the clients hear that the server goes; what else they send
+        # is not waited for.
+        for connection in tuple(self._connections):
+            connection.pause()
         for hub in self._hubs.all():
             await hub.flush()
         for connection in tuple(self._connections):
             connection.close()
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            for connection in tuple(self._connections):
+                # One that does not read would be waited for, and its connection too.
+                connection.abort()
+            if left:
+                await asyncio.wait(left, timeout=_GOODBYE_SECONDS)
         await server.wait_closed()
         for hub in self._hubs.all():
             await hub.close()
@@ -145,7 +152,8 @@ class EventHubs:
             self._lock.release()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(Client(self._namespace).open_link, reader, writer)
+        client = Client(self._namespace)
+        connection = Connection(client.open_link, reader, writer, lambda: client.is_known, self._room)
         if len(self._connections) >= self._options.connections:
             # Whoever has begun nothing yet makes room, the oldest first; where all are at work, the new one goes.
             (next((each for each in self._connections if not each.is_used), connection)).abort()

@@ -63,6 +63,13 @@ class Peer:
                 return found
             assert not isinstance(found, Close | Detach | End), found
 
+    async def expect_any(self, kind: type) -> object:
+        """Return the next frame of a kind, also of one that ends something."""
+        while True:
+            found = (await self.read()).performative
+            if isinstance(found, kind):
+                return found
+
     async def begin(self) -> None:
         self.writer.write(AMQP_HEADER)
         self.send(Open("test"))
