@@ -31,7 +31,7 @@ def test_a_module_is_one_idea_of_readable_size_and_says_what_it_is_for(path: Pat
     assert len(text.splitlines()) <= LINES_ALLOWED
     assert path.stem not in FORBIDDEN_NAMES
     if text.strip():
-        assert ast.get_docstring(ast.parse(text)), "a module says in its docstring what it is for"
+        assert text.startswith('"""'), "a module says in its docstring what it is for"
 
 
 # Words that stand together in SQL alone, wherever in a text: KQL has other ones, and messages are not in capitals.

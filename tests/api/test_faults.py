@@ -217,6 +217,7 @@ async def test_a_database_that_is_not_deployed_is_not_ready(registry: Registry) 
         engine.close()
 
 
+@pytest.mark.slow
 async def test_an_answer_beyond_the_limit_is_refused(registry: Registry, eventhouse: EmbeddedEventhouse) -> None:
     answer = await ask(registry, eventhouse, "/v1/prices/MSFT/history", max_rows=10)
     assert answer.status_code == 422

@@ -46,6 +46,7 @@ def told(monkeypatch: pytest.MonkeyPatch, command: str, *flags: str, **environme
     return found[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ALL)
 def test_a_key_comes_from_a_file_by_flag_environment_or_settings(
     monkeypatch: pytest.MonkeyPatch, folder: Path, command: str

@@ -130,6 +130,7 @@ ESTIMATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", PRICED)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_volatilities(filled: Filled, symbol: str, estimator: str) -> None:
@@ -185,6 +186,7 @@ def test_history_raw_and_adjusted(filled: Filled, symbol: str) -> None:
         assert_equal(found["Volume"].to_numpy(), each.volume / factor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "column", "options"),
     [

@@ -138,6 +138,7 @@ def test_no_number_of_the_market_stands_in_another_file() -> None:
     assert found == {}
 
 
+@pytest.mark.slow
 def test_the_name_of_the_simulated_source_stands_in_one_function() -> None:
     texts = {script.file.name: script.entities[0].text for script in load_database().scripts}
     assert [name for name, text in texts.items() if f'"{SIMULATED}"' in text] == ["IsSimulated.kql"]

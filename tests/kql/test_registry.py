@@ -136,6 +136,7 @@ def test_toml_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None
     assert caught.value.line == len(REGISTRY_FILE.read_text(encoding="utf-8").splitlines()) + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "name", "hint"),
     [

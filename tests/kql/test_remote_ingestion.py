@@ -65,6 +65,7 @@ async def test_what_can_be_streamed_is_streamed(wire: FaultyWire, managed: Remot
     assert wire.paths == [f"{INGEST}{DATABASE}/T"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -95,6 +96,7 @@ async def test_a_batch_that_is_too_large_to_stream_is_queued_at_once(
     assert wire.streamed == 0
 
 
+@pytest.mark.slow
 async def test_what_is_wrong_for_good_is_not_queued(
     wire: FaultyWire, managed: RemoteEventhouse, engine: Engine
 ) -> None:
@@ -105,6 +107,7 @@ async def test_what_is_wrong_for_good_is_not_queued(
     assert len(engine.command(".show ingestion failures")) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["/v1/rest/mgmt", "/storage/ingestion-blobs/", "/storage/ready-for-aggregation/"])
 async def test_without_a_queue_to_fall_back_on_it_may_still_pass(
     wire: FaultyWire, managed: RemoteEventhouse, engine: Engine, trouble: str

@@ -11,7 +11,6 @@ from emulator.engine.catalog.records import (
     Catalog,
     Database,
     Record,
-    RecordKind,
     Table,
     View,
 )
@@ -74,38 +73,43 @@ def load(connection: duckdb.DuckDBPyConnection) -> Catalog | None:
 
 def save(connection: duckdb.DuckDBPyConnection, before: Catalog, after: Catalog) -> None:
     """Write what differs between two catalogs, inside the caller's transaction."""
-    old, new = dict(_documents(before)), dict(_documents(after))
-    gone = [key for key, value in old.items() if new.get(key) != value]
-    written = [(*key, value) for key, value in new.items() if old.get(key) != value]
+    # Records never change and snapshots share them: only those that were replaced have to be written as JSON.
+    old, new = dict(_records(before)), dict(_records(after))
+    gone = [key for key, record in old.items() if new.get(key) is not record]
+    written = [(*key, _document(record)) for key, record in new.items() if old.get(key) is not record]
     if gone:
         connection.executemany(_REMOVE, [dict(zip(_KEY, key, strict=True)) for key in gone])
     if written:
         connection.executemany(_ADD, [dict(zip(_CATALOG.types, row, strict=True)) for row in written])
 
 
-def _documents(catalog: Catalog) -> Iterator[tuple[tuple[str, str, str], str]]:
+def _records(catalog: Catalog) -> Iterator[tuple[tuple[str, str, str], Catalog | Database | Record]]:
     if not catalog.databases:
         return
-    head = {"format": FORMAT, "version": catalog.version, "next_relation": catalog.next_relation}
-    yield ("catalog", "", ""), json.dumps(head)
+    yield ("catalog", "", ""), catalog
     for database in catalog.databases.values():
-        document = {
-            "policies": dict(database.policies),
-            "mappings": [dataclasses.asdict(mapping) for mapping in database.mappings],
-            "version": database.version,
-        }
-        yield ("database", "", database.name), json.dumps(document)
+        yield ("database", "", database.name), database
         for kind, record in database.records():
-            yield (kind, database.name, record.name), _document(kind, record)
+            yield (kind, database.name, record.name), record
 
 
-def _document(kind: RecordKind, record: Record) -> str:
-    document = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
-    if kind != "function":
-        document["schema"] = [[column.name, str(column.type), column.docstring] for column in document["schema"]]
-        document["policies"] = dict(document["policies"])
-    if kind == "table":
-        document["mappings"] = [dataclasses.asdict(mapping) for mapping in document["mappings"]]
+def _document(record: Catalog | Database | Record) -> str:
+    match record:
+        case Catalog():
+            return json.dumps({"format": FORMAT, "version": record.version, "next_relation": record.next_relation})
+        case Database():
+            document: dict[str, object] = {
+                "policies": dict(record.policies),
+                "mappings": [dataclasses.asdict(mapping) for mapping in record.mappings],
+                "version": record.version,
+            }
+        case _:
+            document = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    if isinstance(record, Table | View):
+        document["schema"] = [[column.name, str(column.type), column.docstring] for column in record.schema]
+        document["policies"] = dict(record.policies)
+    if isinstance(record, Table):
+        document["mappings"] = [dataclasses.asdict(mapping) for mapping in record.mappings]
     return json.dumps(document, default=_json_default)
 
 

@@ -19,6 +19,7 @@ def arguments(plan: Plan) -> list[int]:
     return [len(each.arguments) for each in aggregates]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "row", "fewest"), [("take_any(*)", 0, 1), ("arg_max(c0, *)", 1, 1), ("arg_min(c0, *)", 0, 1)]
 )

@@ -131,6 +131,7 @@ def test_statements_side_by_side_change_the_cores_and_keep_their_answers(
     assert threads(connection) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -141,6 +141,7 @@ def test_size_counts_as_well_as_rows(connection: duckdb.DuckDBPyConnection) -> N
         rows(connection, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeout", ["00:00:00.2", "0:00:00.2", "200ms", timedelta(milliseconds=200)])
 def test_a_query_ends_with_its_time(connection: duckdb.DuckDBPyConnection, timeout: object) -> None:
     cross = "range x from 1 to 300000 step 1 | extend k = 1"

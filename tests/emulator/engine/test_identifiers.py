@@ -65,6 +65,7 @@ def house(empty_database: Eventhouse) -> Eventhouse:
     return empty_database
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", MAKING)
 def test_no_command_makes_such_a_name(house: Eventhouse, command: str) -> None:
     kind, before = MAKING[command], house.definitions()

@@ -63,6 +63,7 @@ def test_a_chain_of_conditions_may_be_of_any_length(eventhouse: Eventhouse, coun
     assert rows(eventhouse, f"T | where {conditions}") == [(1,), (2,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", range(1, 100, 7))
 @pytest.mark.parametrize(("operator", "others", "value"), [("or", "false", True), ("and", "true", False)])
 def test_every_term_of_a_chain_counts(

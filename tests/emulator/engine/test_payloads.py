@@ -321,6 +321,7 @@ LAST = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", range(len(TWICE)))
 @pytest.mark.parametrize("others", [0, 5_000], ids=["alone", "among many"])
 def test_of_a_key_that_stands_twice_the_last_counts(eventhouse: Eventhouse, line: int, others: int) -> None:
@@ -405,6 +406,7 @@ def test_multijson_that_is_nested_too_deeply_is_refused(eventhouse: Eventhouse) 
     assert rows(eventhouse) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "time",
     [

@@ -115,6 +115,7 @@ def test_a_value_that_cannot_be_computed_fails_only_where_it_is_read(prices: Pri
     assert prices.rows("Days | count") == [(10,)]
 
 
+@pytest.mark.slow
 def test_a_value_that_takes_too_long_is_ended(prices: Prices) -> None:
     numbers = "range x from 1 to 300000 step 1 | extend k = 1"
     text = (

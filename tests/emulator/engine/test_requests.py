@@ -187,6 +187,7 @@ def test_a_running_query_is_canceled_by_its_clients_id(eventhouse: Eventhouse) -
     assert answer == ("test;1", "no need", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option",
     [

@@ -201,6 +201,7 @@ def test_a_union_of_thousands_has_all_rows_in_order(eventhouse: Eventhouse) -> N
     ]
 
 
+@pytest.mark.slow
 def test_a_shared_random_number_is_another_one_in_each_row(eventhouse: Eventhouse) -> None:
     text = lets(LEVELS // 2, "rand()", "@ + @", "range n from 1 to 50 step 1 | project r = @ | distinct r | count")
     assert rows(eventhouse, text) == [(50,)]
@@ -259,6 +260,7 @@ def test_commands_policies_and_views_share_too(eventhouse: Eventhouse) -> None:
     assert sorted(rows(eventhouse, "V")) == [(1, 2**LEVELS), (2, 2 * 2 * 2**LEVELS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sumif", "countif", "minif", "maxif", "avgif", "stdevif", "dcountif"])
 def test_a_condition_of_an_aggregate_costs_the_others_nothing(eventhouse: Eventhouse, name: str) -> None:
     # DuckDB gives each FILTER of an operator vectors for the arguments of all aggregates: 1,500 took 6 s for one row.

@@ -12,6 +12,8 @@ from tests.emulator.conformance_adapter import connection as printing
 from tests.emulator.functions import test_cases as functions
 from tests.emulator.functions.printed import printed
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def without_optimizer(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:

@@ -24,6 +24,7 @@ def token(resource: str, *, key: str = KEY, policy: str = POLICY) -> str:
     return str(EventHubSharedKeyCredential(policy, key).get_token(resource).token)
 
 
+@pytest.mark.slow
 async def test_a_configured_key_is_asked_for() -> None:
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
     try:

@@ -18,7 +18,7 @@ from tests.emulator.eventhubs.events import message
 PARTITIONS = 4
 
 # A consumer that loses a partition, or ends, may be opening a connection at that moment.
-pytestmark = [forgets_sockets, pytest.mark.usefixtures("collected")]
+pytestmark = [forgets_sockets, pytest.mark.slow, pytest.mark.usefixtures("collected")]
 
 
 class Reading:
@@ -89,7 +89,6 @@ async def served() -> AsyncIterator[EventHubs]:
     await served.close()
 
 
-@pytest.mark.slow
 async def test_consumers_share_the_partitions_and_take_over_where_the_other_stopped(served: EventHubs) -> None:
     connection, store = served.connection_string("trades"), MemoryCheckpoints()
     first_events = await fill(served, "first")
@@ -112,7 +111,6 @@ async def test_consumers_share_the_partitions_and_take_over_where_the_other_stop
         assert sorted(came) == sorted(everything), "each event once"
 
 
-@pytest.mark.slow
 async def test_checkpoints_outlive_consumers_and_the_server(tmp_path: Path) -> None:
     store = MemoryCheckpoints()
     served = await EventHubs.start(port=0, data=tmp_path, hubs={"trades": PARTITIONS})

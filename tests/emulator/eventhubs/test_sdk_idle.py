@@ -10,11 +10,12 @@ from emulator.eventhubs import EventHubs
 from tests.emulator.eventhubs.clients import PATIENCE, bodies, stop
 from tests.emulator.eventhubs.events import message
 
+pytestmark = pytest.mark.slow  # Microsoft's clients wait a second and more at their ends
+
 IDLE_SECONDS = 1.0
 
 
 @pytest.mark.parametrize("idle_timeout", [None, IDLE_SECONDS])
-@pytest.mark.slow
 async def test_an_idle_producer_sends_again(hubs: EventHubs, idle_timeout: float | None) -> None:
     connection = hubs.connection_string("trades")
     async with EventHubProducerClient.from_connection_string(connection, idle_timeout=idle_timeout) as producer:

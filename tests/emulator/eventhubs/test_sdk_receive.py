@@ -16,6 +16,8 @@ from emulator.eventhubs.hubs.log import Retention
 from tests.emulator.eventhubs.clients import PATIENCE, TRUSTED, bodies, receive, receive_sync, stop
 from tests.emulator.eventhubs.events import message
 
+pytestmark = pytest.mark.slow  # Microsoft's clients wait a second and more at their ends
+
 FIVE = [b"%d" % number for number in range(5)]
 
 
@@ -58,12 +60,10 @@ async def test_events_come_with_everything_that_was_sent(hubs: EventHubs) -> Non
     assert abs(found.enqueued_time - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-@pytest.mark.slow
 async def test_the_synchronous_client_receives(filled: str) -> None:
     assert bodies(await asyncio.to_thread(receive_sync, filled, 5)) == FIVE
 
 
-@pytest.mark.slow
 async def test_the_synchronous_client_starts_at_every_kind_of_position(hubs: EventHubs, filled: str) -> None:
     events = hubs.hub("trades").partition("0").read(0, 10)
     found = await asyncio.gather(
@@ -74,7 +74,6 @@ async def test_the_synchronous_client_starts_at_every_kind_of_position(hubs: Eve
     assert [b"".join(bodies(each)) for each in found] == [b"234", b"34", b"34"]
 
 
-@pytest.mark.slow
 async def test_the_synchronous_client_hears_that_a_higher_epoch_reads(hubs: EventHubs, filled: str) -> None:
     async with EventHubConsumerClient.from_connection_string(filled, "$Default") as consumer:
 
@@ -135,7 +134,6 @@ async def test_positions_and_groups_that_are_not_there_are_an_error(filled: str)
     assert "ConsumerGroups/third" in str(group)
 
 
-@pytest.mark.slow
 async def test_an_unknown_hub_is_an_error(filled: str) -> None:
     elsewhere = filled.replace("EntityPath=trades", "EntityPath=quotes")
     assert "'quotes'" in str(await _error(elsewhere))
@@ -143,7 +141,6 @@ async def test_an_unknown_hub_is_an_error(filled: str) -> None:
         await asyncio.to_thread(receive_sync, elsewhere, 1)
 
 
-@pytest.mark.slow
 async def test_a_reader_from_before_what_is_kept_begins_with_what_is(tmp_path: Path) -> None:
     retention = Retention(size=4_000, segment_size=1_000)
     served = await EventHubs.start(port=0, data=tmp_path, hubs={"trades": 1}, options=Options(retention=retention))
@@ -166,7 +163,6 @@ async def test_two_groups_read_side_by_side(filled: str) -> None:
     assert bodies(first) == bodies(second) == FIVE
 
 
-@pytest.mark.slow
 async def test_a_higher_epoch_displaces_and_a_lower_is_refused(hubs: EventHubs, filled: str) -> None:
     none = asyncio.create_task(_error(filled))
     await present(hubs)
@@ -188,7 +184,6 @@ async def test_a_higher_epoch_displaces_and_a_lower_is_refused(hubs: EventHubs, 
         await stop(consumer, holding)
 
 
-@pytest.mark.slow
 async def test_a_sixth_reader_of_a_group_is_refused(hubs: EventHubs, filled: str) -> None:
     expected = [*bodies(await receive(filled, 5)), b"5"]
     reading = [asyncio.create_task(receive(filled, 6)) for _ in range(5)]
@@ -205,7 +200,6 @@ async def test_events_larger_than_a_frame_arrive_whole(hubs: EventHubs) -> None:
     assert bodies(await receive(connection, 3)) == large
 
 
-@pytest.mark.slow
 async def test_many_events_outrun_credit_and_window(hubs: EventHubs) -> None:
     connection = hubs.connection_string("trades")
     expected = [b"%d" % number for number in range(5000)]
@@ -220,7 +214,6 @@ async def test_receivers_hear_of_the_last_event_if_they_ask(filled: str) -> None
     assert properties[b"last_enqueued_sequence_number"] == 4
 
 
-@pytest.mark.slow
 async def test_management_tells_of_hub_and_partitions(hubs: EventHubs, filled: str) -> None:
     async with EventHubProducerClient.from_connection_string(filled, retry_total=0) as producer:
         hub = await producer.get_eventhub_properties()

@@ -13,6 +13,8 @@ from azure.eventhub.exceptions import ConnectError, EventDataSendError
 from emulator.eventhubs import Event, EventHubs
 from emulator.eventhubs.hubs.partition_keys import partition_of
 
+pytestmark = pytest.mark.slow  # Microsoft's clients wait a second and more at their ends
+
 Sendable: TypeAlias = EventData | AmqpAnnotatedMessage
 SOON = timedelta(minutes=1)
 LIMIT = 1 << 20
@@ -111,7 +113,6 @@ async def test_buffered_producers_lose_nothing(hubs: EventHubs, is_async: bool) 
         assert all(event.partition_key == event.body.decode() for event in events)
 
 
-@pytest.mark.slow
 async def test_a_batch_may_be_as_large_as_the_limit(hubs: EventHubs) -> None:
     async with AsyncProducerClient.from_connection_string(hubs.connection_string("trades")) as producer:
         batch = await producer.create_batch(partition_id="0")
@@ -156,7 +157,6 @@ async def test_unknown_hubs_and_partitions_are_refused(hubs: EventHubs, hub: str
             await producer.send_batch([EventData(b"x")], partition_id=partition)
 
 
-@pytest.mark.slow
 async def test_nothing_is_acknowledged_that_cannot_be_stored(hubs: EventHubs, monkeypatch: pytest.MonkeyPatch) -> None:
     log = hubs.hub("trades").partition("0").log
     attempts = 0

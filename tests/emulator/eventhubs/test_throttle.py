@@ -79,6 +79,7 @@ async def test_the_client_waits_and_tries_again() -> None:
         await served.close()
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_try_again_is_told_why() -> None:
     throttled = Options(throttle=Throttle(0.1, patience=0))
     served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=throttled)

@@ -60,6 +60,7 @@ TESTS: dict[str, tuple[Callable[[int], str], list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TESTS)
 def test_many_terms_are_few_regular_expressions(eventhouse: Eventhouse, name: str) -> None:
     condition, answer = TESTS[name]
@@ -80,6 +81,7 @@ TESTS_OF_ANY_COLUMN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", TESTS_OF_ANY_COLUMN)
 @pytest.mark.parametrize("part", ["B", "a b", "b\nb", "\t\n\x1f", "", "20"])
 def test_any_column_is_each_column(eventhouse: Eventhouse, test: str, part: str) -> None:
@@ -91,6 +93,7 @@ def test_any_column_is_each_column(eventhouse: Eventhouse, test: str, part: str)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", TESTS_OF_ANY_COLUMN)
 def test_any_column_of_many_is_one_regular_expression(eventhouse: Eventhouse, test: str) -> None:
     table = f"print {', '.join(f'c{n} = tostring(now())' for n in range(MANY))}"

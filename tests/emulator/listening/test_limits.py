@@ -153,6 +153,7 @@ async def heard(served: Served) -> None:
     await served.holds(1)
 
 
+@pytest.mark.slow
 async def test_a_head_that_drips_is_ended_by_the_server_itself() -> None:
     async with serving(echo, Limits(head_seconds=0.2)) as served, connected(served) as peer:
         await peer.send(b"GET / HTTP/1.1\r\n")

@@ -33,6 +33,7 @@ async def gated(gate: asyncio.Event, begun: asyncio.Event, size: int) -> AsyncIt
     yield ROW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [INGEST, "/v1/rest/mgmt", "/v2/rest/query"])
 async def test_requests_that_wait_are_bounded_by_their_bytes(eventhouse: Eventhouse, path: str) -> None:
     rooms = Rooms(Room(MEGABYTE), Room(MAX_INFLATED))

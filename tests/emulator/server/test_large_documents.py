@@ -60,6 +60,7 @@ def test_a_text_alone_is_a_document_and_depth_is_no_matter() -> None:
     assert deep == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "filling",
     [b"[]," * 400_000, b" " * 1_100_000, b'"a",' * 300_000, b'{"a":1},' * 200_000],
@@ -70,6 +71,7 @@ def test_much_beside_the_text_is_refused_before_it_is_parsed(filling: bytes) -> 
         load_large(b'{"csl": "print 1", "properties": [' + filling + b"0]}", nothing)
 
 
+@pytest.mark.slow
 def test_a_text_is_read_until_its_work_is_over() -> None:
     data = orjson.dumps({"csl": "\\" * 3_000_000})
     assert load_large(data, Work(60).check) == {"csl": "\\" * 3_000_000}

@@ -92,6 +92,7 @@ async def test_a_batch_above_what_can_be_streamed_gets_there(
     assert eventually(lambda: stored(engine), lambda found: found[0] >= 200) == (200, 200)
 
 
+@pytest.mark.slow
 async def test_what_may_pass_is_tried_again_and_what_may_not_is_refused(
     served: tuple[FaultyWire, str], engine: Engine, sink: EventhouseSink
 ) -> None:
