@@ -57,6 +57,9 @@ class Emission:
     parameters: dict[str, str] = field(default_factory=dict)
     uses_now: bool = False
     has_joins: bool = False
+    # Whether comparisons of the sides of a join may go below it, and whether there are any.
+    compares_in_joins: bool = False
+    has_comparisons_in_joins: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     groups: list["GroupScope"] = field(default_factory=list)
     _aliases: int = 0

@@ -64,23 +64,30 @@ class EmittedQuery:
     """A query for DuckDB with the columns of `schema` under their physical names.
 
     `parameters` maps declared query parameters to the DuckDB parameters that the text names; `uses_now` says
-    whether it names `$now` too. DuckDB wants exactly these.
+    whether it names `$now` too. DuckDB wants exactly these. `has_comparisons_in_joins` tells whether it has conditions
+    that may keep it from being ended in time.
     """
 
     query: Query
     schema: Schema
     parameters: dict[str, str]
     uses_now: bool
+    has_comparisons_in_joins: bool = False
 
 
 def emit_query(
-    plan: Plan, storage: Storage, *, for_result: bool = False, separate: Iterable[Plan] = ()
+    plan: Plan,
+    storage: Storage,
+    *,
+    for_result: bool = False,
+    separate: Iterable[Plan] = (),
+    compares_in_joins: bool = False,
 ) -> EmittedQuery:
     """Emit a plan: in the storable types of a table, or in the canonical forms of a result.
 
-    A deep plan is emitted in the steps that it is `separate` in.
+    A deep plan is emitted in the steps that it is `separate` in; `compares_in_joins` is for tables of few rows.
     """
-    emission = Emission(storage, relation)
+    emission = Emission(storage, relation, compares_in_joins=compares_in_joins)
     for each in separate:
         if isinstance(each, Materialized):
             emission.plan(each)
@@ -95,7 +102,8 @@ def emit_query(
     items = tuple(Item(sql, name) for sql, name in zip(columns, physical_names(schema), strict=True))
     rows = _as_they_arrive(rows, plan)
     select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or ())
-    return EmittedQuery(emission.complete(select), schema, dict(emission.parameters), emission.uses_now)
+    query, parameters = emission.complete(select), dict(emission.parameters)
+    return EmittedQuery(query, schema, parameters, emission.uses_now, emission.has_comparisons_in_joins)
 
 
 def relation(emission: Emission, plan: Plan) -> Relation:  # noqa: C901 - one branch per node of the closed union

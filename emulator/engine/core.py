@@ -158,7 +158,15 @@ class Core:
                 compiled = self.compiled.of(text, Entities(snapshot), storage, key)
                 try:
                     with self._readers.lend() as cursor:
-                        return execute(compiled, cursor, properties, fit=self._cores.fit, watch=self._watch, work=work)
+                        return execute(
+                            compiled,
+                            cursor,
+                            properties,
+                            fit=self._cores.fit,
+                            are_large=self._sizes.are_large,
+                            watch=self._watch,
+                            work=work,
+                        )
                 except EngineFault:
                     # A relation may have been dropped between compiling and running: then the catalog has moved on,
                     # or is about to, since a commit shows its tables a moment before its catalog. Or DuckDB has failed.

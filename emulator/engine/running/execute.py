@@ -14,6 +14,7 @@ from emulator.engine.running.parameters import bind_parameters
 from emulator.engine.running.query import LIMIT, NOW, CompiledQuery
 from emulator.engine.running.results import fetch, truncation_fault
 from emulator.engine.session.deadline import Watch
+from emulator.engine.session.join_sides import JoinSides
 from emulator.engine.session.statement import Statement
 from emulator.engine.session.workload import Workload
 from emulator.engine.udf import register
@@ -49,16 +50,23 @@ def _as_it_is(_: Workload) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+def _never(_: JoinSides) -> bool:
+    return False
+
+
 def execute(
     query: CompiledQuery,
     cursor: duckdb.DuckDBPyConnection,
     properties: RequestProperties = NO_PROPERTIES,
     now: datetime | None = None,
     fit: Fit = _as_it_is,
+    are_large: Callable[[JoinSides], bool] = _never,
     watch: Watch | None = None,
     work: Work | None = None,
 ) -> tuple[ResultTable, ...]:
     """Run a compiled query and return its results; `now` (naive UTC) is the instant that the request sees.
+
+    `are_large` tells of joins whether their sides have many rows now.
 
     It is done for `work`, by default one with the request's timeout, and `watch` ends it with that, by default one for
     this request alone.
@@ -80,7 +88,7 @@ def execute(
         _interrupted(watching, cursor, work),
     ):
         # Before the transaction, which a value that cannot be computed would end.
-        ready = [result.ready(cursor, values) for result in query.results]
+        ready = [result.fitting(are_large).ready(cursor, values) for result in query.results]
         with _snapshot(cursor) if len(ready) > 1 else nullcontext():
             for result, known in ready:
                 with fit(result.workload):

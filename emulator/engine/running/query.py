@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import duckdb
 
@@ -14,6 +14,7 @@ from emulator.emit.relations import EmittedQuery, emit_query
 from emulator.engine.faults import VALUE_ERRORS
 from emulator.engine.lru import LruCache
 from emulator.engine.running.language import Language, bind_text
+from emulator.engine.session.join_sides import JoinSides
 from emulator.engine.session.statement import Statement
 from emulator.engine.session.workload import Workload
 from emulator.engine.storage.relations import Reads
@@ -57,7 +58,8 @@ class CompiledResult:
     """One result of a request: a SELECT with the columns of `schema` by position, and how it is to be drawn.
 
     It ends after as many rows as the value `$limit` says, so that no more is computed. `parameters` names the value of
-    a request for each parameter of the SQL, some of them from `request_values`.
+    a request for each parameter of the SQL, some of them from `request_values`. Where both sides of its `joins` are
+    large, `apart` is to be run in its place.
     """
 
     name: str
@@ -67,6 +69,13 @@ class CompiledResult:
     workload: Workload
     visualization: Mapping[str, object]
     request_values: RequestValues | None = None
+    joins: JoinSides | None = None
+    apart: Callable[[], "CompiledResult"] | None = None
+
+    def fitting(self, are_large: Callable[[JoinSides], bool]) -> "CompiledResult":
+        """Return the result to run on tables as large as they are now."""
+        is_apart = self.joins is not None and self.apart is not None and are_large(self.joins)
+        return self.apart() if is_apart and self.apart is not None else self
 
     def ready(
         self, connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]
@@ -139,19 +148,31 @@ def compile_query(
 
 
 def _compile_result(
-    name: str, plan: Plan, visualization: dict[str, object], storage: Storage, *, whole: bool = False
+    name: str,
+    plan: Plan,
+    visualization: dict[str, object],
+    storage: Storage,
+    *,
+    whole: bool = False,
+    compares_in_joins: bool = True,
 ) -> CompiledResult:
     reads = Reads(storage)
     once = shared(plan)
     steps = separate if once is not plan else _no_steps
     lean = narrowed(once, steps(once))
     parts = Separated(lean) if whole else separated(lean, steps(lean))
-    emitted = emit_query(parts.plan, reads, for_result=True, separate=steps(parts.plan))
+    emitted = emit_query(
+        parts.plan, reads, for_result=True, separate=steps(parts.plan), compares_in_joins=compares_in_joins
+    )
+    again = partial(_compile_result, name, plan, visualization, storage)
     values = None
     if parts.values is not None:
         row = emit_query(parts.values, storage)
-        again = partial(_compile_result, name, plan, visualization, storage, whole=True)
-        values = RequestValues(Statement(render(row.query)), _parameters(row), parts.values.schema.names, again)
+        of_row = Statement(render(row.query)), _parameters(row), parts.values.schema.names
+        values = RequestValues(*of_row, partial(again, whole=True, compares_in_joins=compares_in_joins))
+    joins, apart = None, None
+    if emitted.has_comparisons_in_joins:
+        joins, apart = JoinSides.of(plan), cache(partial(again, whole=whole, compares_in_joins=False))
     return CompiledResult(
         name,
         Statement(render(_limited(emitted.query))),
@@ -160,6 +181,8 @@ def _compile_result(
         Workload.of(plan, reads.identities),
         visualization,
         values,
+        joins,
+        apart,
     )
 
 

@@ -9,6 +9,7 @@ import duckdb
 
 from emulator.binder.plan import Join, Plan, Scan
 from emulator.engine.relation_names import parts_name
+from emulator.engine.session.join_sides import JoinSides
 from emulator.optimize.walk import nodes
 from emulator.sql.ast import ColumnRef, FunctionRef, Select
 from emulator.sql.build import call, columns, not_
@@ -65,6 +66,10 @@ class TableSizes:
         return all(self._rows_of(each) < _ROW_GROUP for each in workload.reads) and all(
             sum(map(self._rows_of, left)) * sum(map(self._rows_of, right)) < _PAIRS for left, right in workload.joined
         )
+
+    def are_large(self, joins: JoinSides) -> bool:
+        """Tell whether both sides of a join may have many rows."""
+        return joins.are_large(self._rows_of)
 
     def expire(self) -> None:
         """Look anew the next time: a large change may have made a table large."""

@@ -1,18 +1,24 @@
 """Conditions on both sides of a join: which rows they keep, and that a query with them can be ended."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 
 import duckdb
 import pytest
 
-from emulator.binder.plan import Stored
+from emulator.binder.bind import bind_query
+from emulator.binder.plan import Scan, Stored
 from emulator.context import RequestProperties
 from emulator.engine.eventhouse import Eventhouse
+from emulator.engine.running.query import compile_query
 from emulator.engine.running.stored_query import compile_rows
+from emulator.engine.session import join_sides
+from emulator.engine.session.join_sides import JoinSides, Rows
 from emulator.errors import LimitFault
 from emulator.sql.ast import TableRef
+from emulator.syntax.parser import parse_query
 
 LEFT = "L | join kind={} R on K"
 # Each with what it keeps of the rows (A, K, B) of an inner join.
@@ -69,9 +75,16 @@ class InTables:
         return TableRef((stored.name,), alias)
 
 
-def joined_by(eventhouse: Eventhouse, text: str) -> tuple[object, object]:
-    """Return the conditions of the join that DuckDB makes of a query, and the filters of its left table."""
-    sql = compile_rows(text, eventhouse.entities(), InTables()).sql
+def joined_by(eventhouse: Eventhouse, text: str, *, are_large: bool | None = None) -> tuple[object, object]:
+    """Return the conditions of the join that DuckDB makes of a query, and the filters of its left table.
+
+    None is for a stored query, which is made once for tables of any size.
+    """
+    if are_large is None:
+        sql = compile_rows(text, eventhouse.entities(), InTables()).sql
+    else:
+        (result,) = compile_query(text, eventhouse.entities(), InTables()).results
+        sql = result.fitting(lambda _: bool(are_large)).statement.sql.replace("$limit", "5")
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE L AS SELECT i AS A, i % 3 AS K FROM range(3000) t(i)")
         connection.execute("CREATE TABLE R AS SELECT i AS B, i % 3 AS K FROM range(3000) t(i)")
@@ -113,7 +126,85 @@ def test_it_stays_above_the_join_and_conditions_on_one_side_go_below(
 def test_a_comparison_of_the_sides_is_part_of_the_join(
     eventhouse: Eventhouse, condition: str, joined: list[str]
 ) -> None:
-    assert joined_by(eventhouse, f"{LEFT.format('inner')} | where {condition}") == (joined, None)
+    text = f"{LEFT.format('inner')} | where {condition}"
+    assert joined_by(eventhouse, text, are_large=False) == (joined, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("are_large", [True, None])
+@pytest.mark.parametrize(
+    ("condition", "joined"),
+    [("A == B", ["A = B", "K = K"]), ("A * 7 > B", "K = K"), ("A >= B and B > 3 and A < B + 2", "K = K")],
+)
+def test_of_large_tables_sides_are_compared_above_the_join(
+    eventhouse: Eventhouse, condition: str, joined: object, are_large: bool | None
+) -> None:
+    text = f"{LEFT.format('inner')} | where {condition} | where A < 50"
+    assert joined_by(eventhouse, text, are_large=are_large) == (joined, "(A < 50)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("condition", ACROSS)
+@pytest.mark.parametrize("kind", ["inner", "leftouter", "fullouter"])
+def test_large_tables_are_answered_alike(
+    eventhouse: Eventhouse, condition: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{LEFT.format(kind)} | {ACROSS[condition][0]}"
+    answers = []
+    for many in (100, 0):
+        monkeypatch.setattr(join_sides, "MANY", many)
+        answer = eventhouse.query(text)[0]
+        answers.append((answer.schema, sorted(answer.rows(), key=str)))
+    assert answers[0] == answers[1]
+
+
+def relation_of(eventhouse: Eventhouse, table: str) -> str:
+    (scan,) = bind_query(parse_query(table), eventhouse.entities()).results
+    assert isinstance(scan, Scan)
+    return scan.stored.identity
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("L | join kind=inner L on K", [(3, 3)]),
+        ("L | where A > 1 | sort by A | take 1 | join kind=inner (R | summarize count() by K) on K", [(3, 5)]),
+        ("union L, R | join kind=leftouter (print K = 1) on K", [(8, 1)]),
+        ("L | join kind=inner R on K | join kind=inner R on K", [(3, 5), (15, 5)]),
+        (
+            "L | join kind=leftanti R on K | join kind=rightsemi R on K | join kind=inner L on K",
+            [(3, 5), (3, 5), (5, 3)],
+        ),
+        ("range K from 1 to 9 step 1 | join kind=inner (L | mv-expand B = range(1, A) to typeof(long)) on K", [(0, 0)]),
+        ("L | join kind=inner (datatable(K: long)[1, 2]) on K", [(3, 1)]),
+        ("L | partition by K (top 1 by A) | join kind=inner R on K", [(0, 5)]),
+    ],
+)
+def test_the_rows_of_the_sides_of_joins(eventhouse: Eventhouse, text: str, expected: list[tuple[int, int]]) -> None:
+    (plan,) = bind_query(parse_query(text), eventhouse.entities()).results
+    rows = {relation_of(eventhouse, "L"): 3, relation_of(eventhouse, "R"): 5}
+
+    def counted(side: Rows) -> int:
+        """Count the rows of a side, 0 for any number."""
+        return 0 if side is None else sum(math.prod(rows[each] for each in product) for product in side)
+
+    found = [(counted(left), counted(right)) for left, right in JoinSides.of(plan).sides]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.slow
+def test_three_million_rows_that_are_compared_end_in_time(eventhouse: Eventhouse) -> None:
+    for table, column, factor in (("Many", "A", 7919), ("Others", "B", 104729)):
+        rows = f"range I from 0 to 2999999 step 1 | project {column} = I * {factor} % 1000003, K = I % 3"
+        eventhouse.command(f".set-or-replace {table} <| {rows}")
+    began = time.monotonic()
+    with pytest.raises(LimitFault):
+        eventhouse.query(
+            "Many | join kind=leftouter Others on K | where A > B and A < B + 2 | count",
+            properties=RequestProperties(options={"servertimeout": "00:00:01"}),
+        )
+    # Within the join it goes on for 20 s.
+    assert time.monotonic() - began < 6
 
 
 @pytest.mark.slow
