@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from emulator.engine.catalog.records import View
-from emulator.engine.derived.alteration import altered
+from emulator.engine.derived.alteration import Alteration
 from emulator.engine.derived.compile_upkeep import bind_shape
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
@@ -26,7 +26,7 @@ def follow_source(transaction: Transaction, database: str, source: str) -> None:
         if old == new:
             continue
         if view.auto_update_schema and set(old) <= set(new):
-            altered(transaction, database, view, view, shape)
+            Alteration(view, view, shape, is_other=True).follow(transaction, database)
             follow_source(transaction, database, view.name)
         else:
             _disable(transaction, database, view, "The columns of the view would change with its source.")

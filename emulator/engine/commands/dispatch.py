@@ -104,9 +104,9 @@ def run_parsed(core: Core, command: syntax.SimpleCommand, database: str) -> Resu
         case syntax.SetViewProperty():
             return change(views.set_view_property, command)
         case syntax.SwitchView(view, enabled):
-            return core.writer.change(
-                lambda transaction: views.switch_view(transaction, name, view.text, enabled=enabled)
-            )
+            if enabled:
+                return backfill.enable_view(core, name, view.text)
+            return core.writer.change(lambda transaction: views.disable_view(transaction, name, view.text))
         case syntax.AlterPolicy():
             return change(policies.alter_policy, command)
         case syntax.DeletePolicy():

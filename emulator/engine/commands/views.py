@@ -3,14 +3,16 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import duckdb
+
 from emulator.binder.bind_expressions.constants import read_datetime
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.catalog.records import Database, View
 from emulator.engine.commands.answer import answer, columns
-from emulator.engine.derived.alteration import altered
-from emulator.engine.derived.backfill import Backfill
+from emulator.engine.derived.alteration import Alteration
+from emulator.engine.derived.backfill import Backfill, Wanted
 from emulator.engine.derived.compile_upkeep import bind_shape, catch_up
-from emulator.engine.derived.materialization import as_materialized, caught_up
+from emulator.engine.derived.materialization import as_materialized
 from emulator.engine.derived.rules import check_view
 from emulator.engine.derived.shape import Shape, Strategy, shape_of
 from emulator.engine.derived.view_storage import create
@@ -48,10 +50,27 @@ _CREATION_PROPERTIES = frozenset(
 _ALTERATION_PROPERTIES = frozenset({"dimensiontables", "lookback", "folder", "docstring", "autoupdateschema"})
 
 
-def is_backfill(snapshot: Database, command: DefineMaterializedView) -> bool:
-    """Whether a command makes a view that has to aggregate the rows of a table."""
-    is_new = command.verb is not DefineVerb.ALTER and command.name.text not in snapshot.views
-    return is_new and command.source.kind is not EntityKind.MATERIALIZED_VIEW and _backfills(command)
+def may_aggregate(snapshot: Database, command: DefineMaterializedView) -> bool:
+    """Whether a command may have to aggregate what its source has already."""
+    view = snapshot.views.get(command.name.text)
+    if view is None:
+        return command.verb is not DefineVerb.ALTER and _backfills(command)
+    return command.verb is not DefineVerb.CREATE and _alters(view, _changed(view, command))
+
+
+def wanted(connection: duckdb.DuckDBPyConnection, snapshot: Database, command: DefineMaterializedView) -> Wanted | None:
+    """Return what a command has to aggregate, as far as that can be done before its turn."""
+    view = snapshot.views.get(command.name.text)
+    if not may_aggregate(snapshot, command):
+        return None
+    if view is None:
+        return Wanted.whole(snapshot, new_view(snapshot, command, "")[0])
+    return _alteration(snapshot, view, command).wanted(connection, snapshot)
+
+
+def wanted_to_enable(connection: duckdb.DuckDBPyConnection, snapshot: Database, name: str) -> Wanted | None:
+    """Return what a view has to gain to be enabled, as far as that can be computed before the turn."""
+    return _enabling(snapshot, find_view(snapshot, name)).wanted(connection, snapshot)
 
 
 def define_view(
@@ -59,7 +78,7 @@ def define_view(
 ) -> ResultTable:
     """Create or alter a materialized view; with the property `backfill` it covers what its source holds already.
 
-    `backfill` is what a new one has to aggregate, where it is known. Raises SourceChanged where that is of no use.
+    `backfill` is what is `wanted`, where it is known. Raises SourceChanged where that is of no use.
     """
     snapshot = transaction.database(database)
     name = command.name.text
@@ -75,7 +94,7 @@ def define_view(
     view = (
         _create(transaction, snapshot, command, backfill)
         if existing is None
-        else _alter(transaction, existing, command, database)
+        else _alter(transaction, existing, command, database, backfill)
     )
     return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
@@ -128,7 +147,21 @@ def _backfills(command: DefineMaterializedView) -> bool:
     return (property_text(command.properties, "backfill") or "false").lower() == "true"
 
 
-def _alter(transaction: Transaction, view: View, command: DefineMaterializedView, database: str) -> View:
+def _alter(
+    transaction: Transaction, view: View, command: DefineMaterializedView, database: str, backfill: Backfill | None
+) -> View:
+    snapshot = transaction.database(database)
+    changed = _changed(view, command)
+    # Another layout of the same query is stored as it is written, and nothing is aggregated again.
+    if not _alters(view, changed):
+        if changed != view:
+            transaction.put(snapshot.with_view(changed))
+        return changed
+    return _alteration(snapshot, view, command).apply(transaction, database, backfill)
+
+
+def _changed(view: View, command: DefineMaterializedView) -> View:
+    """Return a view as a command alters it."""
     _require_known(command.properties, _ALTERATION_PROPERTIES, "alter")
     source = command.source.name or ""
     if source != view.source or (command.source.kind is EntityKind.MATERIALIZED_VIEW) != view.on_view:
@@ -136,18 +169,25 @@ def _alter(transaction: Transaction, view: View, command: DefineMaterializedView
             f"Cannot alter materialized view '{view.name}': its source '{view.source}' cannot be changed.",
             "BadRequest_MaterializedViewAlter",
         )
-    snapshot = transaction.database(database)
-    changed = with_view_properties(replace(view, query=command.query_text), command.properties)
-    # Another layout of the same query is stored as it is written, and nothing is aggregated again.
+    return with_view_properties(replace(view, query=command.query_text), command.properties)
+
+
+def _alters(view: View, changed: View) -> bool:
     is_same = canonical_query(changed.query) == canonical_query(view.query)
-    if is_same and changed.dimension_tables == view.dimension_tables:
-        if changed != view:
-            transaction.put(snapshot.with_view(changed))
-        return changed
-    shape = _checked(snapshot, changed)
-    transaction.budget.lift()
-    changed = altered(transaction, database, view, changed, shape)
-    return caught_up(transaction, database, changed) if changed.is_behind else changed
+    return not is_same or changed.dimension_tables != view.dimension_tables
+
+
+def _alteration(snapshot: Database, view: View, command: DefineMaterializedView) -> Alteration:
+    changed = _changed(view, command)
+    return Alteration(view, changed, _checked(snapshot, changed), is_other=True)
+
+
+def _enabling(snapshot: Database, view: View) -> Alteration:
+    if view.is_enabled:
+        raise _already(view, "enabled")
+    shape = _checked(snapshot, view)
+    is_other = [(c.name, c.type) for c in shape.schema] != [(c.name, c.type) for c in view.schema]
+    return Alteration(view, replace(view, is_enabled=True), shape, is_other=is_other)
 
 
 def _checked(snapshot: Database, view: View) -> Shape:
@@ -218,31 +258,34 @@ def set_view_text(transaction: Transaction, database: str, name: str, field: str
     return answer(SHOWN, [shown(transaction.database(database), view, transaction.time)])
 
 
-def switch_view(transaction: Transaction, database: str, name: str, *, enabled: bool) -> ResultTable:
-    """Disable a view, or enable it again: it catches up with what its source received meanwhile."""
+def enable_view(transaction: Transaction, database: str, name: str, backfill: Backfill | None = None) -> ResultTable:
+    """Enable a view again: it catches up with what its source received meanwhile; `backfill` as for `define_view`."""
+    snapshot = transaction.database(database)
+    changed = _enabling(snapshot, find_view(snapshot, name)).apply(transaction, database, backfill)
+    return answer(SHOWN, [shown(transaction.database(database), changed, transaction.time)])
+
+
+def disable_view(transaction: Transaction, database: str, name: str) -> ResultTable:
+    """Disable a view: it keeps what it has."""
     snapshot = transaction.database(database)
     view = find_view(snapshot, name)
-    if view.is_enabled == enabled:
-        state = "enabled" if enabled else "disabled"
-        raise KustoError(f"Materialized view '{name}' is already {state}.", "BadRequest_MaterializedViewState")
-    if enabled:
-        shape = _checked(snapshot, view)
-        transaction.budget.lift()
-        changed = replace(view, is_enabled=True)
-        if [(c.name, c.type) for c in shape.schema] != [(c.name, c.type) for c in view.schema]:
-            changed = altered(transaction, database, view, changed, shape)
-        changed = caught_up(transaction, database, changed)
-    else:
-        position = transaction.time if view.position is None else view.position
-        changed = replace(view, is_enabled=False, position=position)
-        transaction.put(snapshot.with_view(changed))
+    if not view.is_enabled:
+        raise _already(view, "disabled")
+    position = transaction.time if view.position is None else view.position
+    changed = replace(view, is_enabled=False, position=position)
+    transaction.put(snapshot.with_view(changed))
     return answer(SHOWN, [shown(transaction.database(database), changed, transaction.time)])
+
+
+def _already(view: View, state: str) -> KustoError:
+    return KustoError(f"Materialized view '{view.name}' is already {state}.", "BadRequest_MaterializedViewState")
 
 
 def clear_view(transaction: Transaction, database: str, name: str) -> ResultTable:
     """Forget what a view holds; it goes on with rows that come."""
     view = find_view(transaction.database(database), name)
     storage.clear_table(transaction.connection, view.parts)
+    transaction.rewritten.add(view.relation)
     cleared = replace(view, since=transaction.time, position=transaction.time)
     if view.is_enabled:
         # Nothing is left of what it could not compute.

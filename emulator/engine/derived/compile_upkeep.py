@@ -26,10 +26,12 @@ from emulator.engine.running.stored_query import bind_rows
 from emulator.engine.storage.relations import DuckStorage, Reads
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import EntityNotFound, KustoError
-from emulator.sql.ast import ColumnRef, Query, Select, SubqueryRef
+from emulator.sql.ast import ColumnRef, Cte, Query, Select, Star, SubqueryRef, With
 from emulator.sql.build import columns, table
 from emulator.sql.render import render
 from emulator.sql.statements import CreateView, Insert
+
+_TOUCHED = "$touched"
 
 
 def source_of(database: Database, view: View) -> Table | View:
@@ -91,8 +93,18 @@ def catch_up(transaction: Transaction, database: Database, view: View, after: da
     What the view itself cannot compute is raised, as duckdb.Error or KustoError.
     """
     shape = bind_shape(database, view)
-    added = contribution(shape, rows_since(database, view, after))
-    _compile(database, view, shape, added, None).apply(transaction)
+    upkeep_of(database, view, shape, contribution(shape, rows_since(database, view, after))).apply(transaction)
+
+
+def upkeep_of(database: Database, view: View, shape: Shape, added: Contribution) -> Upkeep:
+    """Compile the upkeep of a view, and of those over it, from what it gains of any rows."""
+    return _compile(database, view, shape, added, None)
+
+
+def touched_groups(database: Database, view: View, added: Query) -> Query:
+    """Return the groups that rows add to, each with all its rows, for a view that is recomputed."""
+    rows = contribution(bind_shape(database, view), rows_since(database, view, view.since), only=_TOUCHED).query
+    return With((Cte(_TOUCHED, added, materialized=True),), Select((Star(),), SubqueryRef(rows, "r")))
 
 
 def _compile(database: Database, view: View, shape: Shape, added: Contribution, batch: str | None) -> Upkeep:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from emulator.engine.catalog.records import Catalog, Database, View
+from emulator.engine.derived.backfill import Backfill, gain
 from emulator.engine.derived.compile_upkeep import catch_up
 from emulator.engine.session.budget import BudgetEnded
 from emulator.engine.storage.transaction import Transaction
@@ -34,15 +35,18 @@ def materialize(transaction: Transaction, database: str, name: str) -> None:
             raise LimitFault(str(ended), "E_QUERY_TIMEOUT", hint="disable and enable it, or make it anew") from ended
 
 
-def caught_up(transaction: Transaction, database: str, view: View) -> View:
+def caught_up(transaction: Transaction, database: str, view: View, backfill: Backfill | None = None) -> View:
     """Add to a view, and to those over it, what its source received after its position; return it as it is then.
 
-    What it cannot compute is raised, as duckdb.Error or KustoError.
+    `backfill` is most of that, computed before. What it cannot compute is raised, as duckdb.Error or KustoError.
     """
     changed = replace(view, position=None, failure="")
     transaction.put(transaction.database(database).with_view(changed))
-    if view.position is not None:
-        catch_up(transaction, transaction.database(database), changed, view.position)
+    snapshot = transaction.database(database)
+    if backfill is not None:
+        gain(transaction, snapshot, changed, backfill)
+    elif view.position is not None:
+        catch_up(transaction, snapshot, changed, view.position)
     return changed
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 import duckdb
 
 from emulator.engine.catalog.records import Database, View
-from emulator.engine.derived.backfill import Backfill, SourceChanged
+from emulator.engine.derived.backfill import Backfill, SourceChanged, Wanted
 from emulator.engine.derived.compile_upkeep import bind_shape, rows_covered
-from emulator.engine.derived.contribution import contribution, finished
+from emulator.engine.derived.contribution import Contribution, contribution, finished
 from emulator.engine.derived.parts_table import TIME, PartsTable
 from emulator.engine.faults import is_of_statement
 from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
@@ -29,6 +29,8 @@ def create(
     view: View,
     time: datetime,
     backfill: Backfill | None = None,
+    *,
+    is_empty: bool = False,
 ) -> None:
     """Make what holds a view, filled from the rows of its source that it covers, or with the groups of a backfill.
 
@@ -36,16 +38,21 @@ def create(
     """
     shape = bind_shape(database, view)
     added = contribution(shape, rows_covered(database, view))
-    if backfill is not None and backfill.sql != render(added.query):
+    if backfill is not None and backfill.wanted != Wanted.whole(database, view):
         raise SourceChanged.of(view.name)
-    rows = SubqueryRef(added.query, "x")
     # Never `CREATE TABLE … AS`, see `storage.layout_of`.
-    layout = storage.layout_of(connection, Select(columns(added.columns), rows))
-    connection.execute(render(CreateTable(view.parts, (*layout, ColumnDefinition(INGESTION_TIME, "TIMESTAMP")))))
-    groups = rows if backfill is None else backfill.rows.source("x")
-    connection.execute(PartsTable(view.parts, added).append(groups), {TIME: time})
+    connection.execute(render(CreateTable(view.parts, layout(connection, added))))
+    if not is_empty:
+        groups = SubqueryRef(added.query, "x") if backfill is None else backfill.rows.source("x")
+        connection.execute(PartsTable(view.parts, added).append(groups), {TIME: time})
     connection.execute(render(CreateIndex(f"{view.parts}$index", view.parts, (GROUP_KEY,))))
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+
+
+def layout(connection: duckdb.DuckDBPyConnection, added: Contribution) -> tuple[ColumnDefinition, ...]:
+    """Return the columns of the table that holds the groups of a view."""
+    of_groups = storage.layout_of(connection, Select(columns(added.columns), SubqueryRef(added.query, "x")))
+    return (*of_groups, ColumnDefinition(INGESTION_TIME, "TIMESTAMP"))
 
 
 def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: View) -> None:
