@@ -1,5 +1,6 @@
-"""The changes that are tried."""
+"""The changes that are tried, and where lines that have moved were recorded."""
 
+from tests.mutants.record import places
 from tests.mutants.sites import sites
 
 MODULE = '''"""Text 1."""
@@ -34,3 +35,9 @@ def test_a_change_is_one_place_of_the_text() -> None:
     text = "ä = 'ü'\ndef f(x):\n    return 'é', x == 'ß'\n"
     turned = [site.applied(text) for site in sites(text) if site.before == "=="]
     assert turned == ["ä = 'ü'\ndef f(x):\n    return 'é', x != 'ß'\n"]
+
+
+def test_lines_that_have_moved_are_found_where_they_were_recorded() -> None:
+    old, new = list("abcdefg"), list("xabDdeyfg")
+    found = [list(each) for each in places(old, new)]
+    assert found == [[0, 1], [1], [2], [3], [4], [5], [5, 6], [6], [7]]

@@ -8,6 +8,7 @@ A failure counts where the test fails again on the change alone and passes witho
 in a copy, nor one that fails now and then, nor a name that pytest does not find, notices a change.
 """
 
+import json
 import os
 import re
 import shutil
@@ -177,10 +178,10 @@ class Workplace:
             self._restore()
 
     def _run_quick(self, mutant: Mutant | None, tests: list[str], passed_over: set[str]) -> str | None:
-        return self._failed(mutant, ["-m", "not slow", *tests], passed_over)
+        return self._failed(mutant, "not slow", tests, passed_over)
 
     def _run_slow(self, mutant: Mutant | None, tests: list[str], passed_over: set[str]) -> str | None:
-        return self._failed(mutant, ["-m", "slow", *tests], passed_over)
+        return self._failed(mutant, "slow", tests, passed_over)
 
     def _slow(self, path: str) -> list[str]:
         """Return files with slow tests that name a module, those first that do so most often.
@@ -239,24 +240,28 @@ class Workplace:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, copy)
 
-    def _failed(self, mutant: Mutant | None, arguments: list[str], passed_over: set[str]) -> str | None:
+    def _failed(self, mutant: Mutant | None, marked: str, tests: list[str], passed_over: set[str]) -> str | None:
         """Return the first test that fails, or `_UNNAMED` where the run ends otherwise than by a test."""
         with self._changed(mutant) if mutant is not None else nullcontext():
-            return self._run(arguments, passed_over)
+            return self._run(marked, tests, passed_over)
 
-    def _run(self, arguments: list[str], passed_over: set[str]) -> str | None:
+    def _run(self, marked: str, tests: list[str], passed_over: set[str]) -> str | None:
         selection = self._folder / ".selection"
-        selection.write_text("\n".join([*arguments, *(f"--deselect={test}" for test in sorted(passed_over))]), "utf-8")
+        selection.write_text(json.dumps([tests, sorted(passed_over)]), "utf-8")
+        places = dict.fromkeys(test.partition("::")[0] for test in tests)
+        found = [place for place in places if (self._folder / place).exists()]
+        if not found:
+            return None
         noted = self._folder / ".failed"
         noted.unlink(missing_ok=True)
         ends = ["-o", f"faulthandler_timeout={_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"]
         options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "tests.mutants.noting", *ends]
-        command = [sys.executable, "-m", "pytest", *options, f"@{selection}"]
+        command = [sys.executable, "-m", "pytest", *options, "-m", marked, *found]
         try:
             run = subprocess.run(
                 command,
                 cwd=self._folder,
-                env={**self._environment, noting.FILE: str(noted)},
+                env={**self._environment, noting.FILE: str(noted), noting.SELECTION: str(selection)},
                 capture_output=True,
                 timeout=_SECONDS_OF_RUN,
                 check=False,

@@ -1,0 +1,180 @@
+"""A registry of two routes on a database of three functions: all it says, and all that can be wrong with it."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from emulator.types import DATETIME, LONG, REAL, STRING, Column, Schema
+from kql.contracts import FunctionContract, FunctionParameter
+from kql.errors import DefinitionError
+from kql.loader import MarketDatabase, load_database
+from kql.registry import ApiTexts, Endpoint, EndpointParameter, Registry, SourceColumn, load_registry
+from tests.casefiles import PAYLOAD, Case, cases_in
+from tests.conftest import CheckCase
+
+CASES = cases_in("registry")
+
+FILES = {
+    "Prices": ".create-merge table Prices (Symbol: string, Timestamp: datetime, Range: real, Source: string)",
+    "Spread_v1": (
+        '.create-or-alter function with (docstring = "D.") Spread_v1(symbol: string, days: long = 5) '
+        "{ Prices | where Symbol == symbol | top days by Timestamp | project Symbol, Timestamp, Range }"
+    ),
+    "Summary_v1": (
+        '.create-or-alter function with (docstring = "S.") '
+        'Summary_v1(mode: string = "all", asOf: datetime = datetime(null), startTime: datetime = datetime(null)) '
+        "{ Prices | where Timestamp between (startTime .. asOf) and Symbol != mode | project Symbol, Source }"
+    ),
+    "Every_v1": '.create-or-alter function with (docstring = "E.") Every_v1() { Prices | project Range }',
+}
+HEAD = """
+[api]
+title = " A "
+summary = "B."
+description = "C."
+[source]
+column = "Source"
+separator = "+"
+description = "D."
+[parameter.symbol]
+symbol = true
+example = "AAPL"
+[parameter.mode]
+list = true
+allowed = ["all", "one"]
+example = "one"
+[parameter.days]
+minimum = 1
+maximum = 9
+example = 2
+[parameter.startTime]
+name = "from"
+before = "asOf"
+[parameter.asOf]
+moment = true
+[example]
+Symbol = "AAPL"
+Source = "yahoo"
+"""
+SPREAD = """
+[[endpoint]]
+route = "/v1/spreads/{symbol}"
+function = "Spread_v1"
+"""
+SUMMARY = """
+[[endpoint]]
+route = "/v1/summary"
+function = "Summary_v1"
+tags = ["a", "b"]
+max_age = 30
+deprecated = "Use another."
+"""
+
+
+@cache
+def database() -> MarketDatabase:
+    with TemporaryDirectory() as folder:
+        for name, text in FILES.items():
+            (Path(folder) / f"{name}.kql").write_text(text + "\n", encoding="utf-8")
+        return load_database(Path(folder))
+
+
+def registry(folder: Path, text: str) -> Registry:
+    file = folder / "registry.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_registry(file, database())
+
+
+def test_all_that_a_registry_says(tmp_path: Path) -> None:
+    own = '[endpoint.parameter.days]\nname = "count"\nmaximum = 7\n[endpoint.example]\nRange = 7.5\nSymbol = "MSFT"\n'
+    made = registry(tmp_path, HEAD + SPREAD + own + SUMMARY)
+    spread = FunctionContract(
+        "Spread_v1",
+        "D.",
+        (FunctionParameter("symbol", STRING, None, None, ""), FunctionParameter("days", LONG, "5", 5, "")),
+        Schema((Column("Symbol", STRING), Column("Timestamp", DATETIME), Column("Range", REAL))),
+    )
+    summary = FunctionContract(
+        "Summary_v1",
+        "S.",
+        (
+            FunctionParameter("mode", STRING, '"all"', "all", ""),
+            FunctionParameter("asOf", DATETIME, "datetime(null)", None, ""),
+            FunctionParameter("startTime", DATETIME, "datetime(null)", None, ""),
+        ),
+        Schema((Column("Symbol", STRING), Column("Source", STRING))),
+    )
+    source = SourceColumn("Source", "+", "D.", "yahoo")
+    spreads = Endpoint(
+        "/v1/spreads/{symbol}",
+        spread,
+        (
+            EndpointParameter("symbol", "symbol", "path", STRING, True, None, "", example="AAPL", is_symbol=True),
+            EndpointParameter("count", "days", "query", LONG, False, 5, "", minimum=1, maximum=7, example=2),
+        ),
+        examples={"Symbol": "MSFT", "Range": 7.5},
+        source=source,
+    )
+    summaries = Endpoint(
+        "/v1/summary",
+        summary,
+        (
+            EndpointParameter(
+                "mode", "mode", "query", STRING, False, "all", "", ("all", "one"), example="one", is_list=True
+            ),
+            EndpointParameter("as_of", "asOf", "query", DATETIME, False, None, "", is_moment=True),
+            EndpointParameter("from", "startTime", "query", DATETIME, False, None, "", before="as_of"),
+        ),
+        ("a", "b"),
+        30,
+        "Use another.",
+        {"Symbol": "AAPL", "Source": "yahoo"},
+        source,
+    )
+    assert made == Registry((spreads, summaries), ApiTexts("A", "B.", "C."))
+    assert [made.find(route) for route in ("/v1/summary", "/v1")] == [made.endpoints[1], None]
+    first, second = made.endpoints
+    assert [first.parameter("count"), first.parameter("days")] == [first.parameters[1], None]
+    assert [first.moment, second.moment] == [None, second.parameters[1]]
+    assert [first.query_text, second.query_text] == [
+        "declare query_parameters(symbol: string, days: long = 5);\nSpread_v1(symbol, days)",
+        'declare query_parameters(mode: string = "all", asOf: datetime = datetime(null), '
+        "startTime: datetime = datetime(null));\nSummary_v1(mode, asOf, startTime)",
+    ]
+
+
+def test_the_least_that_a_registry_says(tmp_path: Path) -> None:
+    made = registry(tmp_path, '[[endpoint]]\nroute = "/all"\nfunction = "Every_v1"\n')
+    every = FunctionContract("Every_v1", "E.", (), Schema((Column("Range", REAL),)))
+    assert made == Registry((Endpoint("/all", every, ()),))
+    assert made.endpoints[0].query_text == "Every_v1()"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_mistake_is_told_at_its_line(tmp_path: Path, case: Case, check_case: CheckCase) -> None:
+    for position, step in enumerate(case.steps):
+        before = SPREAD + SUMMARY if step.kind == PAYLOAD else ""
+        with pytest.raises(DefinitionError) as caught:
+            registry(tmp_path, f"{before}{step.text}\n{HEAD if before else ''}")
+        fault = caught.value
+        line = "none" if fault.line is None else fault.line - before.count("\n")
+        assert fault.file == tmp_path / "registry.toml"
+        check_case(case, " | ".join(filter(None, [str(line), fault.message, fault.hint])), position)
+
+
+def test_limits_may_be_met_and_may_be_one_number(tmp_path: Path) -> None:
+    own = 'minimum = 5\nmaximum = 5\nexample = 5\n[endpoint.parameter.symbol]\nallowed = ["A"]\nexample = "A"\n'
+    made = registry(tmp_path, f"{HEAD}{SUMMARY}{SPREAD}[endpoint.parameter.days]\n{own}")
+    symbol, days = made.endpoints[1].parameters
+    assert (symbol.allowed, days.minimum, days.maximum, days.default, days.example) == (("A",), 5, 5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [('[api]\ntitle = "A"."\n', 2), ("[api]\ntitle = [1,\n", None)], ids=["amid", "at its end"]
+)
+def test_what_is_no_toml_has_the_line_of_its_fault(tmp_path: Path, text: str, line: int | None) -> None:
+    with pytest.raises(DefinitionError, match="not valid TOML") as caught:
+        registry(tmp_path, text)
+    assert (caught.value.line, caught.value.hint) == (line, "strings stand in double quotes")
