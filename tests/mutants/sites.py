@@ -1,7 +1,8 @@
 """Where a module can be changed, and into what: a comparison turned, a condition negated, a return emptied, …
 
 Left out is what has no right value or no behaviour: docstrings, annotations, the numbers that tune a module (constants
-in capitals at its top), what only a type checker reads, and texts.
+in capitals at its top), what only a type checker reads, texts, and `strict=` of zip, which says that lengths never
+differ.
 """
 
 import ast
@@ -134,6 +135,12 @@ class _Finder(ast.NodeVisitor):
                 self._add(node, str(not node.value))
             case int():
                 self._add(node, str(node.value + 1))
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.visit(node.func)
+        is_zip = isinstance(node.func, ast.Name) and node.func.id == "zip"
+        for argument in (*node.args, *(each.value for each in node.keywords if not (is_zip and each.arg == "strict"))):
+            self.visit(argument)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """Leave texts alone: what they print is compared where it matters, and cut into by no number."""

@@ -12,6 +12,7 @@ def f(a: int, b=2) -> bool:
     if a < b and not flag:
         return a + 1
     return "x" + str(a) if a else f"{a + 1}"
+size(zip(2, strict=True), strict=False)
 '''
 
 
@@ -28,6 +29,8 @@ def test_every_change_of_a_module() -> None:
         (8, "1", "2"),
         (9, '"x" + str(a) if a else f"{a + 1}"', "None"),
         (9, "a", "(not (a))"),
+        (10, "2", "3"),
+        (10, "False", "True"),
     ]
 
 

@@ -38,6 +38,7 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _SECONDS_PER_DAY = 86_400
 _NANOSECONDS_PER_TICK = 100
 _NARROW = 32
+_DECIMAL = pa.decimal128(38, 17)
 
 
 def read(cursor: duckdb.DuckDBPyConnection, data: bytes, target: Target) -> pa.Table:
@@ -107,7 +108,7 @@ def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
     if pa.types.is_boolean(type_):
         return column, BOOL
     if pa.types.is_uint64(type_):
-        return column.cast(pa.decimal128(38, 17), safe=False), DECIMAL
+        return column.cast(_DECIMAL), DECIMAL
     if pa.types.is_integer(type_):
         return column.cast(pa.int64()), LONG
     if pa.types.is_floating(type_):

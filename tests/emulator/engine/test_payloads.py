@@ -58,6 +58,42 @@ def test_parquet_columns_by_name_whatever_their_arrow_type(eventhouse: Eventhous
     ]
 
 
+def test_parquet_columns_of_each_arrow_type_of_a_kind(eventhouse: Eventhouse) -> None:
+    eventhouse.command(
+        ".create table Kinds (Large: string, View: string, Bytes: string, LargeBytes: string, Fixed: string,"
+        " Latin: string, Seconds: timespan, Micros: timespan, Nanos: timespan, Long: timespan, Days: datetime,"
+        " Millis: datetime, LastSecond: datetime, LastNano: datetime, FirstNano: datetime, Unsigned: decimal)"
+    )
+    data = parquet(
+        {
+            "Large": pa.array(["é"], pa.large_string()),
+            "View": pa.array(["v"], pa.string_view()),
+            "Bytes": pa.array(["é".encode()], pa.binary()),
+            "LargeBytes": pa.array([b"large"], pa.large_binary()),
+            "Fixed": pa.array([b"four"], pa.binary(4)),
+            "Latin": pa.array([b"caf\xe9"]),
+            "Seconds": pa.array([time(1, 2, 3)], pa.time32("s")),
+            "Micros": pa.array([time(1, 2, 3, 4)], pa.time64("us")),
+            "Nanos": pa.array([1_234], pa.duration("ns")),
+            "Long": pa.array([timedelta(days=100)], pa.duration("s")),
+            "Days": pa.array([date(2026, 1, 2)], pa.date64()),
+            "Millis": pa.array([1_767_323_045_678], pa.timestamp("ms")),
+            "LastSecond": pa.array([253_402_300_799], pa.timestamp("s")),
+            "LastNano": pa.array([2**63 - 1], pa.timestamp("ns")),
+            "FirstNano": pa.array([-(2**63) + 1], pa.timestamp("ns")),
+            "Unsigned": pa.array([2**64 - 1], pa.uint64()),
+        }
+    )
+    assert eventhouse.ingest("Kinds", data, format="parquet") == 1
+    texts = ("é", "v", "é", "large", "four", "caf\ufffd")
+    ticks = (37_230_000_000, 37_230_000_040, 12, 86_400_000_000_000)
+    moments = (
+        "2026-01-02T00:00:00", "2026-01-02T03:04:05.678000", "9999-12-31T23:59:59", "2262-04-11T23:47:16.854775",
+        "1677-09-21T00:12:43.145225",
+    )  # fmt: skip
+    assert rows(eventhouse, "Kinds") == [(*texts, *ticks, *map(datetime.fromisoformat, moments), Decimal(2**64 - 1))]
+
+
 def test_parquet_values_convert_to_the_column(eventhouse: Eventhouse) -> None:
     data = parquet(
         {
