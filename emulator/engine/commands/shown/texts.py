@@ -5,6 +5,7 @@ from emulator.engine.catalog.entities import Entities, stored_function
 from emulator.engine.catalog.records import Database, Table, View
 from emulator.errors import KustoError
 from emulator.schema.entities import Function
+from emulator.syntax.statements import Parameter, ScalarParameter, TabularParameter
 from emulator.types import Column, KqlType, Scalar, Schema
 
 # .NET's names of the column types, as `.show … schema` prints them.
@@ -45,17 +46,7 @@ def table_document(table: Table | View) -> dict[str, object]:
 def function_document(database: Database, function: Function, *, resolved: bool) -> dict[str, object]:
     """Describe a function; `resolved` adds its output columns where it binds."""
     signature = signature_of(database, function)
-    parameters = [
-        {
-            "Name": parameter.name.text,
-            **(
-                {"Type": dotnet_type(KqlType(parameter.type)), "CslType": str(parameter.type)}
-                if hasattr(parameter, "type")
-                else {"Columns": []}
-            ),
-        }
-        for parameter in stored_function(function).literal.parameters
-    ]
+    parameters = [_parameter(parameter) for parameter in stored_function(function).literal.parameters]
     document: dict[str, object] = {
         "Name": function.name,
         "InputParameters": parameters,
@@ -74,6 +65,15 @@ def function_document(database: Database, function: Function, *, resolved: bool)
     return document
 
 
+def _parameter(parameter: Parameter) -> dict[str, object]:
+    match parameter:
+        case ScalarParameter(name, type_):
+            return {"Name": name.text, **_type(KqlType(type_))}
+        case TabularParameter(name, columns):
+            described = [{"Name": each.name.text, **_type(KqlType(each.type))} for each in columns or ()]
+            return {"Name": name.text, "Columns": described}
+
+
 def signature_of(database: Database, function: Function) -> FunctionSignature | None:
     """Bind a function by itself; None where it does not bind now."""
     try:
@@ -83,7 +83,11 @@ def signature_of(database: Database, function: Function) -> FunctionSignature | 
 
 
 def _column(column: Column) -> dict[str, str]:
-    described = {"Name": column.name, "Type": dotnet_type(column.type), "CslType": str(column.type)}
+    described = {"Name": column.name, **_type(column.type)}
     if column.docstring:
         described["DocString"] = column.docstring
     return described
+
+
+def _type(type_: KqlType) -> dict[str, str]:
+    return {"Type": dotnet_type(type_), "CslType": str(type_)}
