@@ -102,6 +102,9 @@ class StandbySource:
                     self._forget()
                     while self._kept and self._is_active():
                         yield self._kept.popleft()[1]
+                    if self._kept and not coming.done():
+                        # The lease has run out amid them: the others come first when it is there again.
+                        continue
                     trade = await coming
                     if trade is None:
                         return
