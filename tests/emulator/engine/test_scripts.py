@@ -1,13 +1,11 @@
 """What a script of commands answers, row by row."""
 
-from collections.abc import Iterator
+import uuid
 
 import pytest
 
 from emulator import Eventhouse
 from emulator.errors import EntityNotFound
-
-pytestmark = pytest.mark.slow
 
 SCRIPT = """.execute database script{properties} <|
 .create-merge table T (A: int)
@@ -19,10 +17,8 @@ SCRIPT = """.execute database script{properties} <|
 
 
 @pytest.fixture
-def eventhouse() -> Iterator[Eventhouse]:
-    opened = Eventhouse.open(None)
-    yield opened
-    opened.close()
+def eventhouse(empty_database: Eventhouse) -> Eventhouse:
+    return empty_database
 
 
 def answered(eventhouse: Eventhouse, properties: str) -> list[tuple[object, object]]:
@@ -53,9 +49,35 @@ def test_throwing_raises_what_failed(eventhouse: Eventhouse) -> None:
 
 def test_operations_name_what_was_done(eventhouse: Eventhouse) -> None:
     answered(eventhouse, "")
-    operations = eventhouse.command(".show operations | project Operation, State").rows()
+    operations = eventhouse.command(
+        ".show operations | where Database == current_database() | project Operation, State"
+    ).rows()
     assert list(operations) == [
         ("TableCreateMerge", "Completed"),
         ("TableDrop", "Failed"),
         ("DatabaseScriptExecute", "Completed"),
     ]
+
+
+def test_each_command_is_told_in_full(eventhouse: Eventhouse) -> None:
+    script = """.execute database script with (continueonerrors = TRUE) <|
+.create table T (A: int)
+.drop table Missing
+.set-or-append T <| print A = int(1)
+"""
+    ids, *rest = zip(*eventhouse.command(script).rows(), strict=True)
+    assert [uuid.UUID(str(each)).version for each in ids] == [4, 4, 4]
+    missing = "Entity not found: BadRequest_EntityNotFound: Entity 'Missing' of kind 'Table' was not found."
+    assert rest == [
+        ("TableCreate", "TableDrop", "TableSetOrAppend"),
+        (".create table T (A: int)", ".drop table Missing", ".set-or-append T <| print A = int(1)"),
+        ("Completed", "Failed", "Completed"),
+        ("", missing, ""),
+    ]
+
+
+def test_a_query_is_none_of_a_script(eventhouse: Eventhouse) -> None:
+    ((_, kind, text, result, reason),) = eventhouse.command(".execute database script <|\n\nprint 1").rows()
+    assert (kind, text, result, reason) == (
+        "", "print 1", "Failed", "Bad request: BadRequest_InvalidScript: A script holds management commands only."
+    )  # fmt: skip
