@@ -130,7 +130,7 @@ class CreateMacro:
 class Drop:
     """`DROP kind name`; `within` as for `CreateTableAs`."""
 
-    kind: Literal["TABLE", "VIEW"]
+    kind: Literal["TABLE", "VIEW", "INDEX"]
     name: str
     if_exists: bool = False
     within: tuple[str, ...] = ()

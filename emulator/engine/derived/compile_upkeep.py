@@ -1,6 +1,6 @@
 """Materialized views compiled to their upkeep, and the same statements once for rows that a view has missed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from emulator.binder.entities import StoredTable
@@ -30,6 +30,10 @@ from emulator.sql.ast import ColumnRef, Cte, Query, Select, Star, SubqueryRef, W
 from emulator.sql.build import columns, table
 from emulator.sql.render import render
 from emulator.sql.statements import CreateView, Insert
+from emulator.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+
+# A longer one is as good as none.
+_LONGEST_LOOKBACK = 36_500 * TICKS_PER_DAY
 
 _TOUCHED = "$touched"
 
@@ -164,7 +168,15 @@ def _deduplicating(
         parts.append(table(staged, "x")),
         _followers(database, view, batch_name(view.relation), finished(shape, staged)),
         None if of_one is None or batch is None else _single_row(database, view, shape, of_one, batch),
+        _lookback(view),
     )
+
+
+def _lookback(view: View) -> timedelta | None:
+    # By a column of its own it says nothing of ingestion times.
+    if view.lookback is None or view.lookback_column is not None or not 0 <= view.lookback <= _LONGEST_LOOKBACK:
+        return None
+    return timedelta(microseconds=view.lookback // TICKS_PER_MICROSECOND)
 
 
 def _single_row(database: Database, view: View, shape: Shape, added: Contribution, batch: str) -> SingleRow:

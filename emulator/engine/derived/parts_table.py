@@ -9,13 +9,10 @@ from emulator.engine.derived.contribution import Contribution
 from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.sql.ast import (
     ColumnRef,
-    Exists,
     From,
-    InQuery,
     IsNull,
     Item,
     JoinRef,
-    Literal,
     Parameter,
     Select,
     Sql,
@@ -27,7 +24,8 @@ from emulator.sql.render import render
 from emulator.sql.statements import Assignment, Delete, Insert, Merge, Update
 
 TIME = "time"
-_TIME = Parameter(TIME, "TIMESTAMP")
+FIRST, LAST = "first", "last"
+_TIME, _FIRST, _LAST = (Parameter(name, "TIMESTAMP") for name in (TIME, FIRST, LAST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +57,12 @@ class PartsTable:
         return render(Merge(table(self.name, "t"), rows, self._same_group, self._changes, added))
 
     def discard_known(self, staged: str) -> str:
-        """Return the statement that removes from a table of new groups those that are there."""
-        hashes = Select(columns((GROUP_KEY,)), table(staged))
-        found = Select((Star(),), table(self.name), InQuery(ColumnRef(GROUP_KEY), hashes))
-        known = Select((Item(Literal(1), "found"),), SubqueryRef(found, "t"), self._same_group)
-        return render(Delete(table(staged, "x"), where=Exists(known)))
+        """Return the statement that removes from a table of new groups those that came from `$first` to `$last`."""
+        # DuckDB reads no row group that is of other times: 2.6 ms for one hash in a million, 11 for a thousand.
+        time = ColumnRef(INGESTION_TIME)
+        then = and_((op(">=", time, _FIRST), op("<=", time, _LAST)))
+        known = SubqueryRef(Select((Star(),), table(self.name), then), "t")
+        return render(Delete(table(staged, "x"), known, self._same_group))
 
     def delete(self, groups: From) -> str:
         """Return the statement that removes groups."""

@@ -5,15 +5,15 @@ the batch. `rows` is how many rows the batch has at most, None for any number.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import duckdb
 
-from emulator.engine.derived.parts_table import TIME
+from emulator.engine.derived.parts_table import FIRST, LAST, TIME
 from emulator.engine.failures import ViewAborted
 from emulator.engine.faults import is_of_statement, kusto_fault
 from emulator.engine.session.budget import BudgetEnded
-from emulator.engine.session.workload import SMALL
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 
@@ -142,7 +142,8 @@ class SingleRow:
 class Deduplicating:
     """A view of the first row of each group, `take_any(*)`, on which other views may be built.
 
-    `fill_hashes` fills the new groups and answers with their hashes; `discard` takes out of them what the view has.
+    `fill_hashes` fills the new groups and answers with their hashes; `discard` takes out of them what the view has of
+    some ingestion times. Of what came longer ago than `lookback` (None: of nothing), the view may come to know no more.
     """
 
     parts: str
@@ -152,6 +153,7 @@ class Deduplicating:
     insert: str
     followers: Followers
     of_one: SingleRow | None = None
+    lookback: timedelta | None = None
 
     def apply(self, transaction: Transaction, rows: int | None = None) -> None:
         """Bring the view, and those over it, up to date with a batch."""
@@ -168,10 +170,10 @@ class Deduplicating:
         hashes = transaction.session.hashes(of_one.hash, 1)
         if not len(hashes):
             return True
-        if transaction.groups.may_hold_any(self.parts, hashes):
+        since = self._know(transaction)
+        if transaction.groups.spans(self.parts, hashes):
             return False
-        transaction.groups.remember(self.parts, hashes)
-        transaction.groups.added(self.parts, 1)
+        transaction.groups.remember(self.parts, hashes, transaction.time, since)
         transaction.session.run(of_one.insert, {TIME: transaction.time}, 1)
         of_one.followers.apply(transaction, 1)
         return True
@@ -180,16 +182,27 @@ class Deduplicating:
         session, groups = transaction.session, transaction.groups
         hashes = session.hashes(self.fill_hashes, self.new.prepare(transaction, rows))
         count = len(hashes)
-        # A Bloom filter over the hashes tells of most small batches that all their rows are new: with a search a trade
-        # takes 1.5 times the CPU (2026-11-29).
-        if count and (count > SMALL or groups.may_hold_any(self.parts, hashes)):
-            count -= session.run(self.discard, {})
+        if not count:
+            return
+        since = self._know(transaction)
+        # Of most batches a Bloom filter over the hashes tells that all their rows are new: with a search for each, a
+        # trade takes 1.5 times the CPU (2026-11-29). An index in its place would hold 52 bytes a row in memory.
+        for span in groups.spans(self.parts, hashes):
+            count -= session.run(self.discard, {FIRST: span.first, LAST: span.last})
         if count:
-            # Those that were discarded are remembered already.
-            groups.remember(self.parts, hashes)
-            groups.added(self.parts, count)
+            # Those that were discarded are remembered twice: to tell which they are would cost more.
+            groups.remember(self.parts, hashes, transaction.time, since)
             session.run(self.insert, {TIME: transaction.time}, count)
             self.followers.apply(transaction, count)
+
+    def _know(self, transaction: Transaction) -> datetime | None:
+        """Have the hashes of the view known, and return since when all of them have to be (None: always)."""
+        since = None if self.lookback is None else transaction.time - self.lookback
+        if not transaction.groups.has_keys(self.parts, since):
+            # Once in a process, whatever the batch: no view is to fail for it.
+            with transaction.budget.paused():
+                transaction.groups.load_keys(self.parts, since)
+        return since
 
 
 Upkeep: TypeAlias = Deduplicating | Merging | Recomputing

@@ -1,4 +1,9 @@
-"""What holds a materialized view in the DuckDB file: a table of its groups, an index, and a view that shows them."""
+"""What holds a materialized view in the DuckDB file: a table of its groups, and a view that shows them.
+
+A view that merges has an index over the hashes of its groups, by which a batch is merged into a million of them in
+2.0 ms CPU in place of 6.3 (2026-11-30), at 52 bytes a group that DuckDB holds in memory until it closes. One that
+deduplicates has as many groups as its source has events, and no index.
+"""
 
 from contextlib import suppress
 from datetime import datetime
@@ -10,6 +15,7 @@ from emulator.engine.derived.backfill import Backfill, SourceChanged, Wanted
 from emulator.engine.derived.compile_upkeep import bind_shape, rows_covered
 from emulator.engine.derived.contribution import Contribution, contribution, finished
 from emulator.engine.derived.parts_table import TIME, PartsTable
+from emulator.engine.derived.shape import Strategy
 from emulator.engine.faults import is_of_statement
 from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.engine.storage import relations as storage
@@ -18,7 +24,7 @@ from emulator.errors import KustoError
 from emulator.sql.ast import Select, Star, SubqueryRef
 from emulator.sql.build import columns, table
 from emulator.sql.render import render
-from emulator.sql.statements import ColumnDefinition, CreateIndex, CreateTable
+from emulator.sql.statements import ColumnDefinition, CreateIndex, CreateTable, Drop
 
 _NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as DuckDB answers
 
@@ -45,7 +51,8 @@ def create(
     if not is_empty:
         groups = SubqueryRef(added.query, "x") if backfill is None else backfill.rows.source("x")
         connection.execute(PartsTable(view.parts, added).append(groups), {TIME: time})
-    connection.execute(render(CreateIndex(f"{view.parts}$index", view.parts, (GROUP_KEY,))))
+    if shape.strategy is not Strategy.DEDUPLICATE:
+        connection.execute(render(CreateIndex(_index(view), view.parts, (GROUP_KEY,))))
     storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
 
 
@@ -68,6 +75,9 @@ def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: Vie
         stored = storage.layout_of(connection, Select((Star(),), table(view.parts)))
         if wanted == {column.name for column in stored}:
             storage.create_view(connection, view.relation, finished(shape, view.parts, hidden=True))
+            if shape.strategy is Strategy.DEDUPLICATE:
+                # Earlier versions have made one.
+                connection.execute(render(Drop("INDEX", _index(view), if_exists=True)))
             return
         time = storage.last_ingestion(connection, view.parts) or view.since or _NEVER
         connection.begin()
@@ -81,3 +91,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, database: Database, view: Vie
             connection.rollback()
             return
         connection.commit()
+
+
+def _index(view: View) -> str:
+    return f"{view.parts}$index"

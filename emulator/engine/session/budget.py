@@ -10,7 +10,8 @@ A trade of the market takes about 1 ms for all its steps, 5,000 take 6 µs each.
 """
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -90,6 +91,19 @@ class Budget(Work):
         """Return what does a step of a name."""
         self._steps.append(name)
         return self
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have the time of the caller, for what no step is to blame for."""
+        if not self._steps:
+            yield
+            return
+        self._spent += time.monotonic() - self._since
+        self.until = self._caller.until
+        try:
+            yield
+        finally:
+            self._resume(time.monotonic())
 
     @property
     def looked_at(self) -> float:

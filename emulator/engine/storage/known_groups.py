@@ -1,21 +1,24 @@
 """What the writer knows of the groups of materialized views, so that a small batch need not search them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from emulator.engine.relation_names import GROUP_KEY
+from emulator.engine.relation_names import GROUP_KEY, INGESTION_TIME
 from emulator.engine.session.session import Session
-from emulator.engine.storage.known_keys import Hashes, KnownKeys
-from emulator.sql.ast import Item, Select, Star
-from emulator.sql.build import call, columns, table
+from emulator.engine.storage.known_keys import Hashes, KnownKeys, Span
+from emulator.sql.ast import ColumnRef, Item, Select, Star
+from emulator.sql.build import call, columns, lit, op, table
 from emulator.sql.render import render
 
-_ROWS = 1 << 20
-# To load so many keys takes two seconds, and to hold them 32 MB; a view with more is searched.
-_MOST_KEYS = 1 << 23
+_ROWS = 1 << 17
+# So many groups are known, by 64 MB, however long ago they came: those of a month, if 100 trades come in a second of
+# the market. Of more a lookback lets go.
+_KEPT_KEYS = 1 << 24
 
 
 class KnownGroups:
@@ -28,12 +31,10 @@ class KnownGroups:
         self._session = session
         self._counts: dict[str, int] = {}
         self._keys: dict[str, KnownKeys] = {}
-        self._loaded_now: set[str] = set()
 
     def count(self, relation: str) -> int:
         """Return how many groups a relation has at most."""
         if relation not in self._counts:
-            self._loaded_now.add(relation)
             self._counts[relation] = count_rows(self._session.connection, relation)
         return self._counts[relation]
 
@@ -46,45 +47,66 @@ class KnownGroups:
         """Count anew, when next asked, a relation to which nobody knows how many groups were added."""
         self._counts.pop(relation, None)
 
-    def may_hold_any(self, relation: str, hashes: Hashes) -> bool:
-        """Return False only where a relation certainly has no group of these hashes."""
-        if self.count(relation) > _MOST_KEYS:
-            self._keys.pop(relation, None)
-            return True
-        if relation not in self._keys:
-            self._loaded_now.add(relation)
-            self._keys[relation] = known = KnownKeys()
-            for loaded in self._stored(relation):
-                known.add(loaded)
-        return self._keys[relation].may_hold_any(hashes)
+    def has_keys(self, relation: str, since: datetime | None) -> bool:
+        """Tell whether the hashes of a relation are known, of all groups that came since a time (None: of all)."""
+        known = self._keys.get(relation)
+        if known is None or known.forgotten is None:
+            return known is not None
+        return since is not None and known.forgotten < since
 
-    def remember(self, relation: str, hashes: Hashes) -> None:
-        """Hold the hashes of groups that a relation has from now on, if its hashes are held at all."""
-        if relation in self._keys:
-            self._keys[relation].add(hashes)
+    def load_keys(self, relation: str, since: datetime | None) -> None:
+        """Read the hashes of a relation, 60 to 240 ns for each.
 
-    def end_transaction(self) -> None:
-        """Keep what was loaded."""
-        self._loaded_now.clear()
+        Where there are too many, those of groups that came before `since` (None: all count) are left out.
+        """
+        # Until it is whole it must not be asked.
+        known = KnownKeys()
+        first = self._first_kept(relation, since)
+        if first is not None:
+            known.forgotten = first - timedelta(microseconds=1)
+        for hashes, span in self._stored(relation, first):
+            known.add(hashes, span)
+        self._keys[relation] = known
 
-    def roll_back(self) -> None:
-        """Forget what was loaded in a transaction that is gone: its relations may come again as others."""
-        for relation in self._loaded_now:
-            self._counts.pop(relation, None)
-            self._keys.pop(relation, None)
-        self._loaded_now.clear()
+    def spans(self, relation: str, hashes: Hashes) -> Sequence[Span]:
+        """Return the ingestion times among which a relation, whose hashes are known, may have groups of these."""
+        return self._keys[relation].spans(hashes)
 
-    def forget(self) -> None:
-        """Start anew after a change of the catalog, which may have made or filled relations."""
+    def remember(self, relation: str, hashes: Hashes, time: datetime, since: datetime | None) -> None:
+        """Hold the hashes of groups that a relation, whose hashes are known, has from now on."""
+        known = self._keys[relation]
+        known.add(hashes, Span(time, time))
+        if since is not None:
+            known.forget(since, _KEPT_KEYS)
+
+    def keep(self, relations: Collection[str]) -> None:
+        """Forget all but the hashes of these relations.
+
+        They are those of the views that stay after a change of the catalog, or were there before what was taken back.
+        Nothing but upkeep adds to them, and none ever comes again as another.
+        """
         self._counts.clear()
-        self._keys.clear()
-        self._loaded_now.clear()
+        self._keys = {relation: known for relation, known in self._keys.items() if relation in relations}
 
-    def _stored(self, relation: str) -> Iterator[Hashes]:
-        query = render(Select(columns((GROUP_KEY,)), table(relation)))
+    def _first_kept(self, relation: str, since: datetime | None) -> datetime | None:
+        connection = self._session.connection
+        surplus = count_rows(connection, relation) - _KEPT_KEYS
+        if since is None or surplus <= 0:
+            return None
+        query = Select(columns((INGESTION_TIME,)), table(relation), limit=lit(1), offset=lit(surplus))
+        first: datetime
+        ((first,),) = connection.execute(render(query)).fetchall()
+        return min(since, first)
+
+    def _stored(self, relation: str, first: datetime | None) -> Iterator[tuple[Hashes, Span]]:
+        condition = (
+            None if first is None else op(">=", ColumnRef(INGESTION_TIME), lit(first.isoformat(sep=" "), "TIMESTAMP"))
+        )
+        query = render(Select(columns((GROUP_KEY, INGESTION_TIME)), table(relation), condition))
         reader: pa.RecordBatchReader = self._session.connection.execute(query).to_arrow_reader(_ROWS)
         for batch in reader:
-            yield np.asarray(batch.column(0), np.uint64)
+            times = pc.min_max(batch.column(1)).as_py()
+            yield np.asarray(batch.column(0), np.uint64), Span(times["min"], times["max"])
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -286,7 +286,7 @@ class Writer:
             if isinstance(error, duckdb.Error) and is_invalidated(error):
                 self._reopen()
                 raise kusto_fault(error) from error
-            self._groups.roll_back()
+            self._groups.keep(_parts(before))
             self._staging.forget()
             self._session.roll_back()
             if isinstance(error, Exception | WorkEnded) and work.is_over:
@@ -298,17 +298,20 @@ class Writer:
         for relation in transaction.rewritten:
             self.rewritten[relation] = time
         if after is before:
-            self._groups.end_transaction()
             self._staging.tables.end_transaction()
         else:
             self.catalog = after
-            self._groups.forget()
+            self._groups.keep(_parts(after))
             self._staging.forget()
             self._session.release_plans()
         self._session.give_back_cores()
         if self._log is not None and self._log.committed(time) and not self.is_ending:
             self._fold(self._log)
         return result
+
+
+def _parts(catalog: Catalog) -> set[str]:
+    return {view.parts for database in catalog.databases.values() for view in database.views.values()}
 
 
 def _set_up(connection: duckdb.DuckDBPyConnection) -> tuple[Catalog, datetime]:

@@ -55,6 +55,25 @@ def test_a_step_has_half_of_what_those_before_it_left(clock: Clock) -> None:
     assert share(clock, budget) == module.LEAST_SECONDS
 
 
+def test_what_no_step_is_to_blame_for_has_the_time_of_the_caller(clock: Clock) -> None:
+    slow = Slow()
+    budget = Budget(Work(seconds=60.0), slow)
+    until = budget.until
+    slow.add("B", 1.0, clock.now)
+    with budget.paused():
+        clock.now += 5.0
+    assert budget.until == until
+    with budget.step("A"):
+        clock.now += 2.0
+        with budget.paused():
+            assert budget.until == until
+            clock.now += 20.0
+        # Half of the eight that are left.
+        assert round(budget.until - clock.now, 6) == 4.0
+        clock.now += 3.0
+    assert share(clock, budget) == 2.5
+
+
 def test_rows_from_outside_bring_time_once_an_attempt(clock: Clock) -> None:
     budget = Budget(Work(), Slow())
     for _ in range(3):

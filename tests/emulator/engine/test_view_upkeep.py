@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from emulator import Eventhouse
 from emulator.engine.derived import upkeep
 from emulator.engine.relation_names import INGESTION_TIME
+from emulator.engine.storage.known_keys import Span
 from emulator.engine.storage.transaction import Transaction
 from emulator.errors import KustoError
 from tests.emulator.engine.payloads import parquet
@@ -122,23 +123,27 @@ def test_a_view_made_anew_after_one_that_was_taken_back_knows_its_own_groups(eve
 
     def fill(transaction: Transaction) -> None:
         memory = transaction.groups
-        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
+        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT, "$IngestionTime" TIMESTAMP)')
         assert memory.count("v999$parts") == 0
-        assert not memory.may_hold_any("v999$parts", np.array([7], np.uint64))
+        assert not memory.has_keys("v999$parts", None)
+        memory.load_keys("v999$parts", None)
+        assert memory.spans("v999$parts", np.array([7], np.uint64)) == []
         raise KustoError("taken back")
 
     with pytest.raises(KustoError, match="taken back"):
         writer.change(fill)
 
-    def look(transaction: Transaction) -> tuple[int, bool]:
+    def look(transaction: Transaction) -> tuple[int, bool, list[Span]]:
         memory = transaction.groups
-        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT)')
-        transaction.connection.execute('INSERT INTO "v999$parts" VALUES (7), (8)')
-        found = memory.count("v999$parts"), memory.may_hold_any("v999$parts", np.array([7], np.uint64))
+        transaction.connection.execute('CREATE TABLE "v999$parts" ("$key" UBIGINT, "$IngestionTime" TIMESTAMP)')
+        transaction.connection.execute('INSERT INTO "v999$parts" VALUES (7, $1), (8, $1)', [START])
+        was_known = memory.has_keys("v999$parts", None)
+        memory.load_keys("v999$parts", None)
+        found = memory.count("v999$parts"), was_known, list(memory.spans("v999$parts", np.array([7], np.uint64)))
         transaction.connection.execute('DROP TABLE "v999$parts"')
         return found
 
-    assert writer.change(look) == (2, True)
+    assert writer.change(look) == (2, False, [Span(START, START)])
 
 
 @pytest.mark.slow

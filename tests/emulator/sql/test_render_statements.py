@@ -138,6 +138,7 @@ def same_key() -> Sql:
         (CreateMacro("m", (), "1"), 'CREATE MACRO "m"() AS 1'),
         (Drop("TABLE", "t"), 'DROP TABLE "t"'),
         (Drop("VIEW", "t", if_exists=True), 'DROP VIEW IF EXISTS "t"'),
+        (Drop("INDEX", "i", if_exists=True), 'DROP INDEX IF EXISTS "i"'),
         (
             CreateTableAs("t", everything("s"), within=("d", "main")),
             'CREATE TABLE "d"."main"."t" AS SELECT * FROM "s" AS "s"',
