@@ -21,7 +21,6 @@ from emulator.binder.expression import (
 from emulator.binder.plan import Plan
 from emulator.binder.walk import children
 from emulator.emit.context import NOW_PARAMETER, Emission
-from emulator.emit.filters import as_filter
 from emulator.emit.scalar_types import duckdb_type
 from emulator.errors import EngineFault
 from emulator.functions.copies import Written, of_call, of_conversion
@@ -43,6 +42,7 @@ from emulator.sql.ast import (
     Subquery,
 )
 from emulator.sql.build import FALSE, call, coalesce, is_cheap, is_not_null, not_, once
+from emulator.sql.filters import as_filter
 from emulator.types import KqlType, Scalar
 from emulator.work import check_work
 

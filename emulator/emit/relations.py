@@ -31,7 +31,6 @@ from emulator.emit.combine import join, union
 from emulator.emit.context import Emission, Storage
 from emulator.emit.expand import expand
 from emulator.emit.expressions import Scope, has_window_call, literal, scalar_table, value
-from emulator.emit.filters import conjuncts
 from emulator.emit.groups import for_each_group, group_input
 from emulator.emit.names import physical_names
 from emulator.emit.relation import Relation
@@ -56,6 +55,7 @@ from emulator.sql.ast import (
     Window,
 )
 from emulator.sql.build import FALSE, call, lit, op
+from emulator.sql.filters import conjuncts
 from emulator.types import Schema
 
 

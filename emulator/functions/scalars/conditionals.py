@@ -19,16 +19,17 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import Sql
 from emulator.sql.build import EMPTY, FALSE, TRUE, call, case, coalesce, is_not_null, is_null, not_, op
+from emulator.sql.filters import as_filter
 from emulator.types import BOOL, KqlType, Scalar
 
 
 def _iff(operands: tuple[Operand, ...]) -> Sql:
-    return case((operands[0].sql, operands[1].sql), otherwise=operands[2].sql)
+    return case((as_filter(operands[0].sql), operands[1].sql), otherwise=operands[2].sql)
 
 
 def _case(operands: tuple[Operand, ...]) -> Sql:
     pairs = zip(operands[:-1:2], operands[1:-1:2], strict=True)
-    return case(*((predicate.sql, then.sql) for predicate, then in pairs), otherwise=operands[-1].sql)
+    return case(*((as_filter(predicate.sql), then.sql) for predicate, then in pairs), otherwise=operands[-1].sql)
 
 
 def _case_values(count: int) -> tuple[int, ...]:

@@ -167,12 +167,25 @@ def _moved(time: Sql, ticks: int) -> Sql:
     # What the macro does, for the only end that can be passed, and without the work of expanding it at every place.
     if not -(1 << 63) <= ticks < 1 << 63:
         raise SemanticFault("A value cannot be computed: a timespan is beyond its range", "SEM0053")
-    micros, moved = call("epoch_us", time), ticks // TICKS_PER_MICROSECOND
+    moved = ticks // TICKS_PER_MICROSECOND
+    if not moved:
+        return time
+    first, last = FIRST_MICROSECOND - moved, LAST_MICROSECOND - moved
+    # DuckDB binds this form in half the time (LatestPrice 0.97, 2026-11-30). It names the operand twice: what is
+    # computed would be so twice, and a statement that names a parameter twice is planned anew for every batch.
+    if isinstance(time, ColumnRef | Literal):
+        within = op(">=", time, _instant(first)) if moved < 0 else op("<=", time, _instant(last))
+        return case((within, op("+", time, lit(f"{moved} microseconds", "INTERVAL"))))
+    micros = call("epoch_us", time)
     if moved < 0:
-        left = op("-", micros, lit(FIRST_MICROSECOND - moved, "BIGINT"))
-        return call("make_timestamp", op("+", lit(FIRST_MICROSECOND, "BIGINT"), _not_negative(left)))
-    left = op("-", lit(LAST_MICROSECOND - moved, "BIGINT"), micros)
-    return call("make_timestamp", op("-", lit(LAST_MICROSECOND, "BIGINT"), _not_negative(left)))
+        from_first = _not_negative(op("-", micros, lit(first, "BIGINT")))
+        return call("make_timestamp", op("+", lit(FIRST_MICROSECOND, "BIGINT"), from_first))
+    to_last = _not_negative(op("-", lit(last, "BIGINT"), micros))
+    return call("make_timestamp", op("-", lit(LAST_MICROSECOND, "BIGINT"), to_last))
+
+
+def _instant(microsecond: int) -> Sql:
+    return call("make_timestamp", lit(microsecond, "BIGINT"))
 
 
 def _not_negative(number: Sql) -> Sql:

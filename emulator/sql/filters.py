@@ -1,4 +1,4 @@
-"""Predicates where null counts as false: the forms that DuckDB can push into scans and use to skip row groups."""
+"""Predicates where null counts as false: the forms that DuckDB binds soonest and skips rows by."""
 
 from emulator.sql.ast import Call, Case, Literal, Operation, Sql
 

@@ -5,9 +5,9 @@ import itertools
 import duckdb
 import pytest
 
-from emulator.emit.filters import as_filter, conjuncts
 from emulator.sql.ast import ColumnRef, Item, Literal, Operation, Select, Sql, ValuesRef
 from emulator.sql.build import FALSE, NULL, TRUE, and_, case, coalesce, is_null, not_, op, or_
+from emulator.sql.filters import as_filter, conjuncts
 from emulator.sql.render import render
 from emulator.sql.render_query import expression
 
