@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cli.composition.data_folder import make_data_folder
 from cli.composition.instances import Instance, announced
-from cli.composition.servers import listen
+from cli.composition.servers import listen, require_files
 from cli.settings.access import Access
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
@@ -14,6 +14,7 @@ from emulator.server.app import serve_on
 
 def run_emulator(*, port: int, data: Path | None, host: str, access: Access, database: str) -> None:
     """Serve until Ctrl-C; the folder is created when it does not exist."""
+    require_files()
     with listen(host, port, port_flag="--port", key_flag="--token", key=access.key) as listener:
         if data is not None:
             make_data_folder(data)

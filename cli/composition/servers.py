@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from cli.errors import CliError
 from emulator.listening.exit import be_ready_to_exit, exit_within
 from emulator.listening.http_server import HttpServer, configuration
 from emulator.listening.keys import UnusableKey, usable_key
+from emulator.listening.limits import LEAST_DESCRIPTORS
 from emulator.listening.sockets import ListenError, OpenToNetwork, PortInUse, bind
 
 T = TypeVar("T")
@@ -23,9 +25,24 @@ T = TypeVar("T")
 
 def run(main: Coroutine[object, object, T]) -> T:
     """Run a command that serves on the event loop that uvicorn takes where it runs alone: uvloop, if there is one."""
+    try:
+        require_files()
+    except CliError:
+        main.close()
+        raise
     loop_factory = uvicorn.Config("", log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(main)
+
+
+def require_files() -> None:
+    """Refuse to serve with so few open files that logs and clients would fail sooner or later."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < LEAST_DESCRIPTORS:
+        raise CliError(
+            f"a process may have {soft} files open here, and this one takes {LEAST_DESCRIPTORS} to serve",
+            hint="raise the limit, for example with `ulimit -n 1024`",
+        )
 
 
 def listen(host: str, port: int, *, port_flag: str, key_flag: str = "", key: str | None = None) -> socket.socket:

@@ -13,6 +13,8 @@ _RESERVED_DESCRIPTORS = 100
 _SERVERS = 3
 _MOST_CONNECTIONS = 1000
 _FEWEST_CONNECTIONS = 16
+LEAST_DESCRIPTORS = _RESERVED_DESCRIPTORS + _SERVERS * _FEWEST_CONNECTIONS
+"""What a process has to have to serve at all."""
 
 
 def most_connections() -> int:
