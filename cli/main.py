@@ -57,6 +57,7 @@ app.add_typer(connection_app)
 # What the machine is short of, whichever file it was about.
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
 _FILES = 65_536
+_HINTS = {errno.EROFS: "give a folder on a disk that is not mounted read-only"}
 
 
 def _show_version(is_asked: bool) -> None:
@@ -114,7 +115,7 @@ def main() -> None:
         if error.filename is None and error.errno not in _OF_THE_MACHINE:
             raise
         named = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-        fail(f"{named}{error.strerror}")
+        fail(f"{named}{error.strerror}", _HINTS.get(error.errno or 0, ""))
     except Exception as error:
         if not is_reportable(error):
             raise

@@ -25,11 +25,12 @@ from cli.errors import CliError
 from cli.settings.access import Access
 from cli.terminal import messages
 from emulator.engine.eventhouse import Eventhouse
+from emulator.errors import DiskFull
 from emulator.lanes.lanes import Lanes
 from emulator.listening.sockets import url_of
 from emulator.server.app import create_app as create_wire
-from kql.deploy import deploy
-from kql.loader import load_database
+from kql.deploy import Deployment, deploy
+from kql.loader import MarketDatabase, load_database
 from kql.reference import known_symbols
 from kql.registry import load_registry
 from producer.clock import Clock, SystemClock
@@ -41,6 +42,8 @@ from producer.market_time import load_calendar
 from producer.source import HistorySource
 
 _NEXT_FETCH_SECONDS = 10.0
+_NEXT_DEPLOYMENT_SECONDS = 5.0
+_FULL = "[yellow]The disk is full:[/] what is stored can be read, and nothing is taken in until there is room."
 # What a night or a long weekend may have left open.
 _LAST_DAYS = BackfillSettings(daily=timedelta(days=10), intraday=timedelta(days=2), trades=timedelta())
 
@@ -93,7 +96,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
             for_api = EmbeddedEventhouse(engine, settings.database, lanes=Lanes("api", share))
             stack.push_async_callback(for_api.close)
             definitions = load_database()
-            deployment = await deploy(eventhouse, definitions)
+            deployment = await _deployed(eventhouse, definitions)
             if source is not None and not settings.mix:
                 await refuse_mixing(eventhouse, simulated=source.is_simulated)
             stack.enter_context(announced(Instance(url_of(wire_socket), settings.database, data)))
@@ -109,7 +112,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
             )
             wire = create_wire(engine, lanes=Lanes("wire", share))
             stop = stop_on_signals()
-            console.print(f"Deployed {deployment}.")
+            console.print(f"Deployed {deployment}." if deployment is not None else _FULL)
             console.print(f"API         [bold]{url_of(api_socket)}[/]  documentation at {url_of(api_socket)}/docs")
             console.print(f"Eventhouse  [bold]{url_of(wire_socket)}[/]  database {settings.database}, data in {data}")
             console.print(f"Source      [bold]{source.name if source else 'none'}[/]  Ctrl-C ends everything.")
@@ -121,12 +124,44 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     console.print(f"Hub         [bold]{delivery.name}[/]  connection string for the Azure clients:")
                     console.print(delivery.connection, soft_wrap=True, highlight=False)
                 await until_signal_or_end(
-                    produce(source, eventhouse, delivery, data, console, past) if source else asyncio.Event().wait(),
+                    _produce_with_room(
+                        deployment,
+                        eventhouse,
+                        definitions,
+                        console,
+                        partial(produce, source, eventhouse, delivery, data, console, past)
+                        if source
+                        else asyncio.Event().wait,
+                    ),
                     stop=stop,
                     # Beside the last trades, not after them.
                     on_end=end_servers,
                 )
             console.print("Ended; everything acknowledged is on disk.")
+
+
+async def _deployed(eventhouse: EmbeddedEventhouse, definitions: MarketDatabase) -> Deployment | None:
+    """Deploy the market database; None on a disk without room, which has what was deployed before."""
+    try:
+        return await deploy(eventhouse, definitions)
+    except DiskFull:
+        return None
+
+
+async def _produce_with_room(
+    deployment: Deployment | None,
+    eventhouse: EmbeddedEventhouse,
+    definitions: MarketDatabase,
+    console: Console,
+    produce: Callable[[], Awaitable[object]],
+) -> None:
+    """Produce as soon as the market database is deployed; until there is room for that it can be read."""
+    if deployment is None:
+        while deployment is None:
+            await asyncio.sleep(_NEXT_DEPLOYMENT_SECONDS)
+            deployment = await _deployed(eventhouse, definitions)
+        console.print(f"There is room again. Deployed {deployment}.")
+    await produce()
 
 
 def _require_distinct_ports(settings: UpSettings) -> None:

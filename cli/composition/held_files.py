@@ -4,25 +4,37 @@ The kernel gives the lock free when the process ends, however it ends; what is f
 a copy, and counts as absent. A process id would not do: a reboot or a container gives it to somebody else.
 """
 
+import errno
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+_LOGGER = logging.getLogger(__name__)
+
 
 @contextmanager
 def held_file(path: Path, facts: Mapping[str, str]) -> Iterator[None]:
-    """Keep the facts in a file for the duration, in place of what a process before left there."""
+    """Keep the facts in a file for the duration, in place of what a process before left there.
+
+    A disk without room for them is no reason to end.
+    """
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         # Locked before it has its name: nobody sees it without the lock.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(descriptor, json.dumps(facts).encode())
-        draft.rename(path)
+        try:
+            os.write(descriptor, json.dumps(facts).encode())
+            draft.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _LOGGER.warning("the disk is full: other commands do not find this process by '%s'", path)
         yield
     finally:
         for name in (draft, path):

@@ -24,6 +24,7 @@ _NO_FOLDING = render(Pragma("disable_checkpoint_on_shutdown"))
 # The file has two headers in turn, behind the main one: a checksum, and the number of the checkpoint, of 64 bits each.
 _HEADERS = (4096, 8192)
 _HEADER = struct.Struct("<QQ")
+_WRITABLE = "it has to be writable, even to be read: make it so, or give a copy of it"
 _PATIENCE_SECONDS = 30.0
 # What the operating system says of a file that is not damaged, but cannot be had.
 _REFUSALS = (
@@ -98,7 +99,10 @@ def unusable(folder: Path, error: OSError) -> KustoError:
         return kusto_fault(error)
     name = os.fsdecode(error.filename) if error.filename is not None else str(folder)
     place = "" if name == str(folder) else f" ('{name}')"
-    return FolderFault(f"The data folder '{folder}' cannot be used: {error.strerror}{place}.", "TH_FolderUnusable")
+    hint = _WRITABLE if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ""
+    return FolderFault(
+        f"The data folder '{folder}' cannot be used: {error.strerror}{place}.", "TH_FolderUnusable", hint=hint
+    )
 
 
 def unopened(folder: Path, error: duckdb.Error) -> KustoError:

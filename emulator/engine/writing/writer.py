@@ -19,7 +19,7 @@ from emulator.engine.derived.materialization import fall_behind
 from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Losses, PolicyAborted, ViewAborted, record_failure
-from emulator.engine.faults import closed_fault, is_invalidated, kusto_fault
+from emulator.engine.faults import closed_fault, is_disk_full, is_invalidated, kusto_fault
 from emulator.engine.session.budget import Budget, Slow
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
@@ -321,8 +321,17 @@ def _set_up(connection: duckdb.DuckDBPyConnection) -> tuple[Catalog, datetime]:
     marks.create(connection)
     catalog = catalog_store.load(connection) or Catalog()
     times = []
+    try:
+        for database in catalog.databases.values():
+            for view in database.views.values():
+                refresh(connection, database, view)
+    except duckdb.Error as error:
+        if not is_disk_full(error):
+            raise
+        with suppress(duckdb.TransactionException):
+            connection.rollback()
+        # Views are in the form of this version once it is opened with room; queries do not ask for it.
+        _LOGGER.warning("the disk is full: what is stored can be read, and nothing is stored until there is room")
     for database in catalog.databases.values():
-        for view in database.views.values():
-            refresh(connection, database, view)
         times += [last_ingestion(connection, table.relation) for table in database.tables.values()]
     return catalog, max(filter(None, times), default=datetime(1970, 1, 1))  # noqa: DTZ001 - naive UTC
