@@ -113,6 +113,9 @@ def _column(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, KqlType]:
         return column.cast(pa.int64()), LONG
     if pa.types.is_floating(type_):
         return column.cast(pa.float64()), REAL
+    if pa.types.is_decimal256(type_):
+        # DuckDB's decimals have 38 digits, and a text of fewer becomes one.
+        return column.cast(pa.string()), STRING
     if pa.types.is_decimal(type_):
         return column, DECIMAL
     if pa.types.is_timestamp(type_) or pa.types.is_date(type_):

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 import zipfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -203,6 +204,44 @@ def test_a_zip_archive_of_more_files_than_are_counted_is_refused(eventhouse: Eve
             eventhouse.ingest("T", buffer.getvalue(), format="json")
         assert caught.value.message == f"The compressed payload is damaged: {outcome}."
         assert (caught.value.code, caught.value.permanent) == ("BadRequest_CorruptData", True)
+
+
+def test_a_zip_archive_that_says_less_than_it_holds_is_inflated_no_further(eventhouse: Eventhouse) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", bytes(64 << 20))
+    data = bytearray(buffer.getvalue())
+    size = data.rfind(b"PK\x01\x02") + 24
+    data[size : size + 4] = (1000).to_bytes(4, "little")
+    tracemalloc.start()
+    with pytest.raises(IngestionFault) as caught:
+        eventhouse.ingest("T", bytes(data), format="csv")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert caught.value.message == "The compressed payload is damaged: Bad CRC-32 for file 'a.csv'."
+    assert peak < 20 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_archive_is_of_deflate(eventhouse: Eventhouse, method: int) -> None:
+    # Of the others 2 kB may be gigabytes, and they inflate all of it at once.
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a.json", LINE)
+    with pytest.raises(IngestionFault) as caught:
+        eventhouse.ingest("T", buffer.getvalue(), format="json")
+    assert caught.value.message == "The compressed payload is damaged: it is compressed by another method than deflate."
+    assert (caught.value.code, caught.value.permanent) == ("BadRequest_CorruptData", True)
+
+
+def test_decimals_of_more_digits_than_a_column_has(eventhouse: Eventhouse) -> None:
+    numbers = pa.array([Decimal(12), None, Decimal(10**60)], pa.decimal256(70, 3))
+    assert eventhouse.ingest("T", parquet({"A": numbers, "B": numbers, "G": numbers}), format="parquet") == 3
+    assert rows(eventhouse, "T | project A, B, G") == [
+        (12, "12.000", Decimal(12)),
+        (None, "", None),
+        (None, f"{10**60}.000", None),
+    ]
 
 
 def test_a_byte_order_mark_is_no_data(eventhouse: Eventhouse) -> None:
