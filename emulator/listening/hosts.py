@@ -34,8 +34,10 @@ def host_name(text: str) -> str | None:
         name = unquote(name, "latin-1")
         if _NAME.fullmatch(name) is None:
             return None
+    if ".." in name:
+        return None
     name = name.lower().removesuffix(".")
-    return None if not name or ".." in name or name.startswith(".") else name
+    return None if not name or name.startswith(".") else name
 
 
 def authority_of(target: bytes) -> bytes | None:

@@ -7,6 +7,7 @@ ever. What is counted here costs a request no more than a few additions; clocks 
 
 from asyncio import BaseTransport, Transport
 from enum import Enum
+from heapq import nsmallest
 from typing import Any, NoReturn, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -16,6 +17,10 @@ from emulator.listening.limits import MEBIBYTE, Limits
 
 # What may still come of a request that nobody reads on, before nothing more is taken in.
 _UNREAD = MEBIBYTE
+# What is parsed at one time, bodies apart: most requests with room to spare, and at most some hundred small ones.
+_PIECE = 8 * 1024
+# Of all connections, those that go at most when one too many comes.
+_SHARE_AT_ONCE = 20
 
 
 class Expecting(Enum):
@@ -42,6 +47,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self._pending = 0  # bytes since the parser last had something to show for them
         self._received = self._received_before = 0  # bytes of the body
+        self._length = 0  # of the body, as its head says
+        # The request whose turn it is; `cycle` is the one that came last.
+        self._answered: RequestResponseCycle | None = None
+        self._later = b""  # requests that came before those in front of them were answered
         self._unsent = 0  # bytes of the answer
         self._unsent_since = 0.0
         self._left = False
@@ -50,14 +59,27 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self._has_asked and not self.cycle.response_complete
+        """Whether a request is being answered, or waits for it."""
+        return self.has_asked and not self.cycle.response_complete
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a part of an answer is sent, and not all of it."""
+        return any(
+            each.response_started and not each.response_complete for each in (self._answered, self.cycle) if each
+        )
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take a connection on; where there are too many, in the place of one that asks nothing."""
         super().connection_made(cast("Transport", transport))
         if len(self.connections) > self.limits.connections:
             self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let every request hear that its client is gone, not only the one that came last."""
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        self._hang_up()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, as long as the head it may belong to has a size."""
@@ -69,16 +91,40 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if self.expecting is Expecting.NOTHING:
             self.expecting, self.since = Expecting.HEAD, self.loop.time()
+        if self.pipeline or self._later:
+            self._later += data
+            # Whoever waits for a client to leave has it read on.
+            self.flow.pause_reading()
+        elif len(data) <= _PIECE:
+            self._parse(data)
+        else:
+            self._parse_pieces(data)
+
+    def _parse_pieces(self, data: bytes) -> None:
+        """Parse some requests, and keep the others for when these are answered: each takes 2 kB once it is parsed."""
+        position = 0
+        while position < len(data) and not self._left:
+            if self.pipeline:
+                self._later += data[position:]
+                return
+            end = position + max(_PIECE, self._body_left())
+            self._parse(data[position:end])
+            position = end
+
+    def _parse(self, data: bytes) -> None:
         self._pending += len(data)
         super().data_received(data)
         # Of a head that is whole the parser knows the size; of one that is not, only this does.
         if self._pending > self.limits.head and not self._left:
             self._refuse(431, "The head of the request is too large.")
 
+    def _body_left(self) -> int:
+        return self._length - self._received if self.expecting is Expecting.BODY else 0
+
     def on_message_begin(self) -> None:
         """Begin a request."""
         self.expecting = Expecting.HEAD
-        self._received = self._received_before = 0
+        self._received = self._received_before = self._length = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -111,9 +157,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Go on with the next request, or wait for it."""
         self.since = self.loop.time()
         super().on_response_complete()
+        if self.pipeline:
+            # uvicorn reads on after each answer, and so takes requests in faster than it answers them.
+            self.flow.pause_reading()
+        elif self._later and not self.transport.is_closing():
+            later, self._later = self._later, b""
+            self._parse_pieces(later)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's own words say no more
         """Answer what the parser refused, or what stopped it."""
@@ -145,11 +197,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._watch_body(now)
 
     @property
-    def _has_asked(self) -> bool:
+    def has_asked(self) -> bool:
+        """Whether a head has come to its end."""
         return cast("RequestResponseCycle | None", self.cycle) is not None  # whatever uvicorn declares
 
     def _end_head(self) -> None:
-        if self._pending or self._has_asked:
+        if self._pending or self.has_asked:
             self._refuse(408, "The request did not come in time.")
         else:
             self.transport.close()
@@ -196,17 +249,37 @@ class LimitedProtocol(HttpToolsProtocol):
     def _check_length(self) -> None:
         """Refuse a body that says that it is too large, before any of it comes, or is asked for by 100 Continue."""
         for name, value in self.headers:
-            if name == b"content-length" and int(value) > self.limits.body:
-                self._stop(413, "The body of the request is too large.")
+            if name == b"content-length":
+                self._length = int(value)
+                if self._length > self.limits.body:
+                    self._stop(413, "The body of the request is too large.")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - as uvicorn has it
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _hang_up(self) -> None:
+        """Let the application hear that nobody waits for it."""
+        for each in (self._answered, self.cycle):
+            if each and not each.response_complete:
+                each.disconnected = True
+                each.message_event.set()
 
     def _make_room(self) -> None:
         waiting = [
             each for each in self.connections if isinstance(each, LimitedProtocol) and each is not self and each.is_idle
         ]
         if waiting:
-            # Half a head is of less use to anyone than a connection that a client keeps for its next request.
-            first = min(waiting, key=lambda each: (each.expecting is not Expecting.HEAD, each.since))
+            # Half a head is of less use to anyone than a connection that a client keeps for its next request. To look
+            # at all takes a millisecond: where very many come, those that never asked make room for some to follow.
+            most = max(1, self.limits.connections // _SHARE_AT_ONCE)
+            first, *others = nsmallest(
+                most, waiting, key=lambda each: (each.expecting is not Expecting.HEAD, each.since)
+            )
             first.transport.abort()
+            for each in others:
+                if each.expecting is Expecting.HEAD and not each.has_asked:
+                    each.transport.abort()
         else:
             self._left = True
             self._answer(503, "Too many connections.", b"retry-after: 1\r\n")
@@ -222,7 +295,7 @@ class LimitedProtocol(HttpToolsProtocol):
         raise RefusedError
 
     def _refuse(self, status: int, text: str) -> None:
-        if not self.is_busy or not self.cycle.response_started:
+        if not self.is_answering:
             self._answer(status, text)
         self._leave()
 
@@ -242,9 +315,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def _leave(self) -> None:
         """Take nothing more in, and close as soon as the client can have read what it was answered."""
         self._left = True
-        if self.is_busy:
-            # The application hears that nobody waits for it.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._hang_up()
         self.flow.resume_reading()
         self.loop.call_later(self.limits.farewell_seconds, self.transport.close)

@@ -27,7 +27,7 @@ def test_a_host_is_a_name_or_an_address_and_perhaps_a_port(text: str, name: str)
      "127.0.0.1:80:80", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1:\u0661", ":80", ":", ".", "..",
      "a..b", ".localhost", "[::1", "::1", "[::1]evil", "[::1]:80x", "[]", "[:::]", "[127.0.0.1]", "[fe80::1%25lo]",
      "evil%", "evil%2", "evil%zz", "localhost%00", "localhost%3A80", "a%40b", "a%252eb", "b\u00fccher", "\u00b2.\u00b2",
-     "http://localhost", "localhost\x00", "localhost\n"],
+     "localhost..", "http://localhost", "localhost\x00", "localhost\n"],
 )  # fmt: skip
 def test_what_else_stands_there_is_no_host(text: str) -> None:
     assert host_name(text) is None
