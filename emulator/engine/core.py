@@ -75,7 +75,7 @@ class Core:
         self._lock = lock
         self._connection: duckdb.DuckDBPyConnection
         self._is_connected = False
-        self._shown = ShownViews(self.cursor)
+        self._shown = ShownViews(self._lend)
         self._watch = Watch()
         self.works = Works()
         self._closing = threading.Lock()
@@ -83,7 +83,7 @@ class Core:
         self.compiled = CompiledQueries()
         self.requests = Requests()
         self.pipelines = Pipelines()
-        self._payloads = PayloadReader(self.cursor)
+        self._payloads = PayloadReader(self._lend)
         expect_copies()
         self.writer = Writer(self._connect, self.pipelines, log, self._watch)
         self._materializing = Materializing(self.writer, self.works)
@@ -131,7 +131,18 @@ class Core:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Lend a connection for reading, whose statements end with the work that this thread does."""
+        """Lend a connection for reading, whose statements end with the work that this thread does.
+
+        What DuckDB raises within the block becomes the fault that it is.
+        """
+        try:
+            with self._lend() as cursor:
+                yield cursor
+        except STORAGE_ERRORS as error:
+            raise kusto_fault(error) from error
+
+    @contextmanager
+    def _lend(self) -> Iterator[duckdb.DuckDBPyConnection]:
         work = work_here() or Work()
         with self._readers.lend() as cursor:
             try:
@@ -213,11 +224,8 @@ class Core:
 
     def mark(self, name: str) -> int | None:
         """Return the position of a mark as of the last commit."""
-        try:
-            with self.cursor() as cursor:
-                return marks.mark(cursor, name)
-        except duckdb.Error as error:
-            raise kusto_fault(error) from error
+        with self.cursor() as cursor:
+            return marks.mark(cursor, name)
 
     def close(self) -> None:
         """Finish what is short, end what is not, and close the file; further calls are errors."""

@@ -16,7 +16,6 @@ from emulator.engine.commands import views
 from emulator.engine.commands.from_query import forget
 from emulator.engine.core import Core
 from emulator.engine.derived.backfill import Backfill, SourceChanged, Wanted
-from emulator.engine.faults import STORAGE_ERRORS, kusto_fault
 from emulator.engine.session.workload import Workload
 from emulator.engine.storage.computed import ComputedRows
 from emulator.engine.storage.transaction import Transaction, find_database
@@ -75,14 +74,11 @@ def _beside(core: Core, database: str, wants: Wants, change: Change, view: str) 
 
 def _compute(core: Core, database: str, wants: Wants, rows: ComputedRows, work: Work) -> Backfill | None:
     reopened = core.writer.reopened
-    try:
-        with doing(work), core.cursor() as cursor:
-            catalog, time = core.writer.snapshot(cursor)
-            wanted = wants(cursor, find_database(catalog, database))
-            if wanted is not None:
-                with core.fit(Workload(frozenset({wanted.source}))):
-                    rows.fill(cursor, wanted.sql, {})
-            cursor.commit()
-            return None if wanted is None else Backfill(rows, wanted, time, reopened)
-    except STORAGE_ERRORS as error:
-        raise kusto_fault(error) from error
+    with doing(work), core.cursor() as cursor:
+        catalog, time = core.writer.snapshot(cursor)
+        wanted = wants(cursor, find_database(catalog, database))
+        if wanted is not None:
+            with core.fit(Workload(frozenset({wanted.source}))):
+                rows.fill(cursor, wanted.sql, {})
+        cursor.commit()
+        return None if wanted is None else Backfill(rows, wanted, time, reopened)

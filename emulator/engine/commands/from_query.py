@@ -16,7 +16,6 @@ from emulator.engine.commands.answer import answer, columns
 from emulator.engine.commands.ingest_by import ingest_by
 from emulator.engine.core import Core
 from emulator.engine.derived.update_policy import policies_from
-from emulator.engine.faults import STORAGE_ERRORS, kusto_fault
 from emulator.engine.running.stored_query import bind_single, compile_plan
 from emulator.engine.session.workload import Workload
 from emulator.engine.storage.computed import ComputedRows
@@ -74,7 +73,7 @@ def _attempt(core: Core, database: str, command: IngestFromQuery) -> ResultTable
 def forget(core: Core, rows: ComputedRows) -> None:
     """Let go of rows, if there are any."""
     # Whatever became of the command, and of the Eventhouse, with whose instance the rows are gone.
-    with suppress(KustoError, *STORAGE_ERRORS), doing(Work()), core.cursor() as cursor:
+    with suppress(KustoError), doing(Work()), core.cursor() as cursor:
         rows.drop(cursor)
 
 
@@ -96,13 +95,11 @@ def _compute(core: Core, database: str, command: IngestFromQuery, rows: Computed
                 rows.fill(cursor, compiled.sql, {"now": now} if compiled.uses_now else {})
             cursor.commit()
             return _Computed(rows, compiled.schema, table, time, reopened)
-    except STORAGE_ERRORS as error:
-        fault = kusto_fault(error)
-        if isinstance(fault, EngineFault):
-            core.writer.settle()
-            if core.writer.reopened != reopened:
-                raise _changed(command) from error
-        raise fault from error
+    except EngineFault as fault:
+        core.writer.settle()
+        if core.writer.reopened != reopened:
+            raise _changed(command) from fault
+        raise
 
 
 def _store(

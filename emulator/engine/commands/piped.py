@@ -9,7 +9,6 @@ from emulator.emit.names import physical_names
 from emulator.emit.relations import emit_query
 from emulator.engine.catalog.entities import Entities
 from emulator.engine.core import Core
-from emulator.engine.faults import STORAGE_ERRORS, kusto_fault
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.results import fetch
 from emulator.engine.session.statement import Statement
@@ -56,7 +55,4 @@ def pipe(core: Core, database: str, result: ResultTable, command: PipedCommand, 
                 cursor.unregister(_RESULT)
         return arrow
 
-    try:
-        return ResultTable(emitted.schema, (work_here() or Work()).compute(compute), result.name)
-    except STORAGE_ERRORS as error:
-        raise kusto_fault(error) from error
+    return ResultTable(emitted.schema, (work_here() or Work()).compute(compute), result.name)

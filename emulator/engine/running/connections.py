@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-from emulator.engine.faults import closed_fault
+from emulator.engine.faults import closed_fault, kusto_fault
 
 
 class ReadConnections:
@@ -20,12 +20,12 @@ class ReadConnections:
 
     @contextmanager
     def lend(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Lend a connection, or raise KustoError after `close`."""
+        """Lend a connection, or raise KustoError, after `close` or where none can be made."""
         with self._lock:
             if self._closed.is_set():
                 raise closed_fault()
             idle = self._idle.pop() if self._idle else None
-        lent = self._new() if idle is None else idle
+        lent = self._made() if idle is None else idle
         try:
             yield lent
         except BaseException:
@@ -35,6 +35,12 @@ class ReadConnections:
                 lent.close()
             raise
         self._take_back(lent)
+
+    def _made(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._new()
+        except duckdb.Error as error:
+            raise kusto_fault(error) from error
 
     def _take_back(self, lent: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
