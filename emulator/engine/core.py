@@ -27,6 +27,7 @@ from emulator.engine.running.execute import create_macros, execute
 from emulator.engine.running.limits import Limits
 from emulator.engine.running.query import CompiledQueries
 from emulator.engine.running.results import expect_copies
+from emulator.engine.session.budget import StepLimits
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
 from emulator.engine.session.memory import MemoryLimits
@@ -69,6 +70,7 @@ class Core:
         limits: MemoryLimits,
         lock: FolderLock | None,
         log: WriteAheadLog | None,
+        steps: StepLimits | None = None,
     ) -> None:
         self._open_database = open_database
         self._limits = limits
@@ -85,21 +87,22 @@ class Core:
         self.pipelines = Pipelines()
         self._payloads = PayloadReader(self._lend)
         expect_copies()
-        self.writer = Writer(self._connect, self.pipelines, log, self._watch)
+        self.writer = Writer(self._connect, self.pipelines, log, self._watch, steps)
         self._materializing = Materializing(self.writer, self.works)
         self.writer.on_behind = self._materializing.wake
         self._materializing.wake()
 
     @classmethod
-    def open(cls, folder: Path | None, memory: int | None = None) -> Self:
+    def open(cls, folder: Path | None, memory: int | None = None, steps: StepLimits | None = None) -> Self:
         """Open the Eventhouse of a folder, made if it is not there; None keeps everything in memory.
 
-        `memory` is the bytes it may use, by default what the machine or the container has.
+        `memory` is the bytes it may use, by default what the machine or the container has; `steps` how long update
+        policies and views may hold a commit.
 
         Raises KustoError for a folder that cannot be used, is not complete, or belongs to another process.
         """
         if folder is None:
-            return cls(partial(duckdb.connect, ":memory:"), MemoryLimits.of(None, memory), None, None)
+            return cls(partial(duckdb.connect, ":memory:"), MemoryLimits.of(None, memory), None, None, steps)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FolderLock.acquire(folder)
@@ -109,7 +112,7 @@ class Core:
         try:
             require_all(folder)
             log = WriteAheadLog(folder)
-            return cls(partial(connect, folder), MemoryLimits.of(folder, memory), lock, log)
+            return cls(partial(connect, folder), MemoryLimits.of(folder, memory), lock, log, steps)
         except BaseException as error:
             if log is not None:
                 log.close()

@@ -14,6 +14,7 @@ from emulator.engine.ingestion.payload import Payload
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.engine.queued.ingestion import QueuedIngestion
 from emulator.engine.requests import QUERY, Request
+from emulator.engine.session.budget import StepLimits
 from emulator.engine.writing.marks import Stretch
 from emulator.options import COMMAND_TIMEOUT, timeout
 from emulator.result import ResultTable
@@ -43,15 +44,17 @@ class Eventhouse:
         database: str = "NetDefaultDB",
         batching: BatchingLimits | None = None,
         memory: int | None = None,
+        steps: StepLimits | None = None,
     ) -> "Eventhouse":
         """Open a data folder, or an Eventhouse in memory for None; `database` is made where it is missing.
 
         `batching` says how long queued ingestion waits for more, `memory` how many bytes it may use: by default what
-        the machine or the container has.
+        the machine or the container has. `steps` says how long update policies and materialized views may
+        hold a commit.
 
         Raises KustoError naming the folder and its owner where another process has it open.
         """
-        core = Core.open(folder, memory)
+        core = Core.open(folder, memory, steps)
         try:
             if database not in core.catalog.databases:
                 core.writer.change(lambda transaction: transaction.put(Database(database)))

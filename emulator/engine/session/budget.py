@@ -12,6 +12,7 @@ A trade of the market takes about 1 ms for all its steps, 5,000 take 6 µs each.
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,27 @@ SECONDS_PER_ROW = 50e-6
 LEAST_SECONDS = 0.25
 # One slow step takes no more than about a twentieth of the writer's time.
 REST = 19.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """The seconds that the steps of one commit share, and what each row from outside adds; None is what is shipped."""
+
+    seconds: float | None = None
+    seconds_per_row: float | None = None
+
+    @property
+    def for_all(self) -> float:
+        """What a commit without rows has."""
+        return SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def for_each(self) -> float:
+        """What a row adds."""
+        return SECONDS_PER_ROW if self.seconds_per_row is None else self.seconds_per_row
+
+
+_AS_SHIPPED = StepLimits()
 
 
 class BudgetEnded(Exception):
@@ -58,12 +80,13 @@ class Budget(Work):
     the step takes too long. The thread that watches `deadline` interrupts it.
     """
 
-    def __init__(self, caller: Work, slow: Slow) -> None:
+    def __init__(self, caller: Work, slow: Slow, limits: StepLimits = _AS_SHIPPED) -> None:
         super().__init__(id=caller.id)
         self.whole = self._caller = caller
         self.until = caller.until
         self._slow = slow
-        self._allowed = SECONDS
+        self._for_all, self._for_each = limits.for_all, limits.for_each
+        self._allowed = self._for_all
         self._spent = 0.0
         self._since = 0.0
         self._steps: list[Hashable] = []
@@ -75,13 +98,13 @@ class Budget(Work):
 
     def begin_attempt(self) -> None:
         """Begin anew, without rows; what was spent is spent."""
-        self._allowed = SECONDS
+        self._allowed = self._for_all
         self._steps.clear()
         self.until = self._caller.until
 
     def allow_for(self, rows: int) -> None:
         """Have more time, for rows that come from outside."""
-        self._allowed += SECONDS_PER_ROW * rows
+        self._allowed += self._for_each * rows
 
     def lift(self) -> None:
         """Have all the time of the caller: an administrator waits for it."""
@@ -137,7 +160,14 @@ class Budget(Work):
             self.until = self._caller.until
         if has_ended and (error is None or _is_of_its_end(error)):
             self._slow.add(step, seconds, now)
-            raise BudgetEnded(_reason()) from error
+            raise BudgetEnded(self._reason) from error
+
+    @property
+    def _reason(self) -> str:
+        return (
+            "It took too long: update policies and materialized views have "
+            f"{self._for_all:g} s for all the rows of an ingestion, and {self._for_each * 1e6:g} µs more for each"
+        )
 
     def _resume(self, now: float) -> None:
         self._since = now
@@ -146,16 +176,9 @@ class Budget(Work):
         if share < LEAST_SECONDS:
             share = LEAST_SECONDS
         if self._slow.has_any and self._slow.has(self._steps[-1], now):
-            share = min(share, LEAST_SECONDS + (self._allowed - SECONDS) / 2)
+            share = min(share, LEAST_SECONDS + (self._allowed - self._for_all) / 2)
         until = now + share
         self.until = until if until < self._caller.until else self._caller.until
-
-
-def _reason() -> str:
-    return (
-        "It took too long: update policies and materialized views have "
-        f"{SECONDS:g} s for all the rows of an ingestion, and {SECONDS_PER_ROW * 1e6:g} µs more for each"
-    )
 
 
 def _is_of_its_end(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from emulator.engine.derived.steps import Pipelines
 from emulator.engine.derived.view_storage import refresh
 from emulator.engine.failures import Losses, PolicyAborted, ViewAborted, record_failure
 from emulator.engine.faults import closed_fault, is_disk_full, is_invalidated, kusto_fault
-from emulator.engine.session.budget import Budget, Slow
+from emulator.engine.session.budget import Budget, Slow, StepLimits
 from emulator.engine.session.cores import Cores
 from emulator.engine.session.deadline import Watch
 from emulator.engine.session.session import Session
@@ -55,7 +55,14 @@ class Writer:
     from the commit on it counts as done, however late. Who waits for the writer leaves the queue with its work.
     """
 
-    def __init__(self, open_: Opening, pipelines: Pipelines, log: WriteAheadLog | None, watch: Watch) -> None:
+    def __init__(
+        self,
+        open_: Opening,
+        pipelines: Pipelines,
+        log: WriteAheadLog | None,
+        watch: Watch,
+        steps: StepLimits | None = None,
+    ) -> None:
         self._open = open_
         self._watch = watch
         self._pipelines = pipelines
@@ -72,6 +79,7 @@ class Writer:
         self.on_behind: Callable[[], None] = lambda: None
         self._waiting: deque[Job] = deque()
         self._slow = Slow()
+        self._steps = steps or StepLimits()
         self._is_closed = False
         # Set before `close`: what is folded from then on is what closing folds.
         self.is_ending = False
@@ -221,7 +229,7 @@ class Writer:
             job.is_done = True
 
     def _commit(self, action: Callable[[Transaction], Result], work: Work) -> Result:
-        lost, budget = Losses(), Budget(work, self._slow)
+        lost, budget = Losses(), Budget(work, self._slow, self._steps)
         # The thread may be that of another who waits for the writer.
         with doing(work), closing(budget):
             while True:

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from emulator.engine.session import budget as module
-from emulator.engine.session.budget import Budget, BudgetEnded, Slow
+from emulator.engine.session.budget import Budget, BudgetEnded, Slow, StepLimits
 from emulator.work import Work, WorkEnded
 
 
@@ -162,3 +162,17 @@ def test_an_error_before_the_end_of_the_time_is_itself(clock: Clock) -> None:
     error = duckdb.ConversionException("Conversion Error: no")
     with pytest.raises(duckdb.ConversionException), Budget(Work(), Slow()).step("A"):
         raise error
+
+
+def test_other_limits_than_those_that_are_shipped(clock: Clock) -> None:
+    budget = Budget(Work(), Slow(), StepLimits(seconds=4.0, seconds_per_row=1e-3))
+    assert share(clock, budget) == 2.0
+    budget.allow_for(2_000)
+    assert share(clock, budget) == 3.0
+    budget.begin_attempt()
+    assert share(clock, budget) == 2.0
+    slow = Slow()
+    assert lasted(clock, Budget(Work(), slow, StepLimits(seconds=4.0)), "A", 3.0)
+    short = Budget(Work(), slow, StepLimits(seconds=4.0, seconds_per_row=1e-3))
+    short.allow_for(2_000)
+    assert share(clock, short, "A") == module.LEAST_SECONDS + 1.0

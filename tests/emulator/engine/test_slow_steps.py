@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,7 +14,11 @@ from emulator import Eventhouse
 from emulator.backoff import Backoff
 from emulator.engine import eventhouse as eventhouse_module
 from emulator.engine.derived.materialization import materialize
+from emulator.engine.queued import worker as queue_worker
+from emulator.engine.queued.batching import BatchingLimits
+from emulator.engine.queued.message import IngestionMessage, Pending
 from emulator.engine.session import budget
+from emulator.engine.session.budget import StepLimits
 from emulator.engine.writing import materializing
 from emulator.errors import CancelFault, KustoError, LimitFault
 from emulator.eventhubs.data_connection.dead_letters import DeadLetter, DeadLetters
@@ -21,6 +26,7 @@ from emulator.eventhubs.data_connection.storing import Destination, PartitionSto
 from emulator.eventhubs.hubs.messages import Event
 from emulator.work import Work
 from tests.emulator.engine.endless import canceled_soon
+from tests.emulator.engine.test_queued import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -223,3 +229,40 @@ def test_views_over_one_that_an_administrator_lets_catch_up_have_all_the_time_of
         eventhouse.command(f".alter materialized-view Unique on table P {{ {query} }}")
     assert rows(eventhouse, "Counts") == [("good", 2)]
     assert health(eventhouse) == [("Unique", "Completed", True, True), ("Counts", "Completed", True, True)]
+
+
+def test_queued_rows_that_a_transactional_policy_is_too_slow_for_are_tried_and_then_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_worker, "_BACKOFF", Backoff(0.01, 0.02))
+    steps = StepLimits(seconds=0.2, seconds_per_row=1e-6)
+    tried: list[str] = []
+    with closing(Eventhouse.open(None, batching=BatchingLimits(age=0.2), steps=steps)) as opened:
+        opened.command(".create table P (a: string, n: long)")
+        opened.command(".create table PT (n: long)")
+        policy(opened, "PT", ENDLESS, is_transactional=True)
+        later = queue_worker.Worker._try_later
+
+        def noted(worker: queue_worker.Worker, pending: Pending, attempts: int | None = None) -> None:
+            tried.append(pending.message.path)
+            later(worker, pending, attempts)
+
+        monkeypatch.setattr(queue_worker.Worker, "_try_later", noted)
+        for name, payload in {"a": b"good,1\n", "b": b"slow,2\n", "c": b"good,3\n"}.items():
+            opened.queued.blobs.put(name, payload)
+            opened.queued.add(IngestionMessage(name, "NetDefaultDB", "P", "csv", blob=name, path=name))
+        done = {"Succeeded", "Failed"}
+        wait_until(lambda: all((opened.queued.status(name) or {}).get("Status") in done for name in "abc"))
+        assert [(opened.queued.status(name) or {}).get("Status") for name in "abc"] == [
+            "Succeeded",
+            "Failed",
+            "Succeeded",
+        ]
+        assert (rows(opened, "P"), tried) == ([("good", 1), ("good", 3)], ["b"] * 9)
+        told = opened.command(".show ingestion failures | project Table, IngestionSourcePath, Details").rows()
+        reason = TOO_LONG.replace("1 s", "0.2 s").replace("50 µs", "1 µs")
+        assert [(table, path, str(text).partition(" Hint:")[0]) for table, path, text in told] == [
+            ("P", "b", f"The update policy of table 'PT' failed: {reason}")
+        ]
+        # The rows are not lost: they lie where they came.
+        assert opened.queued.blobs.read("b") == b"slow,2\n"
