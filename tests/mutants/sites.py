@@ -154,7 +154,8 @@ class _Finder(ast.NodeVisitor):
         self._depth -= 1
 
     def _is_knob(self, target: ast.expr) -> bool:
-        return isinstance(target, ast.Name) and target.id.isupper()
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        return all(isinstance(name, ast.Name) and name.id.isupper() for name in names)
 
     def _negate(self, test: ast.expr) -> None:
         segment = ast.get_source_segment(self._text, test)

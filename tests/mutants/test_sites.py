@@ -4,7 +4,7 @@ from tests.mutants.record import places
 from tests.mutants.sites import sites
 
 MODULE = '''"""Text 1."""
-LIMIT = 7
+LIMIT = 7; _FIRST, _LAST = 1, 2
 @dataclass(frozen=True)
 class A:
     size: int = 3

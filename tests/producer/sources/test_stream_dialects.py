@@ -16,7 +16,7 @@ from producer.settings import NetworkSettings
 from producer.sources.alpaca.stream import AlpacaStream
 from producer.sources.finnhub.stream import FinnhubStream
 from producer.sources.quotes import QuoteTrades
-from producer.sources.streaming import StreamingSource
+from producer.sources.streaming import Heard, StreamingSource
 from producer.sources.yahoo import pricing as yahoo_pricing
 from producer.sources.yahoo.pricing import pricing_facts
 from producer.sources.yahoo.stream import YahooStream
@@ -220,3 +220,22 @@ def test_prints_that_are_alike_are_events_of_their_own_and_a_second_producer_agr
         told.append([trade.event_id for frame in frames for trade in dialect.hear(frame, NOW).trades])
     assert told[0] == told[1]
     assert len(set(told[0])) == 4
+
+
+def test_finnhubs_prints_alike_in_everything_are_numbered_until_they_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("producer.sources.finnhub.stream._REMEMBERED", 2)
+    dialect = FinnhubStream(["AAPL"], KEY)
+
+    def told(*prices: int) -> list[str]:
+        data = [{"s": "AAPL", "p": price, "t": 5, "v": 1} for price in prices]
+        frame = orjson.dumps({"type": "trade", "data": data}).decode()
+        return [trade.event_id.removeprefix("finnhub:AAPL:5:") for trade in dialect.hear(frame, NOW).trades]
+
+    assert told(1, 1, 2, 1) == ["1.0:1.0:0", "1.0:1.0:1", "2.0:1.0:0", "1.0:1.0:2"]
+    # The third kind lets go of the one that was told of longest ago.
+    assert told(3, 1, 2) == ["3.0:1.0:0", "1.0:1.0:3", "2.0:1.0:0"]
+    assert dialect.opening() == ('{"type":"subscribe","symbol":"AAPL"}',)
+    assert told(1) == ["1.0:1.0:0"]
+    assert (dialect.heartbeat(), dialect.hear('{"type":"ping"}', NOW)) == ((), Heard())
