@@ -1,5 +1,7 @@
 """Separated values: which rows come of a text, and which fault of one that is none."""
 
+import csv
+import io
 import random
 import re
 from collections.abc import Callable
@@ -221,3 +223,87 @@ def test_a_line_has_a_length_and_is_text(monkeypatch: pytest.MonkeyPatch) -> Non
         arrays(b"1\n\n123456\n")
     with pytest.raises(IngestionFault, match="byte 2 cannot be read"):
         arrays(b"1\n\xff\n")
+
+
+KNOBS = ("_CELLS_AT_ONCE", "_SCANNED_AT_ONCE", "_JOINED_AT_ONCE", "_LOOKED_BACK", "_PASSED_OVER_AT_ONCE")
+
+
+def answer(data: bytes, ordinals: list[int]) -> object:
+    try:
+        found = read_separated(data, ",", ordinals)
+    except IngestionFault as fault:
+        return fault.message
+    assert found.column_names == [f"f{each}" for each in ordinals]
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_payload_is_the_same_however_much_of_it_is_taken_at_once(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chosen = random.Random(seed)  # noqa: S311 - a sample
+    parts = ["a", ",", ",", "\n", "\r\n", "\r", '"b,""\nc"', '"d"', "\n" * 9, ',"",', "é"] + ['"'] * (seed % 3)
+    ordinals = sorted(chosen.sample(range(6), 1 + seed % 3))
+    payloads = ["".join(chosen.choices(parts, k=length)).encode() for length in (1, 3, 7, 15, 30, 60) for _ in range(3)]
+    rows = [csv_rows(data, ordinals) for data in payloads]
+    assert [answer(data, ordinals) for data in payloads if csv_rows(data, ordinals) is not None] == [
+        each for each in rows if each is not None
+    ]
+    expected = [answer(data, ordinals) for data in payloads]
+    for size in (1, 2, 5):
+        for knob in KNOBS:
+            monkeypatch.setattr(separated, knob, size)
+        assert [answer(data, ordinals) for data in payloads] == expected
+
+
+def csv_rows(data: bytes, ordinals: list[int]) -> list[tuple[str | None, ...]] | None:
+    """Return the rows as Python's own reader takes them, None where it refuses the text."""
+    try:
+        records = [each for each in csv.reader(io.StringIO(data.decode(), newline=""), strict=True) if each]
+    except csv.Error:
+        return None
+    return [tuple(each[place] if place < len(each) else None for place in ordinals) for each in records]
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "fields", "fault"),
+    [
+        (9, "a,b\n12345678\n", [("a", "b"), ("12345678", None)], None),
+        (8, "a,b\n123456789\n", None, "Row 2 is longer than 8 characters."),
+        (8, 'a\n"1\n2\n3\n4"\n', None, "Row 2 is longer than 8 characters."),
+        (9, 'a\n"1\n2\n34"\n', [("a", None), ("1\n2\n34", None)], None),
+    ],
+)
+def test_a_record_has_a_length(
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    text: str,
+    fields: list[tuple[str | None, ...]] | None,
+    fault: str | None,
+) -> None:
+    monkeypatch.setattr(separated, "LONGEST_RECORD", size)
+    monkeypatch.setattr(separated, "_JOINED_AT_ONCE", 4)
+    read = partial(separated._records, text.encode(), ",")
+    if fault is not None:
+        with pytest.raises(IngestionFault) as caught:
+            list(read())
+        assert (caught.value.message, caught.value.code) == (fault, "Stream_InputStreamTooLarge")
+        assert caught.value.hint == "a closing quote may be missing"
+    else:
+        assert [tuple([*record, None][:2]) for record in read()] == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [("a,b\n", False), ("x\na,b,c\n", True), ('"a,b,c",d\n', False), ('"a,\nb,c",d\n', False), ('"a",b,"c"\n', True)],
+)
+def test_a_record_has_a_number_of_fields(monkeypatch: pytest.MonkeyPatch, text: str, is_refused: bool) -> None:
+    monkeypatch.setattr(separated, "MOST_FIELDS", 2)
+    row = 2 if text.startswith("x") else 1
+    if is_refused:
+        with pytest.raises(IngestionFault) as caught:
+            list(separated._records(text.encode(), ","))
+        fault = caught.value
+        assert (fault.message, fault.code, fault.hint) == (
+            f"Row {row} has more than 2 fields.", "BadRequest_InvalidCsv", "split it"
+        )  # fmt: skip
+    else:
+        assert len(list(separated._records(text.encode(), ","))) == 1
