@@ -245,8 +245,10 @@ def test_no_view_fails_for_the_time_of_reading_its_hashes(feed: Feed, monkeypatc
         times.append(relation)
 
     monkeypatch.setattr(KnownGroups, "load_keys", long)
+    # After the step of a view over it, its own would have time again.
+    feed.eventhouse.command(".drop materialized-view Names")
     feed.add([1, 2])
-    feed.check()
+    assert list(feed.eventhouse.query("Once | sort by Id asc")[0].rows()) == [(1, "b1"), (2, "b1")]
     # A view that had fallen behind would have caught up in a moment, and read them again.
     assert times == [feed.parts()]
     failures = ".show materialized-view Once failures"
