@@ -11,6 +11,7 @@ from emulator.syntax.parse_commands import cancel, databases, functions, ingest,
 from emulator.syntax.parse_commands.parts import Head, take_hyphenated, take_if_not_exists, take_words
 from emulator.syntax.parse_pipelines import QueryGrammar
 from emulator.syntax.parse_statements import unexpected
+from emulator.syntax.parser import MAX_QUERY_TEXT, too_long
 from emulator.syntax.tokens import Token, TokenKind
 
 _Rule = Callable[[Cursor, Head], SimpleCommand]
@@ -135,6 +136,9 @@ _UNBUILT_NOUNS = (
 )
 
 
+_WITH_DATA = ("ingest", "execute")
+
+
 def parse_command(text: str) -> Command:
     """Parse one management command; raises SyntaxFault with the first fault in it.
 
@@ -155,11 +159,17 @@ def parse_command(text: str) -> Command:
 
 
 def _tokens(text: str) -> list[Token]:
-    """Scan a command, but not the data or the script that follows `<|` of `.ingest` and `.execute`."""
+    """Scan a command, but not the data or the script that follows `<|` of `.ingest` and `.execute`.
+
+    What is read as KQL, the query of a command among it, has no more characters than a query may have.
+    """
     tokens: list[Token] = []
     for token in scan_from(text, 0):
         tokens.append(token)
-        if token.text == "<|" and tokens[1].text in ("ingest", "execute"):
+        # The verb tells whether something follows that is not read here.
+        if len(tokens) > 1 and (len(text) if tokens[1].text not in _WITH_DATA else token.end) > MAX_QUERY_TEXT:
+            raise too_long(len(text), "command")
+        if token.text == "<|" and tokens[1].text in _WITH_DATA:
             tokens.append(Token(TokenKind.END, "", token.end, token.end))
             break
     return tokens

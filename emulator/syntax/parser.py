@@ -21,13 +21,18 @@ def parse_query(text: str) -> Query:
     Raises SyntaxFault with the first fault in it, QueryTooComplex for more than MAX_QUERY_TEXT characters.
     """
     if len(text) > MAX_QUERY_TEXT:
-        raise QueryTooComplex(
-            f"The query is too long: its text has {len(text):,} characters, of {MAX_QUERY_TEXT:,} that it may have",
-            "E_QUERY_TOO_COMPLEX",
-            hint="put lists of values into a table, and read it",
-        )
+        raise too_long(len(text))
     cursor = Cursor(text, _GRAMMAR)
     return Query(parse_statements(cursor), text, Span(0, len(text)))
+
+
+def too_long(length: int, what: str = "query") -> QueryTooComplex:
+    """Return the fault of a text with so many characters."""
+    return QueryTooComplex(
+        f"The {what} is too long: its text has {length:,} characters, of {MAX_QUERY_TEXT:,} that it may have",
+        "E_QUERY_TOO_COMPLEX",
+        hint="put lists of values into a table, and read it",
+    )
 
 
 def parse_expression(text: str) -> Expression:

@@ -170,6 +170,37 @@ def test_a_text_of_too_many_characters_is_refused_before_it_is_read(empty_databa
     assert list(empty_database.query("print 1".ljust(MAX_QUERY_TEXT))[0].rows()) == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [".set New <| print 1", ".create function F() { 1 }", ".show tables | count", ".ingest inline into table T with ("],
+)
+def test_a_command_has_as_many_characters_as_a_query(empty_database: Eventhouse, text: str) -> None:
+    with pytest.raises(QueryTooComplex) as caught:
+        empty_database.command(text.ljust(MAX_QUERY_TEXT) + "x")
+
+    assert (caught.value.code, caught.value.message) == (
+        "E_QUERY_TOO_COMPLEX",
+        "The command is too long: its text has 2,000,001 characters, of 2,000,000 that it may have",
+    )
+
+
+def test_a_command_of_a_script_has_as_many_characters_as_a_query(empty_database: Eventhouse) -> None:
+    inner = ".set New <| print 1".ljust(MAX_QUERY_TEXT) + "x"
+    (outcome,) = empty_database.command(f".execute database script <|\n{inner}").records()
+    assert (outcome["Result"], str(outcome["Reason"]).partition(", of")[0]) == (
+        "Failed",
+        "Limit exceeded: E_QUERY_TOO_COMPLEX: The command is too long: its text has 2,000,001 characters",
+    )
+
+
+def test_data_and_scripts_may_be_longer_than_a_query(empty_database: Eventhouse) -> None:
+    empty_database.command(".create table T (A: long)")
+    empty_database.command(".ingest inline into table T <| 1".ljust(MAX_QUERY_TEXT + 10))
+    commands = "\n\n".join(f".set-or-append T <| print {number}".ljust(900_000) for number in range(3))
+    empty_database.command(f".execute database script <|\n{commands}")
+    assert sorted(empty_database.query("T")[0].rows()) == [(0,), (1,), (1,), (2,)]
+
+
 @pytest.mark.slow
 def test_a_large_sort_spills_beside_the_data_in_place_of_filling_memory(tmp_path: Path) -> None:
     opened = Eventhouse.open(tmp_path / "data", memory=256 * MIB)
