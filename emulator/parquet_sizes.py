@@ -8,7 +8,8 @@ import pyarrow.parquet
 
 # Of a null only its place is stored, and of equal values one; in memory each takes so many bytes.
 _VALUE_BYTES = 8
-_ROWS_AT_ONCE = 65_536
+# With each of them comes a whole dictionary.
+_ROWS_AT_ONCE = 1_048_576
 # What the footer of a file may describe; to look at a chunk of a column takes 3 us.
 _MOST_CHUNKS = 500_000
 # Pages are of 1 MB or 20,000 rows; to look at the head of one takes 10 us.
@@ -36,14 +37,14 @@ def read_parquet(buffer: pa.Buffer, columns: Iterable[str] | None, limit: int) -
     # Texts that may stand for far longer ones are measured while each stands once.
     with pyarrow.parquet.ParquetFile(pa.BufferReader(buffer), read_dictionary=repeating) as file:
         size = 0
+        plain = pa.schema([schema.field(name) for name in names])
         batches = []
         for batch in file.iter_batches(at_once, columns=names):
             size += sum(map(_plain_size, batch.columns))
             if size > limit:
                 raise _too_large(limit)
-            batches.append(batch)
-        table = pa.Table.from_batches(batches, batches[0].schema if batches else None) if batches else file.read(names)
-    return table.cast(pa.schema([schema.field(name) for name in names])), rows
+            batches.append(batch.cast(plain))
+    return pa.Table.from_batches(batches, plain), rows
 
 
 def _checked(
@@ -78,8 +79,8 @@ def _checked(
                 if "DELTA_BYTE_ARRAY" in chunk.encodings:
                     # A text begins as the one before it; Arrow reads it as text only, so of few rows at a time.
                     prefixed.add(path)
+                    at_once = max(1, min(at_once, limit // max(stored, 1)))
                 repeated[path] = repeated.get(path, 0) + values * stored
-                at_once = max(1, min(at_once, limit // max(stored, 1)))
     return (None if sum(repeated.values()) <= limit else sorted(repeated.keys() - prefixed)), at_once
 
 

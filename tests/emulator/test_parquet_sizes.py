@@ -81,3 +81,21 @@ def _zigzag(number: int) -> bytes:
         parts.append(value & 127 | 128)
         value >>= 7
     return bytes([*parts, value])
+
+
+# A pool has to outlive what it gave out.
+COUNTING = pa.proxy_memory_pool(pa.default_memory_pool())
+
+
+def test_many_texts_that_differ_are_in_memory_a_few_times_only() -> None:
+    texts = pa.array([f"event:{number}" for number in range(60_000)])
+    # If all were as long as all of them together, they would take more than the limit.
+    data = written({"a": texts})
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(COUNTING)
+    try:
+        table, rows = read_parquet(data, ["a"], 40_000_000)
+    finally:
+        pa.set_memory_pool(usual)
+    assert (table, rows) == (pa.table({"a": texts}), 60_000)
+    assert COUNTING.max_memory() < 20 * texts.nbytes
