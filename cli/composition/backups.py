@@ -74,6 +74,9 @@ def restore_backup(source: Path, data: Path) -> Backup:
     try:
         for name, (size, checksum) in backup.files.items():
             path = draft / name
+            # To read a pipe is to wait for who writes it, and a device has no end.
+            if not _is_file_of(source / name, size):
+                raise CliError(f"{source / name} is not what was backed up", hint="restore another backup")
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _copy(source / name, path)
             if (path.stat().st_size, _checksum(path)) != (size, checksum):
@@ -90,12 +93,12 @@ def read_backup(folder: Path) -> Backup:
     try:
         facts = json.loads((folder / MANIFEST_FILE).read_bytes())
         files = {str(name): (int(size), str(checksum)) for name, (size, checksum) in facts["files"].items()}
-        if facts["format"] != FORMAT or any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+        if facts["format"] != FORMAT or not files or not all(map(_is_inside, files)):
             raise ValueError("another form")
         return Backup(datetime.fromisoformat(facts["taken_at"]), files)
     except (FileNotFoundError, NotADirectoryError):
         raise CliError(f"'{folder}' is no backup", hint="name a folder that `tickhouse backup` has made") from None
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CliError(f"{folder / MANIFEST_FILE} does not describe a backup: {error}") from error
 
 
@@ -104,8 +107,17 @@ def changed_files(folder: Path, backup: Backup) -> list[str]:
     return [
         name
         for name, (size, checksum) in backup.files.items()
-        if not (path := folder / name).is_file() or path.stat().st_size != size or _checksum(path) != checksum
+        if not _is_file_of(folder / name, size) or _checksum(folder / name) != checksum
     ]
+
+
+def _is_file_of(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _is_inside(name: str) -> bool:
+    parts = Path(name).parts
+    return bool(parts) and "\0" not in name and ".." not in parts and not Path(name).is_absolute()
 
 
 def _require_new(folder: Path, what: str) -> None:

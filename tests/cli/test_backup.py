@@ -234,6 +234,38 @@ def killed(tmp_path: Path, batches: int = 3) -> Path:
     return tmp_path / "killed"
 
 
+@pytest.mark.parametrize("name", ["", ".", "a/../../b", "/etc/passwd", "a\0b"])
+def test_a_backup_does_not_name_what_lies_outside_of_it(tmp_path: Path, name: str) -> None:
+    facts = {"format": 1, "taken_at": "2026-11-30T00:00:00+00:00", "files": {name: (1, "x")}}
+    (tmp_path / "backup.json").write_text(json.dumps(facts))
+    with pytest.raises(CliError, match=r"backup.json does not describe a backup: another form$"):
+        restore_backup(tmp_path, tmp_path.parent / "restored")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"format": 1, "taken_at": "2026-11-30", "files": {}}'])
+def test_a_backup_that_is_nested_deeply_or_empty_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "backup.json").write_text(content)
+    with pytest.raises(CliError, match=r"backup.json does not describe a backup: "):
+        restore_backup(tmp_path, tmp_path.parent / "restored")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "nothing"])
+def test_what_stands_in_the_place_of_a_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    # A pipe would be waited for, and a device fill the disk.
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    facts = {"format": 1, "taken_at": "2026-11-30T00:00:00+00:00", "files": {"a": (1, "x")}}
+    (backup / "backup.json").write_text(json.dumps(facts))
+    if kind == "pipe":
+        os.mkfifo(backup / "a")
+    elif kind == "device":
+        (backup / "a").symlink_to("/dev/zero")
+    with pytest.raises(CliError) as refused:
+        restore_backup(backup, tmp_path / "restored")
+    assert refused.value.message == f"{backup / 'a'} is not what was backed up"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup"]
+
+
 def test_a_check_of_a_sound_folder_says_what_it_holds_and_changes_nothing(tmp_path: Path) -> None:
     folder = killed(tmp_path)
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "eventhouse.lock"}
