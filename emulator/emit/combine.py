@@ -67,6 +67,7 @@ def join(emission: Emission, plan: Join, left: Relation, right: Relation) -> Rel
     condition = and_(conditions)
     source = JoinRef(kind, _from(first), _from(second), condition)
     emission.has_joins = True
+    emission.joins[id(source)] = source, plan
     columns = tuple(
         _output(sides[side].by_name[name], side in missing, column.type.scalar)
         for (side, name), column in zip(plan.outputs, plan.schema, strict=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from emulator.binder.plan import Plan, Stored
+from emulator.binder.plan import Join, Plan, Stored
 from emulator.emit.relation import Relation, closed, over
 from emulator.functions.copies import Copies, Written
 from emulator.sql.ast import (
@@ -13,6 +13,7 @@ from emulator.sql.ast import (
     ColumnRef,
     Cte,
     From,
+    JoinRef,
     OrderBy,
     Query,
     Select,
@@ -57,9 +58,10 @@ class Emission:
     parameters: dict[str, str] = field(default_factory=dict)
     uses_now: bool = False
     has_joins: bool = False
-    # Whether comparisons of the sides of a join may go below it, and whether there are any.
+    # Whether comparisons of the sides of a join may go below it, and the joins where they do; all joins by their SQL.
     compares_in_joins: bool = False
-    has_comparisons_in_joins: bool = False
+    compared_joins: dict[int, Join] = field(default_factory=dict)
+    joins: dict[int, tuple[JoinRef, Join]] = field(default_factory=dict)
     reads: Counter[str] = field(default_factory=Counter)
     groups: list["GroupScope"] = field(default_factory=list)
     _aliases: int = 0

@@ -64,15 +64,15 @@ class EmittedQuery:
     """A query for DuckDB with the columns of `schema` under their physical names.
 
     `parameters` maps declared query parameters to the DuckDB parameters that the text names; `uses_now` says
-    whether it names `$now` too. DuckDB wants exactly these. `has_comparisons_in_joins` tells whether it has conditions
-    that may keep it from being ended in time.
+    whether it names `$now` too. DuckDB wants exactly these. Comparisons of the sides of `compared_joins` may keep
+    it from being ended in time.
     """
 
     query: Query
     schema: Schema
     parameters: dict[str, str]
     uses_now: bool
-    has_comparisons_in_joins: bool = False
+    compared_joins: tuple[Join, ...] = ()
 
 
 def emit_query(
@@ -103,7 +103,7 @@ def emit_query(
     rows = _as_they_arrive(rows, plan)
     select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or ())
     query, parameters = emission.complete(select), dict(emission.parameters)
-    return EmittedQuery(query, schema, parameters, emission.uses_now, emission.has_comparisons_in_joins)
+    return EmittedQuery(query, schema, parameters, emission.uses_now, tuple(emission.compared_joins.values()))
 
 
 def relation(emission: Emission, plan: Plan) -> Relation:  # noqa: C901 - one branch per node of the closed union

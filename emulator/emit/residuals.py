@@ -60,7 +60,10 @@ def _is_of_the_join(emission: Emission, condition: Sql, source: From) -> bool:
                 return False
             if operator == "=":
                 return True
-            emission.has_comparisons_in_joins |= emission.compares_in_joins
+            if emission.compares_in_joins:
+                for join in _spanned(emission, (condition,), source):
+                    if join in emission.joins:
+                        emission.compared_joins[join] = emission.joins[join][1]
             return emission.compares_in_joins
         case _:
             return False
@@ -68,6 +71,11 @@ def _is_of_the_join(emission: Emission, condition: Sql, source: From) -> bool:
 
 def _spans(emission: Emission, expressions: Iterable[Sql], source: From) -> bool:
     """Tell whether expressions read columns of both sides of one join, however far below."""
+    return any(True for _ in _spanned(emission, expressions, source))
+
+
+def _spanned(emission: Emission, expressions: Iterable[Sql], source: From) -> Iterator[int]:
+    """Yield the joins of which expressions read columns of both sides, some of them again."""
     found: set[tuple[int, int]] = set()
     seen: set[tuple[int, str]] = set()
     waiting = [(name, leaf, sides) for each in expressions for name, leaf, sides in _read(each, source)]
@@ -75,14 +83,12 @@ def _spans(emission: Emission, expressions: Iterable[Sql], source: From) -> bool
         check_work()
         name, leaf, sides = waiting.pop()
         found |= sides
-        if any((join, 1 - side) in found for join, side in sides):
-            return True
+        yield from (join for join, side in sides if (join, 1 - side) in found)
         if (id(leaf), name) not in seen:
             seen.add((id(leaf), name))
             for select, expression in _made_from(emission, leaf, name):
                 if select.source is not None:
                     waiting += _read(expression, select.source)
-    return False
 
 
 def _read(sql: Sql, source: From) -> Iterator[tuple[str, From, frozenset[tuple[int, int]]]]:

@@ -171,8 +171,8 @@ def _compile_result(
         of_row = Statement(render(row.query)), _parameters(row), parts.values.schema.names
         values = RequestValues(*of_row, partial(again, whole=True, compares_in_joins=compares_in_joins))
     joins, apart = None, None
-    if emitted.has_comparisons_in_joins:
-        joins, apart = JoinSides.of(plan), cache(partial(again, whole=whole, compares_in_joins=False))
+    if emitted.compared_joins:
+        joins, apart = JoinSides.of(emitted.compared_joins), cache(partial(again, whole=whole, compares_in_joins=False))
     return CompiledResult(
         name,
         Statement(render(_limited(emitted.query))),
