@@ -79,13 +79,17 @@ class Record:
     def tests_of(self, path: str, line: int) -> list[str]:
         """Return the tests that run a line, those first that run the least beside it.
 
-        A line that only importing runs, or no test at all, belongs to all tests of its module.
+        A line that only importing runs, or no test at all, belongs to all tests of its module, or of the folder's.
         """
         found: set[str] = set()
         for recorded in self._then(path, line):
             found |= self._tests.get((path, recorded), set())
-        found = found or self._of_module.get(path, set())
+        found = found or self._of_module.get(path, set()) or self._of_folder(path)
         return sorted(found, key=lambda test: (self._breadth[test], test))
+
+    def _of_folder(self, path: str) -> set[str]:
+        folder = Path(path).parent
+        return {test for each, tests in self._of_module.items() if Path(each).is_relative_to(folder) for test in tests}
 
     def _then(self, path: str, line: int) -> range:
         """Return the lines of the recorded module in whose place a line of today's stands."""
