@@ -81,3 +81,12 @@ def test_a_text_is_read_until_its_work_is_over() -> None:
     canceled.cancel()
     with pytest.raises(KustoError):
         load_large(data, canceled.check)
+
+
+@pytest.mark.parametrize("data", [b'{"csl": "x', b'["' + b"x" * 300, b'["a", "'])
+def test_a_string_without_an_end_is_told_as_such(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_documents, "_AT_ONCE", 4)
+    with pytest.raises(orjson.JSONDecodeError) as caught:
+        load_large(data, nothing)
+    fault = caught.value
+    assert (fault.msg, fault.doc, fault.pos) == ("a string does not end", "", 0)
