@@ -119,3 +119,16 @@ def test_nothing_begins_where_no_view_is_behind_or_after_the_end(monkeypatch: py
     found._run()
     found.join(1.0)
     assert (found._thread, views.tried) == (None, [])
+
+
+def test_views_are_seen_to_in_a_thread_that_keeps_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = Views(Clock(), {"V": 1})
+    monkeypatch.setattr(materializing, "views_behind", views.behind)
+    found = Materializing(cast("Writer", views), Works())
+    found.wake()
+    thread = found._thread
+    assert thread is not None
+    assert (thread.daemon, thread.name) == (True, "materialization")
+    found.stop()
+    found.join(10.0)
+    assert (thread.is_alive(), found._thread, views.tried) == (False, None, [])
