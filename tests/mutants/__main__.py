@@ -1,8 +1,8 @@
 """`python -m tests.mutants`: try a sample of small changes of the code and list those that no test fails on.
 
-The first run records which tests run which lines, in about twice the time of the quick tests; `--record` does so again,
-which it wants after tests or code have moved. `--since REV` takes the lines alone that have changed since a revision,
-`--within PATH` those of a module or a folder.
+The first run records which tests run which lines, in about twice the time of the quick tests. The record serves on
+while the tree changes, and newer tests are tried beside it; `--record` makes it anew. `--since REV` takes the lines
+alone that have changed since a revision, `--within PATH` those of a module or a folder.
 """
 
 import argparse
