@@ -50,7 +50,8 @@ class Client:
                 partition = None if node.partition is None else hub.partition(node.partition)
                 return ProducerLink(session, attach, hub, partition, self._namespace.meter)
             case Exit() if is_receiver:
-                self._access.check(node.hub)
+                # The Azure client presents a token for the very partition that it receives from.
+                self._access.check(f"{node.hub}/ConsumerGroups/{node.group}/Partitions/{node.partition}")
                 hub = self._namespace.hubs.find(node.hub)
                 partition = hub.partition(node.partition)
                 return ConsumerLink(session, attach, partition, hub.receivers(node.group, partition))

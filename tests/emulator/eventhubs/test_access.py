@@ -14,7 +14,8 @@ from azure.eventhub.exceptions import AuthenticationError, ConnectError
 from emulator.eventhubs import EventHubs, ListenError, Options
 from emulator.eventhubs.errors import HubError
 from emulator.eventhubs.service.access import POLICY, Access
-from tests.emulator.eventhubs.clients import receive_sync
+from tests.emulator.eventhubs.clients import bodies, receive_sync
+from tests.emulator.eventhubs.events import message
 
 KEY = "c2VjcmV0IHRoYXQgbm9ib2R5IHVzZXM="
 SAS = "servicebus.windows.net:sastoken"
@@ -37,6 +38,17 @@ async def test_a_configured_key_is_asked_for() -> None:
             with pytest.raises((AuthenticationError, ConnectError), match="invalid signature"):
                 await producer.send_batch([EventData(b"y")])
         assert served.hub("trades").partition(0).end == 1
+    finally:
+        await served.close()
+
+
+@pytest.mark.slow
+async def test_who_has_the_key_may_receive() -> None:
+    served = await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=Options(key=KEY))
+    try:
+        await served.hub("trades").partition(0).append([message(b"x")])
+        events = await asyncio.to_thread(receive_sync, served.connection_string("trades"), 1)
+        assert bodies(events) == [b"x"]
     finally:
         await served.close()
 
