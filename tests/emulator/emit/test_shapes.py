@@ -40,6 +40,13 @@ def prices() -> Prices:
             'SELECT "t3"."Count" AS "Count" FROM (SELECT count(1) AS "Count" FROM "Days" AS "t1" WHERE ("t1"."Symbol"'
             ' IN (SELECT "t2"."Symbol" AS "$value" FROM "Minutes" AS "t2" WHERE ("t2"."Symbol" IS NOT NULL)))) AS "t3"',
         ),
+        # Two columns are looked through as one text.
+        (
+            'Days | project Symbol, Other = strcat(Symbol, "x") | where * contains "A"',
+            'SELECT "t2"."Symbol" AS "Symbol", "t2"."Other" AS "Other" FROM (SELECT "t1"."Symbol" AS "Symbol",'
+            ' ("t1"."Symbol" || \'x\') AS "Other" FROM "Days" AS "t1") AS "t2" WHERE'
+            ' contains(lower(concat_ws(\'\n\', "t2"."Symbol", "t2"."Other")), \'a\')',
+        ),
     ],
 )
 def test_a_query_becomes_sql(prices: Prices, text: str, sql: str) -> None:
