@@ -70,6 +70,11 @@ def test_a_batch_is_sealed_by_number_and_by_size() -> None:
     assert [taken(waiting, 5.0) for _ in range(3)] == [[1], [2], [3]]
 
 
+@pytest.mark.parametrize(("sizes", "due"), [((40, 60), 0.0), ((40, 59), 14.0), ((1, 1, 1), 0.0), ((100,), 0.0)])
+def test_a_batch_is_sealed_when_its_size_is_reached(sizes: tuple[int, ...], due: float) -> None:
+    assert batches(*(pending(number, 9.0, size=size) for number, size in enumerate(sizes))).next_due() == due
+
+
 def test_a_message_put_back_waits_before_those_after_it() -> None:
     waiting = batches(pending(2, 0.0))
     waiting.put_back([pending(1, 0.0, not_before=7.0)])

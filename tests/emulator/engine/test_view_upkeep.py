@@ -338,3 +338,14 @@ def test_a_view_that_an_older_version_stored_in_other_columns_is_built_anew_on_o
         assert list(opened.query("V")[0].rows()) == [("a", average, total)]
         assert list(opened.query("Sums")[0].rows()) == [("a", total)]
         opened.close()
+
+
+def test_groups_are_found_by_an_index_where_they_are_added_to(empty_database: Eventhouse) -> None:
+    empty_database.command(".create table T (K: string, X: long)")
+    for name, aggregation in (("Added", "sum(X)"), ("Distinct", "take_any(*)"), ("Latest", "arg_max(X, *)")):
+        empty_database.command(f".create materialized-view {name} on table T {{ T | summarize {aggregation} by K }}")
+    core = empty_database._core
+    views = core.database(empty_database._default).views
+    with core.cursor() as cursor:
+        indexed = {table for (table,) in cursor.execute("SELECT table_name FROM duckdb_indexes()").fetchall()}
+    assert [name for name, view in views.items() if view.parts in indexed] == ["Added", "Latest"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from urllib.parse import parse_qs
 
 import pytest
 from azure.core.credentials import AzureSasCredential
@@ -136,6 +137,20 @@ def test_tokens_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     access.put(given, SAS)
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(HubError, match="no valid token"):
+        access.check("trades")
+    with pytest.raises(HubError, match="has expired"):
+        access.put(given, SAS)
+
+
+def test_a_token_is_good_until_its_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = token("sb://localhost/trades")
+    ends = float(parse_qs(given.partition(" ")[2])["se"][0])
+    access = Access(KEY)
+    monkeypatch.setattr(time, "time", lambda: ends - 0.001)
+    access.put(given, SAS)
+    access.check("trades")
+    monkeypatch.setattr(time, "time", lambda: ends)
     with pytest.raises(HubError, match="no valid token"):
         access.check("trades")
     with pytest.raises(HubError, match="has expired"):
