@@ -10,6 +10,7 @@ from emulator.engine.eventhouse import Eventhouse as Engine
 from emulator.engine.queued.batching import BatchingLimits
 from emulator.errors import EngineFault, EntityNotFound, KustoError, ThrottledFault
 from kql.client import IngestionWay
+from kql.client.faults import not_queued
 from kql.client.remote import RemoteEventhouse
 from tests.emulator.server.queued import eventually
 from tests.kql.faulty_wire import Answer, FaultyWire, refusing, serving_faulty
@@ -152,3 +153,11 @@ async def test_streaming_alone_says_whether_it_may_pass(
     assert caught.value.permanent == (kind is KustoError)
     assert wire.streamed == 1
     await client.close()
+
+
+def test_a_batch_that_no_queue_took_is_told_by_the_kind_of_its_cause_alone() -> None:
+    fault = ValueError("https://host/queue?sig=secret")
+    outer = RuntimeError("outer")
+    outer.__cause__ = fault
+    found = [(each.message, each.code) for each in map(not_queued, (fault, outer))]
+    assert found == [("the batch could not be queued: ValueError", "TH_QUEUE")] * 2
