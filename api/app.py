@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -24,6 +23,7 @@ from api.routes import add_route
 from emulator.listening.disconnect import DisconnectLayer
 from emulator.listening.faults import FaultLayer
 from emulator.listening.keys import usable_key
+from emulator.product_version import product_version
 from kql.client import Eventhouse
 from kql.reference import Company, load_companies
 from kql.registry import Endpoint, Registry
@@ -54,7 +54,7 @@ def create_app(
     # The documentation page must work on a machine without internet, so its script comes from a package, not a CDN.
     app = FastAPIOffline(
         title=registry.texts.title or "API",
-        version=_version(),
+        version=product_version(),
         description=f"{registry.texts.summary}\n\n{registry.texts.description}\n",
         redoc_url=None,
         static_url="/docs-assets",
@@ -139,10 +139,3 @@ def _describe_key(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] = dict(sorted({**operation["responses"], "401": refusal}.items()))
-
-
-def _version() -> str:
-    try:
-        return version("tickhouse")
-    except PackageNotFoundError:
-        return "0"

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from cli.composition.hub import LOG_FOLDER
@@ -21,6 +20,7 @@ from cli.errors import CliError
 from cli.status.connection import STATUS_FILE as CONNECTION_FILE
 from cli.status.producer import STATUS_FILE as PRODUCER_FILE
 from emulator.engine.data_folder.copying import OWN_FILES, copy_database
+from emulator.product_version import product_version
 
 MANIFEST_FILE = "backup.json"
 FORMAT = 1
@@ -190,7 +190,7 @@ def _checksum(path: Path) -> str:
 def _write_manifest(path: Path, backup: Backup) -> None:
     facts = {
         "format": FORMAT,
-        "tickhouse": version("tickhouse"),
+        "tickhouse": product_version(),
         "taken_at": backup.taken_at.isoformat(),
         "files": backup.files,
     }

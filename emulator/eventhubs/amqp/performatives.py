@@ -11,7 +11,6 @@ from typing import TypeAlias, cast
 from emulator.eventhubs.amqp.codec import decode, write
 from emulator.eventhubs.amqp.types import Array, CodecError, Described, Symbol, UByte, UInt, ULong, UShort, Value
 
-ROLE_SENDER = False
 ROLE_RECEIVER = True
 _RECEIVER_SETTLES_FIRST = 0
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from emulator.binder.faults import unsupported
 from emulator.engine.catalog.entities import Entities
@@ -14,6 +13,7 @@ from emulator.engine.queued.access import EXPORT, INGESTION_QUEUE, SCRATCH, STAT
 from emulator.engine.queued.store import ReportQueue
 from emulator.engine.running.stored_query import bind_single, compile_plan
 from emulator.engine.storage.relations import DuckStorage
+from emulator.product_version import product_version
 from emulator.result import ResultTable
 from emulator.syntax.commands import GetResources, ShowQueryPlan, ShowTopic
 
@@ -92,14 +92,6 @@ def get_resources(core: Core, command: GetResources) -> ResultTable:
     access = _access(core)
     resources = [(kind, access.signed(name, letters)) for kind, name, letters in _RESOURCES]
     return answer(_RESOURCE, resources)
-
-
-def product_version() -> str:
-    """Return the version of this application."""
-    try:
-        return version("tickhouse")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _version(_core: Core, _database: str) -> ResultTable:
