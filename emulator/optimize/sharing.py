@@ -38,8 +38,9 @@ from emulator.binder.plan import (
 )
 from emulator.binder.walk import bottom_up, children, rewritten, with_children
 from emulator.functions.copies import Copies
+from emulator.optimize.blocks import in_blocks
 from emulator.optimize.copies import LEAF, copies
-from emulator.optimize.walk import mapped, nodes, parts, separate
+from emulator.optimize.walk import fresh_keys, mapped, nodes, parts, separate
 from emulator.text import NOWHERE
 from emulator.types import Column, Schema
 from emulator.work import check_work
@@ -59,7 +60,9 @@ _LEAVES = (ColumnReference, Constant, QueryParameter, CurrentTime)
 
 def shared(plan: Plan) -> Plan:
     """Return a plan with the same rows that writes nothing large twice, and that is not deep."""
-    return _Sharing(plan).rebuilt()
+    found = tuple(nodes(plan))
+    blocks = in_blocks(plan, found)
+    return _Sharing(blocks, found if blocks is plan else tuple(nodes(blocks))).rebuilt()
 
 
 def in_steps(plan: Plan) -> tuple[Plan, tuple[Plan, ...]]:
@@ -69,9 +72,9 @@ def in_steps(plan: Plan) -> tuple[Plan, tuple[Plan, ...]]:
 
 
 class _Sharing:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, found: tuple[Plan, ...]) -> None:
         self._plan = plan
-        self._nodes = tuple(nodes(plan))
+        self._nodes = found
         self._parts = {id(node): parts(node) for node in self._nodes}
         self._rebuilt: dict[int, Plan] = {}
         self._is_changed = False
@@ -83,7 +86,7 @@ class _Sharing:
         self._in_row: dict[int, ColumnReference] = {}
         self._apart: dict[int, ScalarSubquery] = {}
         self._names = (f"$shared{number}" for number in count())
-        self._keys = count(-1, -1)
+        self._keys = fresh_keys(self._nodes)
 
     def rebuilt(self) -> Plan:
         readers = self._readers()

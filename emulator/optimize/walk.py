@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import count
 from typing import assert_never
 
 from emulator.binder.expression import SUBQUERIES, AggregateCall, BoundExpression, InSubquery, ScalarSubquery
@@ -146,6 +147,11 @@ def nodes(plan: Plan) -> Iterator[Plan]:
             inputs, expressions = parts(node)
             below = (*inputs, *subplans(expressions))
             waiting += [(each, False) for each in reversed(below)]
+
+
+def fresh_keys(found: Iterable[Plan]) -> Iterator[int]:
+    """Yield keys of `Materialized` that none of these nodes has."""
+    return count(min((each.key for each in found if isinstance(each, Materialized)), default=0) - 1, -1)
 
 
 def separate(plan: Plan) -> Iterator[Plan]:

@@ -28,13 +28,8 @@ def in_each_select(sql: str, word: str) -> list[int]:
     return [count for count in (part.count(word) for part in sql.split("SELECT")) if count]
 
 
-@pytest.mark.parametrize(
-    "by",
-    [
-        pytest.param("", id="all"),
-        *(pytest.param(by, marks=pytest.mark.slow) for by in (" by Symbol", " by bin(At, 1d), Symbol")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["", " by Symbol", " by bin(At, 1d), Symbol"])
 @pytest.mark.parametrize(
     ("aggregate", "word"),
     [
@@ -52,11 +47,13 @@ def test_a_select_has_no_more_of_them_than_are_well_computed_together(aggregate:
         assert sql.count('FROM "Days"') == 1
 
 
+@pytest.mark.slow
 def test_others_stay_together() -> None:
     sql = Prices().sql(f"Days | summarize {columns('sum(Size + {})', 100)}")
     assert in_each_select(sql, "sum(") == [100]
 
 
+@pytest.mark.slow
 def test_keys_that_differ_each_time_are_computed_once() -> None:
     sql = Prices().sql(f"Days | summarize {columns('dcount(Size + {})', 100)} by rand(9)")
     assert in_each_select(sql, "(DISTINCT ") == [100]
