@@ -319,7 +319,7 @@ async def test_who_has_not_shown_who_it_is_in_time_is_let_go(
     connection, _ = made(stream, (0, OPEN), is_known=is_known)
     serving = asyncio.create_task(connection.serve())
     await asyncio.sleep(0.15)
-    assert ([each for _, each in read(stream)], stream.did) == ([OPENED, *told], did)
+    assert (list(read(stream)), stream.did) == ([(0, each) for each in (OPENED, *told)], did)
     serving.cancel()
     await asyncio.wait([serving])
 
@@ -331,7 +331,7 @@ async def test_a_client_that_goes_in_time_leaves_no_clock_behind(monkeypatch: py
     reader.feed_eof()
     await connection.serve()
     await asyncio.sleep(0.15)
-    assert ([each for _, each in read(stream)], stream.did) == ([OPENED], ["close"])
+    assert (list(read(stream)), stream.did) == ([(0, OPENED)], ["close"])
 
 
 async def test_the_server_goes_with_a_word_or_without() -> None:

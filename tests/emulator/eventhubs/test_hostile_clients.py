@@ -152,6 +152,21 @@ def test_whoever_has_held_something_for_the_longest_makes_room() -> None:
     assert [each.is_gone for each in (first, second, third)] == [True, True, False]
 
 
+def test_who_has_let_go_of_all_or_of_a_part_holds_what_is_left() -> None:
+    room = Room(100)
+    first, second, third = Holder(), Holder(), Holder()
+    room.hold(first, 40)
+    room.release(first, 40)
+    room.hold(second, 40)
+    room.release(second, 30)
+    # Of 101 bytes the second has ten, and the first none: after that there is room for nine.
+    room.hold(third, 91)
+    room.hold(third, 9)
+    assert [each.is_gone for each in (first, second, third)] == [False, True, False]
+    room.hold(third, 1)
+    assert [each.is_gone for each in (first, second, third)] == [False, True, True]
+
+
 async def served(connections: int = 100) -> EventHubs:
     options = Options(key=KEY, connections=connections)
     return await EventHubs.start(port=0, data=None, hubs={"trades": 1}, options=options)
