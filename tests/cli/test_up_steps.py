@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -205,8 +205,7 @@ async def test_days_are_kept_complete_of_real_prices_alone(
     )  # fmt: skip
     store: Any = "store"
     async with up._upkeep(live(doing, history=history, is_simulated=is_simulated), store, told):
-        if due:
-            await asyncio.wait_for(kept.wait(), 30)
+        await (asyncio.wait_for(kept.wait(), 30) if due else asyncio.sleep(0))
     days = BackfillSettings(daily=timedelta(days=10), intraday=timedelta(days=2), trades=timedelta())
     assert doing.done == [("history", ("A", "B"), "store", clock, told, days)] * due
     assert shown(told) == ("The past is incomplete: [no] room\n" if due else "")
@@ -287,6 +286,7 @@ def test_everything_is_opened_told_and_closed_in_turn(
         ("wire", f"wire {share}"),
         "servers begins", "hub begins",
         ("work", "stop", "end servers"),
+        *([("produce", source, "house 1", "way", Path("data"), "")] if has_source and not is_full else []),
         "hub ends", "servers ends", "announced ends",
         "house 2 closes", "house 1 closes", "engine closes", "socket 8001 closes", "socket 8000 closes",
     ]  # fmt: skip
@@ -359,8 +359,12 @@ def place_all(  # noqa: C901 - a dozen stand-ins
         return doing.during("servers", "end servers")
 
     async def work(awaited: Any, *, stop: object, on_end: object) -> None:
-        awaited.close()
         doing.done.append(("work", stop, on_end))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(awaited, 0.01)
+
+    async def produce(*given: Any) -> None:
+        doing.done.append(("produce", given[0], repr(given[1]), given[2].name, given[3], given[5].notice()))
 
     place(
         monkeypatch, up, listen=listen, choose_source=choose, serving=lambda data: None,
@@ -368,8 +372,8 @@ def place_all(  # noqa: C901 - a dozen stand-ins
         Lanes=lambda name, share: f"{name} {share}", load_database=lambda: "definitions", deploy=deploy,
         refuse_mixing=refuse_mixing, announced=announced, url_of=lambda socket: f"http://{socket!r}",
         load_registry=lambda database: "registry" if database == "definitions" else None, create_app=app,
-        create_wire=wire, stop_on_signals=lambda: "stop", running=servers, through_hub=hub, until_signal_or_end=work,
-        run=asyncio.run,
+        create_wire=wire, produce=produce, stop_on_signals=lambda: "stop", running=servers,
+        through_hub=hub, until_signal_or_end=work, run=asyncio.run,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from emulator.engine.data_folder import checking
 from emulator.engine.data_folder.checking import Finding, accept_loss, check_database
 from emulator.engine.data_folder.commits import (
     COMMITS_FILE,
@@ -68,6 +69,39 @@ def test_a_record_of_commits_is_read_as_it_was_written_last(tmp_path: Path) -> N
     for damaged in (b"", whole[:-1], whole + b"x", b"x" + whole[1:], whole[:-1] + b"x", whole[:10] + b"x" + whole[11:]):
         (tmp_path / COMMITS_FILE).write_bytes(damaged)
         assert read_commits(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("commits", "damage", "opens", "expected"),
+    [
+        (None, None, 100, 100),
+        (None, None, 99, 40),
+        (None, None, 40, 40),
+        (None, None, 39, 30),
+        (None, None, 10, 10),
+        (None, None, 9, 0),
+        (None, None, 0, 0),
+        (None, None, -1, None),
+        # What commits have written is read to the first damage.
+        (100, 35, 100, 30),
+        (100, 30, 100, 30),
+        (100, 9, 100, 0),
+        (100, None, 100, 100),
+        (100, None, 35, 30),
+        # A log that is shorter than what was committed is lost to that, not damaged.
+        (101, 5, 100, 100),
+    ],
+)
+def test_a_log_is_read_to_the_last_entry_that_the_database_opens_with(
+    commits: int | None, damage: int | None, opens: int, expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = None if commits is None else replace(COMMITS, log=commits)
+    monkeypatch.setattr(checking, "log_size", lambda _: 100)
+    monkeypatch.setattr(checking, "read_commits", lambda _: record)
+    monkeypatch.setattr(checking, "entry_ends", lambda _: (10, 20, 30, 40, 101))
+    monkeypatch.setattr(checking, "first_damage", lambda _, end: damage if end == commits else None)
+    monkeypatch.setattr(checking, "_opens", lambda _, log: log <= opens)
+    assert checking._readable(Path()) == expected
 
 
 @pytest.mark.parametrize(("checkpoints", "expected"), [((6, 7), 7), ((8, 7), 8), ((0, 0), 0)])
