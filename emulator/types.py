@@ -8,8 +8,11 @@ from enum import Enum
 # How many items an array has at most that an expression makes: range-function.md, make-list-aggregation-function.md,
 # make-series-operator.md.
 MAX_ITEMS = 1 << 20
-# What repeat() and strrep() make at most, in bytes: twice of what an answer may have.
+# What repeat() makes at most, in bytes: twice of what an answer may have.
 MAX_REPEATED = 1 << 27
+# What strrep() makes at most, in bytes: DuckDB may only be interrupted between rows by 2,048, and looks through so many
+# texts of this size in some seconds.
+MAX_TEXT = 1 << 23
 TICKS_PER_MICROSECOND = 10
 TICKS_PER_MILLISECOND = 1_000 * TICKS_PER_MICROSECOND
 TICKS_PER_SECOND = 1_000 * TICKS_PER_MILLISECOND

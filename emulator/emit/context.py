@@ -56,7 +56,6 @@ class Emission:
     materialized: dict[tuple[int, int], tuple[Relation, str]] = field(default_factory=dict)
     scalars: dict[int, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
-    uses_now: bool = False
     has_joins: bool = False
     # Whether comparisons of the sides of a join may go below it, and the joins where they do; all joins by their SQL.
     compares_in_joins: bool = False

@@ -67,7 +67,6 @@ def value(emission: Emission, scope: Scope, expression: BoundExpression) -> Sql:
         case QueryParameter(name, type_):
             return Parameter(emission.parameter(name), duckdb_type(type_))
         case CurrentTime(type_):
-            emission.uses_now = True
             return Parameter(NOW_PARAMETER, duckdb_type(type_))
         case FunctionCall(_, signature, arguments, output=output):
             result = _call(emission, signature, operands(emission, scope, arguments))

@@ -28,7 +28,7 @@ from emulator.binder.plan import (
 )
 from emulator.emit.aggregates import aggregate
 from emulator.emit.combine import join, union
-from emulator.emit.context import Emission, Storage
+from emulator.emit.context import NOW_PARAMETER, Emission, Storage
 from emulator.emit.expand import expand
 from emulator.emit.expressions import Scope, has_window_call, literal, scalar_table, value
 from emulator.emit.groups import for_each_group, group_input
@@ -56,6 +56,7 @@ from emulator.sql.ast import (
 )
 from emulator.sql.build import FALSE, call, lit, op
 from emulator.sql.filters import conjuncts
+from emulator.sql.walk import parameters
 from emulator.types import Schema
 
 
@@ -102,8 +103,11 @@ def emit_query(
     items = tuple(Item(sql, name) for sql, name in zip(columns, physical_names(schema), strict=True))
     rows = _as_they_arrive(rows, plan)
     select = Select(items or rows.items, rows.source, rows.condition, order_by=rows.order or ())
-    query, parameters = emission.complete(select), dict(emission.parameters)
-    return EmittedQuery(query, schema, parameters, emission.uses_now, tuple(emission.compared_joins.values()))
+    query = emission.complete(select)
+    # What nobody reads is left out on the way, and DuckDB takes no value for a parameter that is not there.
+    named = parameters(query)
+    declared = {value: parameter for value, parameter in emission.parameters.items() if parameter in named}
+    return EmittedQuery(query, schema, declared, NOW_PARAMETER in named, tuple(emission.compared_joins.values()))
 
 
 def relation(emission: Emission, plan: Plan) -> Relation:  # noqa: C901 - one branch per node of the closed union

@@ -60,6 +60,7 @@ _VALUES = tuple(
             r": (?P<what>.*)",
             "a regular expression is not valid at '{what}'",
         ),
+        (r"pattern too large", "a regular expression is too large"),
         (r"Unknown TimeZone '(?P<what>.*)'", "there is no time zone '{what}'"),
         (r"Lists larger than", "a range has more than 4294967296 values"),
         (r"Cannot create a string of size", "a text is longer than 4294967295 bytes"),

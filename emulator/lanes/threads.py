@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from emulator.errors import OutOfResources
 from emulator.work import Work
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Threads:
 
     def __init__(self, name: str, number: int) -> None:
         self.running: set[asyncio.Future[Any]] = set()  # of calls of any kind
+        self._is_closed = False
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
 
     def start(self, call: Callable[[Work], T], work: Work, give_back: Callable[[], None]) -> asyncio.Future[T]:
@@ -27,7 +29,14 @@ class Threads:
         try:
             # Canceled where the turn came at the moment of closing, after which no thread begins anything.
             work.check()
-            running = asyncio.get_running_loop().run_in_executor(self._pool, call, work)
+            running = asyncio.get_running_loop().run_in_executor(self._pool, _begin, call, work)
+        except RuntimeError as error:
+            give_back()
+            if self._is_closed:
+                raise
+            # The pool asks for another thread when it has taken the call, which one of those that it has may begin yet.
+            work.cancel("no thread could be started for it")
+            raise OutOfResources("No thread can be started: the machine, or its limits, have none to give.") from error
         except BaseException:
             give_back()
             raise
@@ -45,7 +54,13 @@ class Threads:
 
     def close(self) -> None:
         """Begin nothing more."""
+        self._is_closed = True
         self._pool.shutdown(wait=False)
+
+
+def _begin(call: Callable[[Work], T], work: Work) -> T:
+    work.check()
+    return call(work)
 
 
 async def end_of(running: asyncio.Future[T], work: Work) -> T:

@@ -8,8 +8,8 @@ import threading
 import time
 from contextlib import suppress
 
-EXIT_SECONDS = 4.5
-"""What a process has from the signal to its end, less the half second to notice: it is killed after five, or ten."""
+EXIT_SECONDS = 3.5
+"""What a process has from the signal to its end, less what it takes to free some GB: it is killed after five."""
 
 _STANDARD_ERROR = 2
 

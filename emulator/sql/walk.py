@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-from emulator.sql.ast import Exists, InQuery, Sql, Subquery
+from emulator.sql.ast import Exists, InQuery, Parameter, Sql, Subquery
 
 Node = TypeVar("Node")
 
@@ -26,6 +26,23 @@ def children(node: object) -> Iterator[object]:
 def contains(sql: object, kind: type) -> bool:
     """Tell whether a node of `kind` stands in an expression, subqueries apart."""
     return isinstance(sql, kind) or any(contains(child, kind) for child in children(sql))
+
+
+def parameters(query: object) -> frozenset[str]:
+    """Return the names of the parameters that stand in a query, subqueries included."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    waiting = [query]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Parameter):
+            names.add(node.name)
+        elif isinstance(node, tuple):
+            waiting.extend(node)
+        elif is_dataclass(node) and id(node) not in seen:
+            seen.add(id(node))
+            waiting.extend(getattr(node, field.name) for field in fields(node))
+    return frozenset(names)
 
 
 def rewrite(sql: Sql, change: Callable[[Sql], Sql]) -> Sql:

@@ -50,6 +50,9 @@ def read(cursor: duckdb.DuckDBPyConnection, data: bytes, target: Target) -> pa.T
         raise IngestionFault(
             f"The payload is too large: {error}.", "BadRequest_FileTooLarge", hint="split it"
         ) from error
+    except MemoryError:
+        # One of Arrow is both: the file may be a good one.
+        raise
     except (pa.ArrowException, OSError) as error:
         raise IngestionFault(
             f"The payload is not a readable Parquet file: {error}.", "BadRequest_InvalidParquet"

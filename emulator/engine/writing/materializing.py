@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,8 +46,11 @@ class Materializing:
             if self._is_stopping:
                 return
             if self._thread is None and views_behind(self._writer.catalog):
-                self._thread = threading.Thread(target=self._run, name="materialization", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="materialization", daemon=True)
+                # Where the machine has none to give, the next commit asks again: this one is done.
+                with suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
             self._changed.notify()
 
     def stop(self) -> None:

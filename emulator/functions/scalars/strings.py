@@ -12,7 +12,7 @@ from emulator.functions.shorthand import (
 )
 from emulator.sql.ast import ColumnRef, Sql
 from emulator.sql.build import EMPTY, call, case, cast, coalesce, fail, lambda_, list_literal, lit, op
-from emulator.types import LONG, MAX_REPEATED, STRING, Scalar, list_of
+from emulator.types import LONG, MAX_TEXT, STRING, Scalar, list_of
 
 _STRINGS = list_of(Scalar.STRING)
 
@@ -104,8 +104,8 @@ def _strrep(operands: tuple[Operand, ...]) -> Sql:
         # Texts of constants are made before anything counts their memory: each level of a few calls was thrice the one
         # below.
         size = op("+", *(call("strlen", as_text(each)) for each in repeated_texts), lit(1))
-        fault = cast(fail(lit(f"strrep: more than {MAX_REPEATED} bytes")), "BIGINT")
-        times = case((op(">", times, op("//", lit(MAX_REPEATED), size)), fault), otherwise=times)
+        fault = cast(fail(lit(f"strrep: more than {MAX_TEXT} bytes")), "BIGINT")
+        times = case((op(">", times, op("//", lit(MAX_TEXT), size)), fault), otherwise=times)
     if len(operands) == 2:
         return call("repeat", text, times)
     copies = call("list_transform", call("range", times), lambda_("e", text))

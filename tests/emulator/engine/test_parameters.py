@@ -9,6 +9,7 @@ import pytest
 from emulator.binder.expression import Constant
 from emulator.binder.plan import ParameterDeclaration
 from emulator.context import ParameterValue
+from emulator.engine.eventhouse import Eventhouse
 from emulator.engine.running.parameters import bind_parameters
 from emulator.errors import SemanticFault
 from emulator.text import Span
@@ -137,3 +138,17 @@ def test_what_is_not_sent_has_its_default_or_is_asked_for() -> None:
         "SEM0051",
         "send it in the request's parameters, or declare a default",
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("print x = now() | count", [(1,)]),
+        ("print x = iff(false, now(), datetime(2020-01-01)) | where isnull(x) | count", [(0,)]),
+        ("declare query_parameters(p:long = 3); print x = p | count", [(1,)]),
+        ("declare query_parameters(p:long = 3); print a = p, b = p + 1 | project b", [(4,)]),
+        ("declare query_parameters(p:string = 'x'); print x = strcat(p, now()) | where false | count", [(0,)]),
+    ],
+)
+def test_what_nobody_reads_asks_for_no_value(empty_database: Eventhouse, query: str, found: list[tuple[int]]) -> None:
+    assert list(empty_database.query(query)[0].rows()) == found

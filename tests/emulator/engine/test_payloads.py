@@ -13,7 +13,7 @@ import pytest
 
 from emulator import Eventhouse
 from emulator.engine.ingestion import delimited, target
-from emulator.errors import IngestionFault
+from emulator.errors import IngestionFault, KustoError
 from tests.emulator.engine.payloads import parquet
 
 COLUMNS = (
@@ -518,3 +518,19 @@ def test_a_time_is_read_wherever_its_mapping_finds_it(path: str, eventhouse: Eve
     assert rows(eventhouse, "T | project E, K") == [
         (None if path == "$[0]" else noon, datetime(1970, 1, 1, 0, 0, 5))  # noqa: DTZ001
     ]
+
+
+def test_a_file_for_which_memory_lacks_is_not_called_damaged(
+    eventhouse: Eventhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 400088896 failed")
+
+    monkeypatch.setattr("emulator.engine.ingestion.parquet.read_parquet", lacking)
+    with pytest.raises(KustoError) as caught:
+        eventhouse.ingest("T", b"PAR1", format="parquet")
+
+    assert (caught.value.code, caught.value.message) == (
+        "OutOfMemory",
+        "The payload needs more memory than this Eventhouse may use.",
+    )
