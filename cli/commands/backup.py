@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cli.composition.backups import Backup, restore_backup, take_backup
+from cli.composition.data_folder import require_data_folder
 from cli.composition.eventhouses import find_target
 from cli.errors import CliError
 from cli.settings.target import TargetSettings
@@ -15,6 +16,7 @@ def run_backup(given: TargetSettings, *, target: Path) -> None:
     folder = find_target(given).folder
     if folder is None:
         raise CliError("that Eventhouse keeps its data in memory", hint="name a data folder with --data")
+    require_data_folder(folder)
     os.umask(0o077)
     messages().print(f"Backup of {folder} in {target}: {_describe(take_backup(folder, target))}.", markup=False)
 

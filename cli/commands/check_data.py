@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from cli.composition.backups import MANIFEST_FILE, changed_files, read_backup
+from cli.composition.data_folder import require_data_folder
 from cli.composition.eventhouses import find_target
 from cli.composition.hub import LOG_FOLDER
 from cli.composition.instances import serving
@@ -22,8 +23,7 @@ def run_check_data(given: TargetSettings, *, accept: bool) -> None:
     folder = find_target(given).folder if given.data is None else given.data
     if folder is None:
         raise CliError("that Eventhouse keeps its data in memory", hint="name a data folder with --data")
-    if not folder.is_dir():
-        raise CliError(f"there is no data folder '{folder}'", hint="name one with --data")
+    require_data_folder(folder)
     if (served := serving(folder)) is not None:
         raise CliError(
             f"data folder '{folder}' is served at {served.url}",

@@ -20,7 +20,9 @@ from cli.terminal import messages, print_whole
 from cli.terminal import results as results_console
 from emulator.errors import KustoError
 from emulator.result import ResultTable
+from emulator.syntax.parser import parse_query
 from emulator.syntax.requests import is_command
+from emulator.syntax.statements import DeclareQueryParameters
 from emulator.text_forms import timespan_text
 from emulator.types import Scalar
 
@@ -60,11 +62,13 @@ def run_query(given: TargetSettings, *, text: str, parameters: tuple[str, ...], 
     A query has nothing to wind up, and DuckDB drops a command that was under way.
     """
     end_at_once()
+    values = read_parameters(parameters)
+    require_declared(text, values)
     target = find_target(given, DEFAULT_DATA, SIMULATED_DATA)
     if target.is_found:
         target.tell(messages())
     try:
-        results = asyncio.run(_run(text, target, read_parameters(parameters)))
+        results = asyncio.run(_run(text, target, values))
     except KustoError as error:
         if Path(text.strip()).suffix in KQL_SUFFIXES and "\n" not in text.strip():
             error.hint = f"KQL in a file is run by `tickhouse query --file {text.strip()}`"
@@ -91,6 +95,34 @@ def read_parameters(texts: Iterable[str]) -> dict[str, str]:
             raise CliError(f"--parameter '{text}' is not name=value")
         result[name.strip()] = value
     return result
+
+
+def require_declared(text: str, parameters: Iterable[str]) -> None:
+    """Refuse values for parameters that a query does not declare: an Eventhouse ignores them without a word.
+
+    What cannot be read as KQL is left to the Eventhouse, which says where it is wrong.
+    """
+    names = list(parameters)
+    if not names:
+        return
+    if is_command(text):
+        raise CliError(f"a management command takes no parameter '{names[0]}'", hint="only queries declare parameters")
+    try:
+        statements = parse_query(text).statements
+    except KustoError:
+        return
+    declared = [
+        parameter.name.text
+        for statement in statements
+        if isinstance(statement, DeclareQueryParameters)
+        for parameter in statement.parameters
+    ]
+    for name in names:
+        if name not in declared:
+            raise CliError(
+                f"the query declares no parameter '{name}'",
+                hint=f"declare query_parameters({name}: type) stands first in a query",
+            )
 
 
 def print_results(results: Sequence[ResultTable], output: str) -> None:

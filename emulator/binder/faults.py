@@ -51,6 +51,16 @@ def unresolved_column(operator: str, name: str, names: Iterable[str], span: Span
     )
 
 
+def unresolved_alone(name: str, names: Iterable[str], span: Span) -> SemanticFault:
+    """Return the fault for a name that no operator stands before, and that is neither a table nor a scalar."""
+    return SemanticFault(
+        f"Failed to resolve column or scalar expression named '{name}'",
+        UNRESOLVED,
+        span,
+        did_you_mean(name, names, "known names"),
+    )
+
+
 def unresolved_table(name: str, names: Iterable[str], span: Span) -> SemanticFault:
     """Return the fault for a name that is not tabular."""
     return SemanticFault(

@@ -270,12 +270,18 @@ def test_an_eventhouse_in_memory_has_nothing_to_back_up_or_to_check(monkeypatch:
     assert fault_of(lambda: run_check_data(at, accept=False)) == expected
 
 
-def test_only_a_folder_that_nobody_serves_is_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_folder_that_is_not_there_is_told_alike_by_both(tmp_path: Path, is_file: bool) -> None:
     missing = tmp_path / "none"
-    assert fault_of(lambda: run_check_data(TargetSettings(data=missing), accept=False)) == (
-        f"there is no data folder '{missing}'",
-        "name one with --data",
-    )
+    if is_file:
+        missing.touch()
+    at, expected = TargetSettings(data=missing), (f"there is no data folder '{missing}'", "name one with --data")
+    assert fault_of(lambda: run_check_data(at, accept=False)) == expected
+    assert fault_of(lambda: run_backup(at, target=tmp_path / "b")) == expected
+    assert not (tmp_path / "b").exists()
+
+
+def test_only_a_folder_that_nobody_serves_is_checked(tmp_path: Path) -> None:
     with held_file(tmp_path / "endpoint.json", {"url": "http://127.0.0.1:1", "database": "D"}):
         assert fault_of(lambda: run_check_data(TargetSettings(data=tmp_path), accept=False)) == (
             f"data folder '{tmp_path}' is served at http://127.0.0.1:1",

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.query import read_parameters
+from cli.commands.query import read_parameters, require_declared, run_query
+from cli.errors import CliError
+from cli.settings.target import TargetSettings
 from emulator.engine.eventhouse import Eventhouse
 from emulator.text_forms import timespan_text
 from tests.end_to_end.platform import ROOT, offline_environment, tickhouse
@@ -177,11 +179,46 @@ def test_commands_run_too(data: Path) -> None:
 
 
 def test_parameters_without_a_name_are_refused() -> None:
-    from cli.errors import CliError
-
     assert read_parameters(["a=1=2"]) == {"a": "1=2"}
     with pytest.raises(CliError, match="name=value"):
         read_parameters(["=1"])
+
+
+@pytest.mark.parametrize("place", [TargetSettings(data=Path("none")), TargetSettings("http://127.0.0.1:9")])
+@pytest.mark.parametrize(
+    ("text", "given", "message", "hint"),
+    [
+        (
+            "print 1",
+            ("z=2",),
+            "the query declares no parameter 'z'",
+            "declare query_parameters(z: type) stands first in a query",
+        ),
+        (
+            "declare query_parameters(a: long, Z: long = 1); print a + Z",
+            ("a=1", "z=2"),
+            "the query declares no parameter 'z'",
+            "declare query_parameters(z: type) stands first in a query",
+        ),
+        (
+            ".show tables",
+            ("z=2",),
+            "a management command takes no parameter 'z'",
+            "only queries declare parameters",
+        ),
+    ],
+)
+def test_a_parameter_that_nobody_declares_is_refused(
+    place: TargetSettings, text: str, given: tuple[str, ...], message: str, hint: str
+) -> None:
+    with pytest.raises(CliError) as caught:
+        run_query(place, text=text, parameters=given, output="csv")
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_declared_parameters_and_what_is_no_kql_are_for_the_eventhouse() -> None:
+    require_declared("declare query_parameters(a: long, b: long = 1); print a + b", ["a"])
+    require_declared("declare query_parameters(a: long); print b | | c", ["z"])
 
 
 @pytest.mark.parametrize(

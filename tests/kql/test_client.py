@@ -291,9 +291,9 @@ async def test_a_refused_command_is_named_with_its_file_and_line(
             " become 'string'.\nhint: `.alter column` changes a type, and loses the column's values",
         ),
         (
-            ".create-or-alter function F() { Nope }",
-            "Semantic error: SEM0100: Failed to resolve column or scalar expression named 'Nope' [line:position=1:3]\n"
-            "1 | { Nope }\n      ^^^^\nhint: there are no columns here",
+            ".create-or-alter function F() { Numer }",
+            "Semantic error: SEM0100: Failed to resolve column or scalar expression named 'Numer' [line:position=1:3]\n"
+            "1 | { Numer }\n      ^^^^^\nhint: did you mean 'Numbers'?",
         ),
         (
             ".drop table Nope",

@@ -13,7 +13,7 @@ from emulator.binder.bind_expressions.dynamic_literals import read_dynamic
 from emulator.binder.bind_expressions.function_calls import bind_call
 from emulator.binder.bind_expressions.term_chains import in_one_text, joined_tests
 from emulator.binder.expression import BoundExpression, ColumnReference, Constant, InSubquery, ScalarSubquery
-from emulator.binder.faults import not_allowed, unresolved_column, unsupported
+from emulator.binder.faults import not_allowed, unresolved_alone, unresolved_column, unsupported
 from emulator.binder.plan import Aggregate
 from emulator.binder.scope import Environment, FunctionBinding, Relation, Rows, ScalarBinding, TabularBinding
 from emulator.binder.tabular_names import as_pipeline, is_tabular_expression
@@ -117,6 +117,9 @@ def bind_name(name: Name, environment: Environment, rows: Rows) -> BoundExpressi
             )
         case _:
             scalars = [known for known, found in environment.names.items() if isinstance(found, ScalarBinding)]
+            if not rows.operator and not rows.schema.names:
+                # A name that is all of a query or of a function's body may be meant for a table.
+                raise unresolved_alone(name.text, (*scalars, *environment.tabular_names()), name.span)
             raise unresolved_column(rows.operator, name.text, (*rows.schema.names, *scalars), name.span)
 
 

@@ -1,10 +1,12 @@
 """Queued ingestion without its wire: when batches are sealed, what is retried, how much disk blobs may take."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +18,7 @@ from emulator.engine.queued import worker
 from emulator.engine.queued.access import LIFETIME, Access, AccessDenied
 from emulator.engine.queued.batching import Batches, BatchingLimits
 from emulator.engine.queued.blobs import BlobLimits, BlobNotFound, BlobsFull, BlobStore, InvalidBlocks
+from emulator.engine.queued.ingestion import MESSAGES_KEPT, QueuedIngestion
 from emulator.engine.queued.message import IngestionMessage, Pending, ReportLevel, from_text, to_text
 from emulator.errors import KustoError
 from tests.disks import DISKS
@@ -308,3 +311,17 @@ def test_what_was_acknowledged_waits_for_room_however_long(tmp_path: Path, monke
             assert len(eventhouse.command(".show ingestion failures")) == 0
         finally:
             eventhouse.close()
+
+
+def test_as_many_messages_wait_as_are_kept_and_no_more() -> None:
+    kept: list[int] = []
+    queue: Any = object.__new__(QueuedIngestion)
+    queue._number, queue._lock = 0, threading.Lock()
+    queue._core = SimpleNamespace(writer=SimpleNamespace(change=lambda _keep: True))
+    queue._worker = SimpleNamespace(waiting=MESSAGES_KEPT - 1, add=lambda pending: kept.append(pending.number))
+    queue.add(message())
+    queue._worker.waiting = MESSAGES_KEPT
+    with pytest.raises(KustoError) as caught:
+        queue.add(message())
+    assert str(caught.value) == "Internal error: ServerBusy: Too many messages wait for their ingestion."
+    assert kept == [1]
