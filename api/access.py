@@ -8,11 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import ApiError
 from emulator.listening.keys import Key
 from emulator.listening.pages import Pages
+from kql.registry_rules import ALIVE_ROUTE, DOCUMENTATION_ROUTE, LANDING_ROUTE, READY_ROUTE
 
 METHODS = "GET, HEAD, OPTIONS"
-_OPEN = frozenset({"/healthz", "/readyz"})
+_OPEN = frozenset({ALIVE_ROUTE, READY_ROUTE})
 # What people open in a browser, which can send a password but no header of ours.
-_FOR_PEOPLE = frozenset({"/", "/docs"})
+_FOR_PEOPLE = frozenset({LANDING_ROUTE, DOCUMENTATION_ROUTE})
 
 
 class AccessLayer:

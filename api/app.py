@@ -27,6 +27,7 @@ from emulator.product_version import product_version
 from kql.client import Eventhouse
 from kql.reference import Company, load_companies
 from kql.registry import Endpoint, Registry
+from kql.registry_rules import DOCUMENT_ROUTE, DOCUMENTATION_FILES, DOCUMENTATION_ROUTE, LANDING_ROUTE
 
 
 def create_app(
@@ -56,8 +57,10 @@ def create_app(
         title=registry.texts.title or "API",
         version=product_version(),
         description=f"{registry.texts.summary}\n\n{registry.texts.description}\n",
+        docs_url=DOCUMENTATION_ROUTE,
+        openapi_url=DOCUMENT_ROUTE,
         redoc_url=None,
-        static_url="/docs-assets",
+        static_url=DOCUMENTATION_FILES,
         # A redirect would name whatever host the request named.
         redirect_slashes=False,
     )
@@ -82,7 +85,7 @@ def _add_landing(app: FastAPI, registry: Registry) -> None:
     async def landing() -> Response:
         return Response(page, media_type="text/html; charset=utf-8")
 
-    app.add_api_route("/", landing, methods=["GET"], include_in_schema=False, response_class=Response)
+    app.add_api_route(LANDING_ROUTE, landing, methods=["GET"], include_in_schema=False, response_class=Response)
 
 
 def _add_problem_handlers(app: FastAPI, endpoints: dict[str, Endpoint]) -> None:

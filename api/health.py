@@ -10,6 +10,7 @@ from api.trouble import told
 from emulator.errors import KustoError
 from kql.client import Eventhouse
 from kql.registry import Registry
+from kql.registry_rules import ALIVE_ROUTE, READY_ROUTE
 
 _PATIENCE_SECONDS = 5.0
 
@@ -33,7 +34,7 @@ def add_health(app: FastAPI, registry: Registry, eventhouse: Eventhouse) -> None
             return _status(503, f"not deployed: {', '.join(sorted(missing))}")
         return _status(200, "ready")
 
-    routes: dict[str, Callable[[], Awaitable[Response]]] = {"/healthz": healthz, "/readyz": readyz}
+    routes: dict[str, Callable[[], Awaitable[Response]]] = {ALIVE_ROUTE: healthz, READY_ROUTE: readyz}
     for path, handler in routes.items():
         app.add_api_route(path, handler, methods=["GET"], include_in_schema=False, response_class=Response)
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from emulator.types import Column, KqlType, Scalar
 from kql.names import snake_case
-from kql.registry import Endpoint, Example, SourceColumn
+from kql.registry import Endpoint, SourceColumn
+from kql.registry_rules import Example
 
 
 @lru_cache(maxsize=16)

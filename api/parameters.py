@@ -10,15 +10,15 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.problems import ApiError, Issue, bad_parameters, unknown_symbol
-from api.values import TIMESPAN_PATTERN, closest, read_boolean, read_integer, read_moment, read_number, wanted
+from api.values import closest, read_boolean, read_integer, read_moment, read_number, wanted
 from emulator.types import Scalar
+from kql.forms import HIGHEST, TIMESPAN_PATTERN
 from kql.reference import Company, canonical_symbol
 from kql.registry import Endpoint, EndpointParameter
 
 _MOMENT_SCHEMA = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
 }
-_INT_RANGE = {Scalar.INT: 2**31 - 1, Scalar.LONG: 2**63 - 1}
 _FORMS = {
     Scalar.BOOL: read_boolean,
     Scalar.INT: read_integer,
@@ -110,7 +110,7 @@ def _spelling(name: str, spellings: dict[str, str]) -> str | None:
 def _parameter(parameter: EndpointParameter) -> inspect.Parameter:
     place = Path if parameter.location == "path" else Query
     is_number = parameter.type.scalar.is_numeric and not parameter.allowed
-    bound = _INT_RANGE.get(parameter.type.scalar)
+    bound = HIGHEST.get(parameter.type.scalar)
     information = place(
         alias=parameter.name,
         description=_description(parameter),

@@ -1,16 +1,16 @@
 """Values of query parameters: text ↔ Python, and the words for what is wanted."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from pydantic_core import PydanticCustomError
 
 from emulator.context import ParameterValue
 from emulator.types import Scalar
+from kql.forms import BOOLEAN, INTEGER, NUMBER, moment_of
 from kql.registry import EndpointParameter
 
-TIMESPAN_PATTERN = r"^[0-9]+(\.[0-9]+)?(d|h|m|s|ms)$"
 _UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -18,41 +18,30 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-# As JSON writes them, which is what the document promises; Python reads much more (1_000, +5, ５, yes).
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_BOOLEAN = re.compile(r"true|false")
-# An unescaped plus sign arrives as a space.
-_LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?")
 
 
 def read_integer(value: object) -> object:
     """Return a value that is written as an integer."""
-    return _written(value, _INTEGER)
+    return _written(value, INTEGER)
 
 
 def read_number(value: object) -> object:
     """Return a value that is written as a number."""
-    return _written(value, _NUMBER)
+    return _written(value, NUMBER)
 
 
 def read_boolean(value: object) -> object:
     """Return a value that is written as true or false."""
-    return _written(value, _BOOLEAN)
+    return _written(value, BOOLEAN)
 
 
 def read_moment(value: object) -> datetime:
     """Read a date (its midnight) or an RFC 3339 time, in UTC where no offset stands."""
     if isinstance(value, datetime):
         return value
-    text = _LOST_PLUS.sub(r"+\1", str(value).strip())
     try:
-        if not _MOMENT.fullmatch(text):
-            raise ValueError(text)
-        moment = datetime.fromisoformat(text.upper())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return moment_of(str(value))
+    except ValueError:
         raise PydanticCustomError("moment", "not a date or time") from None
 
 

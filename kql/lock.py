@@ -5,7 +5,6 @@
 types, order) stay as they are locked.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from kql.binding import DatabaseBinder
 from kql.errors import DefinitionError
 from kql.literals import string_literal
 from kql.loader import MarketDatabase
+from kql.names import RELEASED
 
 LOCK_FILE = Path(__file__).parent / "kql.lock"
-_VERSION = re.compile(r"(?P<name>\w+)_v(?P<number>\d+)")
 _HEADER = """\
 # The contracts of released functions. Written by `tickhouse lock`, never by hand: a function that does not keep its
 # contract fails the build. What callers could notice is a new version of the function.
@@ -68,7 +67,7 @@ Lock: TypeAlias = Mapping[str, LockedContract]
 def released_contracts(database: MarketDatabase) -> dict[str, LockedContract]:
     """Return the contract of every released version in the files, by name."""
     binder = DatabaseBinder(database)
-    return {name: _contract(binder, name) for name in sorted(binder.function_names()) if _VERSION.fullmatch(name)}
+    return {name: _contract(binder, name) for name in sorted(binder.function_names()) if RELEASED.fullmatch(name)}
 
 
 def read_lock(file: Path = LOCK_FILE) -> dict[str, LockedContract]:
@@ -85,6 +84,23 @@ def read_lock(file: Path = LOCK_FILE) -> dict[str, LockedContract]:
             file,
             hint="restore it from version control; `tickhouse lock` writes it",
         ) from error
+
+
+def lock_of(files: Path) -> Path:
+    """Return where the lock of a folder of files is: beside them, or one folder above where the project has it there.
+
+    Two locks are a `DefinitionError`: by a second one a contract of the first could be changed.
+    """
+    beside, above = files / LOCK_FILE.name, files.resolve().parent / LOCK_FILE.name
+    if not above.exists():
+        return beside
+    if beside.exists():
+        raise DefinitionError(
+            f"the files have two locks, the other is {above}",
+            beside,
+            hint="keep the one that holds the released contracts, and delete the other",
+        )
+    return above
 
 
 def lock_text(lock: Lock) -> str:
@@ -210,7 +226,7 @@ def _place(database: MarketDatabase, name: str) -> tuple[Path, int]:
 
 
 def _next(name: str) -> str:
-    match = _VERSION.fullmatch(name)
+    match = RELEASED.fullmatch(name)
     assert match is not None  # noqa: S101 - only released versions are locked
     return f"{match['name']}_v{int(match['number']) + 1}"
 

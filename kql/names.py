@@ -2,6 +2,8 @@
 
 import re
 
+# A released version of a function.
+RELEASED = re.compile(r"(?P<name>\w+)_v(?P<number>\d+)")
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

@@ -16,31 +16,29 @@ from emulator.types import KqlType, Scalar
 from kql.binding import DatabaseBinder
 from kql.contracts import FunctionContract, FunctionParameter
 from kql.errors import DefinitionError
+from kql.forms import is_value_of
 from kql.loader import MarketDatabase, load_database
 from kql.names import snake_case
+from kql.registry_rules import (
+    PLACEHOLDER,
+    YEAR_SECONDS,
+    Example,
+    Mistake,
+    ParameterRule,
+    answers_all_of,
+    mistake_in_name,
+    mistake_in_order,
+    mistake_in_route,
+    mistake_in_rule,
+    mistake_in_texts,
+    mistake_in_version,
+    wrong_example,
+)
 from kql.text_file import read_text
 from kql.toml_lines import Path as Place
 from kql.toml_lines import TomlLines
 
 REGISTRY_FILE = Path(__file__).parent / "registry.toml"
-Example = bool | int | float | str | list[str]
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_ROUTE = re.compile(r"(?:/(?:[\w.~-]+|\{\w+\}))+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterRule:
-    """What the registry says of a parameter; unset fields say nothing."""
-
-    name: str | None = None
-    allowed: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    example: Example | None = None
-    symbol: bool = False
-    list: bool = False
-    moment: bool = False
-    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +175,39 @@ class _Reader:
         for number, entry in enumerate(entries):
             place = ("endpoint", number)
             endpoint = replace(self._endpoint(entry, rules, examples, place), source=source)
-            for other in endpoints:
-                if _PLACEHOLDER.sub("{}", endpoint.route) == _PLACEHOLDER.sub("{}", other.route):
-                    same = "" if endpoint.route == other.route else f", once as '{other.route}'"
-                    raise self._error(f"route '{endpoint.route}' stands twice{same}", (*place, "route"))
+            self._check_reach(endpoint, endpoints, (*place, "route"))
             endpoints.append(endpoint)
         self._check_used(endpoints, rules, examples)
-        return Registry(tuple(endpoints), self._texts_of_api(document))
+        texts = self._texts_of_api(document)
+        for number, endpoint in enumerate(endpoints):
+            self._refuse(mistake_in_version(endpoint.route, endpoint.contract.name), ("endpoint", number))
+        return Registry(tuple(endpoints), texts)
+
+    def _check_reach(self, endpoint: Endpoint, before: list[Endpoint], place: Place) -> None:
+        """Refuse a route whose paths are all answered by one that stands before it, or whose path lacks nothing."""
+        route = endpoint.route
+        for other in before:
+            if PLACEHOLDER.sub("{}", route) == PLACEHOLDER.sub("{}", other.route):
+                same = "" if route == other.route else f", once as '{other.route}'"
+                raise self._error(f"route '{route}' stands twice{same}", place)
+            if answers_all_of(other.route, route):
+                raise self._error(
+                    f"the route '{route}' cannot be reached: '{other.route}' answers before it",
+                    place,
+                    f"write its endpoint above that of '{other.route}'",
+                )
+        for parameter in endpoint.parameters:
+            if parameter.location == "path" and not parameter.is_required:
+                raise self._error(
+                    f"the path of '{route}' cannot leave out '{parameter.name}', which has a default",
+                    place,
+                    "make it a query parameter: leave it out of the route",
+                )
 
     def _texts_of_api(self, document: dict[str, object]) -> ApiTexts:
         entry = self._table(document, "api", ())
         self._check_keys(entry, set(ApiTexts.__dataclass_fields__), "[api]", ("api",))
-        return ApiTexts(**{key: self._text_of(value, key, ("api",)).strip() for key, value in entry.items()})
+        return ApiTexts(**{key: self._words(value, key, ("api",)).strip() for key, value in entry.items()})
 
     def _source(self, document: dict[str, object], examples: dict[str, object]) -> SourceColumn | None:
         if "source" not in document:
@@ -197,7 +216,8 @@ class _Reader:
         keys = ("column", "separator", "description")
         self._check_keys(entry, set(keys), "[source]", place)
         for key in keys:
-            if not entry.get(key):
+            value = entry.get(key)
+            if not value or (isinstance(value, str) and key != "separator" and not value.strip()):
                 raise self._error(f"[source] needs a {key}", place)
         column, separator, description = (self._text_of(entry[key], key, place) for key in keys)
         example = examples.get(column)
@@ -230,25 +250,21 @@ class _Reader:
                     f"it has {', '.join(parameter.name for parameter in contract.parameters) or 'none'}",
                 )
         own_examples = self._table(entry, "example", place)
-        columns = {column.name: column.type for column in contract.result}
-        for name, value in own_examples.items():
-            if name not in columns:
-                raise self._error(
-                    f"{function} has no result column '{name}'", (*place, "example", name), _meant(name, columns)
-                )
-            if columns[name].scalar.is_numeric is not (isinstance(value, int | float) and not isinstance(value, bool)):
-                raise self._error(
-                    f"the example of '{name}' is no {columns[name]}, found {value!r}", (*place, "example", name)
-                )
+        self._check_examples(contract, own_examples, examples, place)
         rules = {
             parameter.name: _merged(shared.get(parameter.name), own.get(parameter.name))
             for parameter in contract.parameters
         }
         names = {argument: rule.name or snake_case(argument) for argument, rule in rules.items()}
+        places: dict[str, Place] = {
+            argument: (*place, "parameter", argument) if argument in own else ("parameter", argument)
+            for argument in rules
+        }
         for argument, name in names.items():
+            self._refuse(mistake_in_name(name), places[argument] if rules[argument].name else place)
             if twice := [other for other in names if names[other] == name and other != argument]:
                 raise self._error(f"'{argument}' and '{twice[0]}' of {function} are both called '{name}'", place)
-        placeholders = set(_PLACEHOLDER.findall(route))
+        placeholders = set(PLACEHOLDER.findall(route))
         if missing := placeholders - set(names.values()):
             raise self._error(
                 f"the route names {sorted(missing)}, which {function} does not take",
@@ -256,42 +272,65 @@ class _Reader:
                 f"its parameters are {', '.join(names.values()) or 'none'}",
             )
         parameters = tuple(
-            self._parameter(
-                parameter,
-                rules[parameter.name],
-                names,
-                placeholders,
-                (*place, "parameter", parameter.name) if parameter.name in own else ("parameter", parameter.name),
-            )
+            self._parameter(parameter, rules[parameter.name], names, placeholders, places[parameter.name])
             for parameter in contract.parameters
         )
+        self._check_moments(contract, rules, own, places)
+        columns = {column.name for column in contract.result}
         return Endpoint(
             route,
             contract,
             parameters,
-            tags=self._texts(entry.get("tags", []), "tags", place),
-            max_age=self._number(entry.get("max_age", 0), "max_age", place),
-            deprecated=self._text_of(entry.get("deprecated", ""), "deprecated", place),
+            tags=self._tags(entry["tags"], place) if "tags" in entry else (),
+            max_age=self._seconds(entry.get("max_age", 0), "max_age", place),
+            deprecated=self._words(entry["deprecated"], "deprecated", place) if "deprecated" in entry else "",
             examples={name: _example(value) for name, value in (examples | own_examples).items() if name in columns},
         )
+
+    def _check_examples(
+        self, contract: FunctionContract, own: dict[str, object], shared: dict[str, object], place: Place
+    ) -> None:
+        columns = {column.name: column.type for column in contract.result}
+        for name in own:
+            if name not in columns:
+                raise self._error(
+                    f"{contract.name} has no result column '{name}'", (*place, "example", name), _meant(name, columns)
+                )
+        for name, type_ in columns.items():
+            where = (*place, "example", name) if name in own else ("example", name)
+            self._check_example(name, type_, own.get(name, shared.get(name)), where)
+
+    def _check_moments(
+        self,
+        contract: FunctionContract,
+        rules: dict[str, ParameterRule],
+        own: dict[str, ParameterRule],
+        places: dict[str, Place],
+    ) -> None:
+        """Refuse an order of parameters that none can have, and two moments of one view."""
+        for name, rule in own.items():
+            if rule.before is not None and rule.before not in rules:
+                raise self._error(
+                    f"{contract.name} has no parameter '{rule.before}'",
+                    (*places[name], "before"),
+                    f"it has {', '.join(rules)}",
+                )
+        if (mistaken := mistake_in_order(contract, rules)) is not None:
+            self._refuse(mistaken[1], places[mistaken[0]])
+        moments = [argument for argument, rule in rules.items() if rule.moment]
+        if len(moments) > 1:
+            raise self._error(
+                f"'{moments[0]}' and '{moments[1]}' of {contract.name} are both the moment of the view",
+                (*places[moments[1]], "moment"),
+                "an answer repeats one moment",
+            )
 
     def _route(self, entry: dict[str, object], place: Place) -> str:
         route = entry.get("route")
         place = (*place, "route")
-        needs = "an endpoint needs a route and a function"
         if not isinstance(route, str):
-            raise self._error(f"{needs}, found {entry}", place, 'route = "/v1/…"')
-        if not route.startswith("/"):
-            raise self._error(f"{needs}: a route begins with a slash, found '{route}'", place, f"write '/{route}'")
-        if not _ROUTE.fullmatch(route):
-            raise self._error(
-                f"'{route}' is no route",
-                place,
-                "between slashes stand letters, digits and '-_.~', or a parameter in braces: /v1/prices/{symbol}",
-            )
-        found = _PLACEHOLDER.findall(route)
-        if len(set(found)) < len(found):
-            raise self._error(f"'{route}' names a parameter twice", place)
+            raise self._error(f"an endpoint needs a route and a function, found {entry}", place, 'route = "/v1/…"')
+        self._refuse(mistake_in_route(route), place)
         return route
 
     def _parameter(
@@ -302,9 +341,7 @@ class _Reader:
         placeholders: set[str],
         place: Place,
     ) -> EndpointParameter:
-        if rule.allowed and isinstance(parameter.default, str) and parameter.default not in rule.allowed:
-            raise self._error(f"the default '{parameter.default}' of '{parameter.name}' is not allowed", place)
-        self._check_limits(parameter, rule, place)
+        self._refuse(mistake_in_rule(parameter, rule), place)
         name = names[parameter.name]
         return EndpointParameter(
             name=name,
@@ -323,30 +360,6 @@ class _Reader:
             is_moment=rule.moment,
             before=names.get(rule.before) if rule.before else None,
         )
-
-    def _check_limits(self, parameter: FunctionParameter, rule: ParameterRule, place: Place) -> None:
-        """Refuse limits that no value meets, that the default or the example breaks, or of what is no number."""
-        low, high = rule.minimum, rule.maximum
-        if rule.moment and parameter.type.scalar is not Scalar.DATETIME:
-            raise self._error(f"'{parameter.name}' is a {parameter.type} and no moment", (*place, "moment"))
-        if (low is not None or high is not None) and not parameter.type.scalar.is_numeric:
-            key = "minimum" if low is not None else "maximum"
-            raise self._error(f"'{parameter.name}' is a {parameter.type} and has no {key}", (*place, key))
-        if low is not None and high is not None and low > high:
-            raise self._error(
-                f"the minimum {low:g} of '{parameter.name}' is above its maximum {high:g}", (*place, "minimum")
-            )
-        for what, value in (("default", parameter.default), ("example", rule.example)):
-            if isinstance(value, int | float) and not _is_within(value, low, high):
-                raise self._error(
-                    f"the {what} {value:g} of '{parameter.name}' is not from {_limit(low)} to {_limit(high)}", place
-                )
-        if rule.allowed and isinstance(rule.example, str) and rule.example not in rule.allowed:
-            raise self._error(
-                f"the example '{rule.example}' of '{parameter.name}' is not allowed",
-                (*place, "example"),
-                f"allowed are {', '.join(rule.allowed)}",
-            )
 
     def _check_used(
         self, endpoints: list[Endpoint], rules: dict[str, ParameterRule], examples: dict[str, object]
@@ -370,12 +383,20 @@ class _Reader:
                     ("source", "column"),
                     _meant(source.column, columns),
                 )
+        together = [{parameter.argument for parameter in endpoint.parameters} for endpoint in endpoints]
         for name, rule in rules.items():
-            if rule.before is not None and rule.before not in arguments:
+            if rule.before is None:
+                continue
+            place = ("parameter", name, "before")
+            if rule.before not in arguments:
                 raise self._error(
-                    f"no function of an endpoint has a parameter '{rule.before}'",
-                    ("parameter", name, "before"),
-                    _meant(rule.before, arguments),
+                    f"no function of an endpoint has a parameter '{rule.before}'", place, _meant(rule.before, arguments)
+                )
+            if not any({name, rule.before} <= taken for taken in together):
+                raise self._error(
+                    f"no function of an endpoint has both '{name}' and '{rule.before}'",
+                    place,
+                    "it would be without effect",
                 )
 
     def _contract(self, function: str, place: Place) -> FunctionContract:
@@ -402,7 +423,9 @@ class _Reader:
                     raise self._error(f"'{key}' is a number, found {value!r}", (*place, key))
                 case "symbol" | "list" | "moment" if not isinstance(value, bool):
                     raise self._error(f"'{key}' is true or false, found {value!r}", (*place, key))
-                case "name" | "before":
+                case "name":
+                    self._refuse(mistake_in_name(self._text_of(value, key, place)), place)
+                case "before":
                     self._text_of(value, key, place)
         return ParameterRule(**fields)
 
@@ -412,15 +435,39 @@ class _Reader:
             raise self._error(f"'{key}' is not a table", (*place, key))
         return value
 
-    def _number(self, value: object, key: str, place: Place) -> int:
+    def _tags(self, value: object, place: Place) -> tuple[str, ...]:
+        tags = self._texts(value, "tags", place)
+        for tag in tags:
+            self._words(tag, "tags", place)
+        return tags
+
+    def _check_example(self, name: str, type_: KqlType, value: object, place: Place) -> None:
+        if value is None:
+            return
+        # Answers write timespans in a form of their own.
+        is_right = isinstance(value, str) if type_.scalar is Scalar.TIMESPAN else is_value_of(type_.scalar, value)
+        if not is_right:
+            mistake = wrong_example(name, type_, value)
+            raise self._error(mistake.message, place, mistake.hint)
+
+    def _seconds(self, value: object, key: str, place: Place) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise self._error(f"'{key}' is a number of seconds, found {value!r}", (*place, key))
+        if value > YEAR_SECONDS:
+            raise self._error(f"'{key}' is at most a year, found {value}", (*place, key), f"{YEAR_SECONDS} seconds")
         return value
 
     def _texts(self, value: object, key: str, place: Place) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._error(f"'{key}' is a list of texts, found {value!r}", (*place, key), f'{key} = ["…", "…"]')
+        self._refuse(mistake_in_texts(key, tuple(value)), place)
         return tuple(value)
+
+    def _words(self, value: object, key: str, place: Place) -> str:
+        text = self._text_of(value, key, place)
+        if not text.strip():
+            raise self._error(f"'{key}' is blank", (*place, key), f"write what it says, or leave out '{key}'")
+        return text
 
     def _text_of(self, value: object, key: str, place: Place) -> str:
         if not isinstance(value, str):
@@ -432,6 +479,10 @@ class _Reader:
             if key not in known:
                 raise self._error(f"'{key}' is unknown in {what}", (*place, key), _meant(key, known))
 
+    def _refuse(self, mistake: Mistake | None, place: Place) -> None:
+        if mistake is not None:
+            raise self._error(mistake.message, (*place, *mistake.keys), mistake.hint)
+
     def _error(self, message: str, place: Place, hint: str = "") -> DefinitionError:
         return DefinitionError(message, self._file, self._lines.of(place), hint)
 
@@ -439,14 +490,6 @@ class _Reader:
 def _meant(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, sorted(known))
     return f"is '{close[0]}' meant?" if close else f"known are {', '.join(sorted(known))}"
-
-
-def _is_within(value: float, low: float | None, high: float | None) -> bool:
-    return (low is None or low <= value) and (high is None or value <= high)
-
-
-def _limit(value: float | None) -> str:
-    return "…" if value is None else f"{value:g}"
 
 
 def _merged(shared: ParameterRule | None, own: ParameterRule | None) -> ParameterRule:

@@ -5,12 +5,12 @@ from pathlib import Path
 from cli.errors import CliError
 from cli.terminal import messages
 from kql.loader import MarketDatabase, load_database
-from kql.lock import LOCK_FILE, breaches, write_lock
+from kql.lock import LOCK_FILE, breaches, lock_of, write_lock
 
 
 def definitions_of(files: Path | None) -> tuple[MarketDatabase, Path]:
     """Return the database of a folder, by default the market database, and where its lock is."""
-    return (load_database(), LOCK_FILE) if files is None else (load_database(files), files / LOCK_FILE.name)
+    return (load_database(), LOCK_FILE) if files is None else (load_database(files), lock_of(files))
 
 
 def run_lock(*, files: Path | None, check: bool, replace: tuple[str, ...]) -> None:

@@ -141,7 +141,7 @@ async def test_the_moment_and_the_sources_follow_their_roles_and_no_name(tmp_pat
     registry_file.write_text(
         '[source]\ncolumn = "Origin"\nseparator = "/"\ndescription = "Where."\n\n'
         '[parameter.seenAt]\nname = "seen"\nmoment = true\n\n'
-        '[[endpoint]]\nroute = "/seen"\nfunction = "Seen_v1"\n',
+        '[[endpoint]]\nroute = "/v1/seen"\nfunction = "Seen_v1"\n',
         encoding="utf-8",
     )
     database = load_database(tmp_path)
@@ -151,7 +151,7 @@ async def test_the_moment_and_the_sources_follow_their_roles_and_no_name(tmp_pat
         await deploy(eventhouse, database)
         transport = httpx.ASGITransport(create_app(load_registry(registry_file, database), eventhouse))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-            answer = await http.get("/seen", params={"seen": "2026-01-05T10:00:00Z"})
+            answer = await http.get("/v1/seen", params={"seen": "2026-01-05T10:00:00Z"})
     finally:
         engine.close()
     assert answer.json()["meta"] == {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kql.errors import DefinitionError
-from kql.loader import MarketDatabase, load_database
+from kql.loader import DATABASE_FOLDER, MarketDatabase, load_database
 from kql.lock import (
     LOCK_FILE,
     Breach,
@@ -13,6 +13,7 @@ from kql.lock import (
     LockedContract,
     LockedParameter,
     breaches,
+    lock_of,
     lock_text,
     read_lock,
     released_contracts,
@@ -276,3 +277,32 @@ def test_names_with_any_character_are_locked(tmp_path: Path) -> None:
 
 def test_without_a_lock_nothing_is_released(tmp_path: Path) -> None:
     assert read_lock(tmp_path / "kql.lock") == {}
+
+
+def test_the_lock_of_files_is_beside_them_or_one_folder_above(tmp_path: Path) -> None:
+    files = tmp_path / "database"
+    files.mkdir()
+    assert lock_of(files) == files / "kql.lock"
+    (tmp_path / "kql.lock").touch()
+    assert lock_of(files) == tmp_path / "kql.lock"
+    assert lock_of(files / ".." / "database" / ".") == tmp_path / "kql.lock"
+    assert lock_of(DATABASE_FOLDER) == LOCK_FILE
+
+
+def test_a_second_lock_does_not_pass_by_the_first(tmp_path: Path) -> None:
+    files = tmp_path / "database"
+    files.mkdir()
+    write_lock(database(files), tmp_path / "kql.lock")
+    changed = database(files, FUNCTION.replace("window: int", "window: long"))
+    with pytest.raises(DefinitionError) as caught:
+        write_lock(changed, lock_of(files))
+    message = "Latest_v1 does not keep its released contract: parameter 'window' is of type long, released as int"
+    assert told(caught.value) == (message, "Latest_v1.kql", 1, KEPT)
+    assert not (files / "kql.lock").exists()
+    (files / "kql.lock").touch()
+    with pytest.raises(DefinitionError) as caught:
+        lock_of(files)
+    assert str(caught.value) == (
+        f"{files / 'kql.lock'}: the files have two locks, the other is {tmp_path / 'kql.lock'}\n"
+        "hint: keep the one that holds the released contracts, and delete the other"
+    )

@@ -1,4 +1,4 @@
-"""A registry of two routes on a database of three functions: all it says, and all that can be wrong with it."""
+"""A registry of two routes on a database of few functions: all it says, and all that can be wrong with it."""
 
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,14 @@ FILES = {
         'Summary_v1(mode: string = "all", asOf: datetime = datetime(null), startTime: datetime = datetime(null)) '
         "{ Prices | where Timestamp between (startTime .. asOf) and Symbol != mode | project Symbol, Source }"
     ),
+    "Typed_v1": (
+        ".create-or-alter function Typed_v1(small: int = 1, ratio: real = 1.0, step: timespan = 1h, flag: bool = true, "
+        "id: guid = guid(null), day: datetime = datetime(null), end: datetime = datetime(null), "
+        "at: datetime = datetime(null)) { print small, ratio, step, flag, id, day, end, at }"
+    ),
+    "Dated_v1": ".create-or-alter function Dated_v1(day: datetime, at: datetime) { print day, at }",
+    "Odd_v1": ".create-or-alter function Odd_v1(['a b']: long = 1) { print ['a b'] }",
+    "Every": ".create-or-alter function Every() { Prices | project Range }",
     "Every_v1": '.create-or-alter function with (docstring = "E.") Every_v1() { Prices | project Range }',
 }
 HEAD = """
@@ -146,9 +154,9 @@ def test_all_that_a_registry_says(tmp_path: Path) -> None:
 
 
 def test_the_least_that_a_registry_says(tmp_path: Path) -> None:
-    made = registry(tmp_path, '[[endpoint]]\nroute = "/all"\nfunction = "Every_v1"\n')
+    made = registry(tmp_path, '[[endpoint]]\nroute = "/v1/all"\nfunction = "Every_v1"\n')
     every = FunctionContract("Every_v1", "E.", (), Schema((Column("Range", REAL),)))
-    assert made == Registry((Endpoint("/all", every, ()),))
+    assert made == Registry((Endpoint("/v1/all", every, ()),))
     assert made.endpoints[0].query_text == "Every_v1()"
 
 
@@ -178,3 +186,35 @@ def test_what_is_no_toml_has_the_line_of_its_fault(tmp_path: Path, text: str, li
     with pytest.raises(DefinitionError, match="not valid TOML") as caught:
         registry(tmp_path, text)
     assert (caught.value.line, caught.value.hint) == (line, "strings stand in double quotes")
+
+
+def test_what_is_more_special_stands_before_what_is_less(tmp_path: Path) -> None:
+    today = '[[endpoint]]\nroute = "/v1/spreads/today"\nfunction = "Every_v1"\nmax_age = 31536000\n'
+    made = registry(tmp_path, f'{HEAD}{SUMMARY}{today}{SPREAD}[endpoint.parameter.days]\nname = "no-of.days_1"\n')
+    assert [each.route for each in made.endpoints] == ["/v1/summary", "/v1/spreads/today", "/v1/spreads/{symbol}"]
+    assert [each.name for each in made.endpoints[2].parameters] == ["symbol", "no-of.days_1"]
+
+
+def test_examples_and_limits_of_each_type(tmp_path: Path) -> None:
+    own = (
+        "[endpoint.parameter.small]\nminimum = -2147483648\nmaximum = 2147483647\nexample = 2147483647\n"
+        "[endpoint.parameter.ratio]\nminimum = 1\nmaximum = 2.5\nexample = 2\n"
+        '[endpoint.parameter.step]\nallowed = ["1h", "1.5h"]\nexample = "1.5h"\n'
+        "[endpoint.parameter.flag]\nexample = false\n"
+        '[endpoint.parameter.id]\nexample = "123e4567-e89b-12d3-a456-426614174000"\n'
+        '[endpoint.parameter.day]\nbefore = "end"\nexample = "2024-01-01"\n'
+        '[endpoint.parameter.end]\nexample = "2024-01-01T00:00:00.1Z"\n'
+    )
+    made = registry(tmp_path, f'[[endpoint]]\nroute = "/v1/x"\nfunction = "Typed_v1"\n{own}')
+    assert [
+        (each.minimum, each.maximum, each.allowed, each.example, each.before) for each in made.endpoints[0].parameters
+    ] == [
+        (-(2**31), 2**31 - 1, (), 2**31 - 1, None),
+        (1, 2.5, (), 2, None),
+        (None, None, ("1h", "1.5h"), "1.5h", None),
+        (None, None, (), False, None),
+        (None, None, (), "123e4567-e89b-12d3-a456-426614174000", None),
+        (None, None, (), "2024-01-01", "end"),
+        (None, None, (), "2024-01-01T00:00:00.1Z", None),
+        (None, None, (), None, None),
+    ]
