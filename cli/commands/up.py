@@ -122,7 +122,7 @@ async def _up(settings: UpSettings, console: Console) -> None:
                     hub = replace(settings.hub, data=data)
                     delivery = await way.enter_async_context(through_hub(hub, engine, settings.database, data))
                     console.print(f"Hub         [bold]{delivery.name}[/]  connection string for the Azure clients:")
-                    console.print(delivery.connection, soft_wrap=True, highlight=False)
+                    console.print(delivery.connection, highlight=False)
                 await until_signal_or_end(
                     _produce_with_room(
                         deployment,

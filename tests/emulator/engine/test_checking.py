@@ -253,6 +253,7 @@ def refused(number: int, name: str | None = None) -> OSError:
 
 
 FOLDER = Path("/folder")
+WRITABLE = "it has to be writable, even to be read: make it so, or give a copy of it"
 
 
 @pytest.mark.parametrize(
@@ -263,21 +264,21 @@ FOLDER = Path("/folder")
             FolderFault,
             "TH_FolderUnusable",
             "The data folder '/folder' cannot be used: Permission denied.",
-            "",
+            WRITABLE,
         ),
         (
             lambda: unusable(FOLDER, refused(errno.EACCES, "/folder")),
             FolderFault,
             "TH_FolderUnusable",
             "The data folder '/folder' cannot be used: Permission denied.",
-            "",
+            WRITABLE,
         ),
         (
             lambda: unusable(FOLDER, refused(errno.EACCES, "/folder/lock")),
             FolderFault,
             "TH_FolderUnusable",
             "The data folder '/folder' cannot be used: Permission denied ('/folder/lock').",
-            "",
+            WRITABLE,
         ),
         (
             lambda: unopened(FOLDER, duckdb.IOException('Cannot open file "x": Is a directory\nmore')),
