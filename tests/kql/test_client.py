@@ -26,7 +26,7 @@ from emulator.errors import (
 )
 from emulator.server.app import create_app
 from kql.client import Eventhouse, IngestFormat
-from kql.client.remote import RemoteEventhouse
+from kql.client.remote import RemoteEventhouse, parameter_literal
 from kql.deploy import deploy
 from kql.errors import DefinitionError
 from kql.loader import load_database
@@ -354,4 +354,15 @@ async def test_what_is_no_eventhouse_is_told(text: str) -> None:
             await eventhouse.close()
     assert caught.value.hint == (
         "is that the URL of an Eventhouse? The REST API has another port; `tickhouse up` prints both"
+    )
+
+
+def test_a_null_takes_the_type_that_the_query_declares() -> None:
+    text = "declare query_parameters(a: long, b: string = 'x');\nprint a, b"
+    assert [parameter_literal(name, None, text) for name in ("a", "b")] == ["long(null)", "string(null)"]
+    with pytest.raises(KustoError) as caught:
+        parameter_literal("c", None, text)
+    assert (caught.value.message, caught.value.hint) == (
+        "the query declares no parameter 'c'",
+        "declare query_parameters(c: type) stands first in a query",
     )

@@ -181,3 +181,18 @@ async def test_a_refusal_after_something_was_sent_may_pass() -> None:
     await sink.send(*trades("A"))
     with pytest.raises(Transient):
         await sink.send(*trades("A"))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (STRING, "trades"),
+        (STRING.replace("EntityPath", "entitypath"), "trades"),
+        (STRING.removesuffix(";EntityPath=trades"), "quotes"),
+    ],
+)
+async def test_a_connection_string_that_names_a_hub_is_not_contradicted(text: str, named: str) -> None:
+    sink = EventHubSink(EventHubSettings(hub="quotes", connection_string=Secret(text)))
+    client = sink._make_client()
+    assert client.eventhub_name == named
+    await client.close()
