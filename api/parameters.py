@@ -32,8 +32,15 @@ class UnsupportedParameterError(Exception):
 
 
 def signature(endpoint: Endpoint) -> inspect.Signature:
-    """Return the call signature of a route: one keyword per parameter of the function, named as in KQL."""
-    return inspect.Signature([_parameter(parameter) for parameter in endpoint.parameters])
+    """Return the call signature of a route: one keyword per parameter of the function, in order."""
+    return inspect.Signature(
+        [_parameter(*numbered) for numbered in zip(keywords(endpoint), endpoint.parameters, strict=True)]
+    )
+
+
+def keywords(endpoint: Endpoint) -> list[str]:
+    """Return how Python calls the parameters: what KQL calls them may be no name there, or that of another."""
+    return [f"value_{number}" for number in range(len(endpoint.parameters))]
 
 
 def issues_of(endpoint: Endpoint, errors: Sequence[Any]) -> list[Issue]:
@@ -107,7 +114,7 @@ def _spelling(name: str, spellings: dict[str, str]) -> str | None:
     return close.upper().replace("DID YOU MEAN", "did you mean") if close else None
 
 
-def _parameter(parameter: EndpointParameter) -> inspect.Parameter:
+def _parameter(keyword: str, parameter: EndpointParameter) -> inspect.Parameter:
     place = Path if parameter.location == "path" else Query
     is_number = parameter.type.scalar.is_numeric and not parameter.allowed
     bound = HIGHEST.get(parameter.type.scalar)
@@ -119,7 +126,7 @@ def _parameter(parameter: EndpointParameter) -> inspect.Parameter:
         le=_whole(parameter.maximum, bound) if is_number else None,
     )
     return inspect.Parameter(
-        parameter.argument,
+        keyword,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if parameter.is_required else parameter.default,
         # Behind the limits: in front of them they would be missing in the document.

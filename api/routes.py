@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from api.limits import ApiLimits
 from api.models import answer_model
-from api.parameters import canonical_symbols, check_order, names_issues, signature
+from api.parameters import canonical_symbols, check_order, keywords, names_issues, signature
 from api.problems import bad_parameters, from_eventhouse, incomplete, problem_response
 from api.records import records_json, sources
 from api.values import argument, public
@@ -144,7 +144,8 @@ def add_route(
 
 
 def _handler(endpoint: Endpoint, answers: EndpointAnswers) -> Handler:
-    public_names = {parameter.argument: parameter.name for parameter in endpoint.parameters}
+    names = [parameter.name for parameter in endpoint.parameters]
+    public_names = dict(zip(keywords(endpoint), names, strict=True))
 
     async def handler(request: Request, **values: object) -> Response:
         return await answers.answer(request, {public_names[name]: value for name, value in values.items()})

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from emulator.syntax.statements import ScalarParameter
 from emulator.types import KqlType, Scalar
 from kql.binding import DatabaseBinder
 from kql.contracts import FunctionContract, FunctionParameter
@@ -28,6 +29,7 @@ from kql.registry_rules import (
     answers_all_of,
     mistake_in_name,
     mistake_in_order,
+    mistake_in_path,
     mistake_in_route,
     mistake_in_rule,
     mistake_in_texts,
@@ -180,7 +182,15 @@ class _Reader:
         self._check_used(endpoints, rules, examples)
         texts = self._texts_of_api(document)
         for number, endpoint in enumerate(endpoints):
-            self._refuse(mistake_in_version(endpoint.route, endpoint.contract.name), ("endpoint", number))
+            function = endpoint.contract.name
+            self._refuse(mistake_in_version(endpoint.route, function), ("endpoint", number))
+            for other in endpoints[:number]:
+                if other.contract.name == function:
+                    raise self._error(
+                        f"{function} answers '{other.route}' already",
+                        ("endpoint", number, "function"),
+                        "the API's document names an operation by its function: one route for each",
+                    )
         return Registry(tuple(endpoints), texts)
 
     def _check_reach(self, endpoint: Endpoint, before: list[Endpoint], place: Place) -> None:
@@ -343,6 +353,8 @@ class _Reader:
     ) -> EndpointParameter:
         self._refuse(mistake_in_rule(parameter, rule), place)
         name = names[parameter.name]
+        if name in placeholders:
+            self._refuse(mistake_in_path(parameter, rule), place)
         return EndpointParameter(
             name=name,
             argument=parameter.name,
@@ -407,7 +419,23 @@ class _Reader:
                 place,
                 f"is '{close[0]}' meant?" if close else "a function is a .kql file below kql/database",
             )
-        return self._binder.contract(function)
+        contract = self._binder.contract(function)
+        for parameter in contract.parameters:
+            if parameter.type.scalar in (Scalar.DECIMAL, Scalar.DYNAMIC):
+                raise self._error(
+                    f"'{parameter.name}' of {function} is a {parameter.type}, which no URL carries",
+                    place,
+                    "take a text or a real, and convert it in the function",
+                )
+        stored = self._binder.function(function)
+        for each in () if stored is None else stored.literal.parameters:
+            if not isinstance(each, ScalarParameter):
+                raise self._error(
+                    f"'{each.name.text}' of {function} is a table, which no URL carries",
+                    place,
+                    "call it in a function that callers see",
+                )
+        return contract
 
     def _rule(self, entry: object, name: str, place: Place) -> ParameterRule:
         if not isinstance(entry, dict):

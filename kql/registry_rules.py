@@ -31,7 +31,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 _ROUTE = re.compile(r"(?:/(?:[\w.~-]+|\{[A-Za-z_]\w*\}))+", re.ASCII)
 _TEXTS_ALONE = "texts and timespans have one; numbers have a minimum and a maximum"
 _PUBLIC_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_VERSION_OF_ROUTE = re.compile(r"/v\d+(?=/|$)")
+_VERSION_OF_ROUTE = re.compile(r"/v\d+(?=/|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,21 @@ def mistake_in_texts(key: str, values: tuple[str, ...]) -> Mistake | None:
 def mistake_in_rule(parameter: FunctionParameter, rule: ParameterRule) -> Mistake | None:
     """Tell what of a rule does not fit the parameter, or what no value meets, its default or its example."""
     return _role(parameter, rule) or _limits(parameter, rule) or _example(parameter, rule)
+
+
+def mistake_in_path(parameter: FunctionParameter, rule: ParameterRule) -> Mistake | None:
+    """Tell which text of a parameter's rule no part of a path can be: a request with it reaches no route."""
+    texts = [("allowed", text) for text in rule.allowed]
+    if isinstance(rule.example, str):
+        texts.append(("example", rule.example))
+    for key, text in texts:
+        if not text or "/" in text or text in (".", ".."):
+            return Mistake(
+                f"'{text}' of '{parameter.name}' cannot stand in a path",
+                (key,),
+                "a part of a path is a text without slash",
+            )
+    return None
 
 
 def _role(parameter: FunctionParameter, rule: ParameterRule) -> Mistake | None:

@@ -62,3 +62,18 @@ def test_the_paths_that_no_route_may_have_are_those_that_the_api_serves_itself()
     app = create_app(Registry(()), cast(Eventhouse, None), companies=())
     served = {f"/{route.path.split('/')[1]}" for route in app.routes}  # type: ignore[attr-defined]  # all have a path
     assert served == set(OWN_ROUTES)
+
+
+def test_a_parameter_may_be_called_what_python_uses_itself() -> None:
+    parameters = tuple(
+        EndpointParameter(name, argument, "query", KqlType(Scalar.LONG), False, None, "")
+        for name, argument in (("request", "request"), ("class", "class"), ("a.b-c", "a b"))
+    )
+    endpoint = Endpoint("/v1/x", FunctionContract("X_v1", "X.", (), Schema(())), parameters)
+    document = create_app(Registry((endpoint,)), cast("Eventhouse", None), companies=()).openapi()
+    found = document["paths"]["/v1/x"]["get"]["parameters"]
+    assert [(each["name"], each["schema"]["title"]) for each in found] == [
+        ("request", "Request"),
+        ("class", "Class"),
+        ("a.b-c", "A.B-C"),
+    ]

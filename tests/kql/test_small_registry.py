@@ -34,6 +34,9 @@ FILES = {
     ),
     "Dated_v1": ".create-or-alter function Dated_v1(day: datetime, at: datetime) { print day, at }",
     "Odd_v1": ".create-or-alter function Odd_v1(['a b']: long = 1) { print ['a b'] }",
+    "Table_v1": ".create-or-alter function Table_v1(T: (a: long)) { T }",
+    "Dynamic_v1": ".create-or-alter function Dynamic_v1(d: dynamic) { print d }",
+    "Decimal_v1": ".create-or-alter function Decimal_v1(d: decimal) { print d }",
     "Every": ".create-or-alter function Every() { Prices | project Range }",
     "Every_v1": '.create-or-alter function with (docstring = "E.") Every_v1() { Prices | project Range }',
 }
