@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from kql.loader import load_database
+from kql.lock import write_lock
 from tests.end_to_end.platform import tickhouse
 
 pytestmark = pytest.mark.slow
@@ -51,3 +53,20 @@ def test_a_contract_is_locked_checked_and_kept_through_deployments(tmp_path: Pat
         ],
     )
     assert done.startswith("Deployed Market: 0 tables, 0 materialized views, 2 functions (2 commands in ")
+
+
+def test_the_lock_one_folder_above_the_files_is_theirs(tmp_path: Path) -> None:
+    files = tmp_path / "database"
+    files.mkdir()
+    function, lock = files / "Answer_v1.kql", tmp_path / "kql.lock"
+    function.write_text(FUNCTION, encoding="utf-8")
+    write_lock(load_database(files), lock)
+    function.write_text(FUNCTION.replace("42", '"42"'), encoding="utf-8")
+    refused = tickhouse("lock", "--files", str(files))
+    assert (refused.returncode, refused.stdout, refused.stderr) == (
+        *(1, ""),
+        f"error: {function}:1: Answer_v1 does not keep its released contract: column 'Value' is of type string, "
+        "released as long\nhint: leave it as it was and write Answer_v2; if Answer_v1 was never released, "
+        "`tickhouse lock --replace Answer_v1`\n",
+    )
+    assert not (files / "kql.lock").exists()
