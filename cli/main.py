@@ -22,10 +22,12 @@ from cli.flags.data_connection import connection_app
 from cli.flags.producer import producer_app
 from cli.settings.file import SETTINGS_FILE, Option, default_map, read_settings_file
 from cli.signals import end_by_signals
+from cli.usage import Tool, end, warn_of_variables
 from emulator.memory import bound_process
 
 app = typer.Typer(
     name="tickhouse",
+    cls=Tool,
     help="KQL-first real-time stock analytics: an embedded Eventhouse, versioned KQL functions, a generated REST API.",
     epilog="Settings: flags, then environment TICKHOUSE_<OPTION>, then tickhouse.toml in the current folder.",
     no_args_is_help=True,
@@ -80,6 +82,16 @@ def root(
     source = context.get_parameter_source("config")
     settings = read_settings_file(config, must_exist=source is None or source.name != "DEFAULT")
     context.default_map = default_map(settings, dict(_options(context.command)), config)
+    warn_of_variables(_variables(context.command))
+
+
+def _variables(group: object) -> Iterator[str]:
+    """Iterate over the variables of all options."""
+    for parameter in getattr(group, "params", ()):
+        if isinstance(parameter.envvar, str):
+            yield parameter.envvar
+    for command in getattr(group, "commands", {}).values():
+        yield from _variables(command)
 
 
 def _options(group: object, prefix: str = "") -> Iterator[tuple[str, tuple[Option, ...]]]:
@@ -144,7 +156,4 @@ def is_reportable(error: Exception) -> bool:
 
 def fail(message: str, hint: str = "") -> None:
     """Print an error and end the process with exit code 1."""
-    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
-    if hint:
-        typer.echo(f"hint: {hint}", err=True)
-    sys.exit(1)
+    end(message, hint, 1)

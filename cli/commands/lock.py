@@ -20,7 +20,7 @@ def run_lock(*, files: Path | None, check: bool, replace: tuple[str, ...]) -> No
     if check:
         found = breaches(database, lock)
         if found:
-            raise CliError("\n".join(str(breach.error) for breach in found))
+            raise CliError("\nerror: ".join(str(breach.error) for breach in found))
         console.print(f"{lock}: every released function keeps its contract.")
         return
     written = write_lock(database, lock, replace=replace)

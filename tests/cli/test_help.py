@@ -47,6 +47,18 @@ def test_help_names_what_an_option_takes_in_words(command: tuple[str, ...]) -> N
     assert re.findall(r"[{}]|\[\[|%[YmdH]", text) == []
 
 
+def flags_without_help(group: object, before: str = "tickhouse") -> Iterator[str]:
+    for parameter in getattr(group, "params", ()):
+        if not (parameter.help or "").strip():
+            yield f"{before} {parameter.opts[0]}"
+    for name, command in getattr(group, "commands", {}).items():
+        yield from flags_without_help(command, f"{before} {name}")
+
+
+def test_every_flag_and_argument_of_every_command_says_what_it_is() -> None:
+    assert list(flags_without_help(typer.main.get_command(app))) == []
+
+
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "--data " in help_of(each)], ids=" ".join)
 def test_help_says_where_a_command_looks_without_a_folder(command: tuple[str, ...]) -> None:
     text = re.sub(r"\s+", " ", help_of(command))

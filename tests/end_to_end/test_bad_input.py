@@ -153,7 +153,10 @@ def test_offline_keeps_yahoo_and_clusters_out_of_reach(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("nonsense = 1\n", ("nonsense", "known settings")),
+        (
+            "nonsense = 1\n",
+            ("tickhouse.toml:1: unknown setting 'nonsense'\nhint: settings are named as `tickhouse -h`",),
+        ),
         ("[up]\nspeed = 1\n", ("[up]", "speed")),
         ("[upp]\n", ("[upp]",)),
         ("port = \n", ("tickhouse.toml",)),
