@@ -245,7 +245,7 @@ def test_contracts_are_locked_or_checked(
     place(monkeypatch, lock, breaches=lambda *_: (Breach("F_v1", False, BREACH), Breach("G_v1", True, other)))
     with pytest.raises(CliError) as caught:
         lock.run_lock(files=files, check=True, replace=())
-    assert caught.value.message == f"{BREACH}\n{other}"
+    assert caught.value.message == f"{BREACH}\nerror: {other}"
 
 
 def test_a_data_folder_is_read_part_by_part(

@@ -177,7 +177,12 @@ class _Asked:
 
 
 def run(
-    text: str, monkeypatch: pytest.MonkeyPatch, fault: KustoError | None = None, *, is_found: bool = False
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: KustoError | None = None,
+    *,
+    is_found: bool = False,
+    parameters: tuple[str, ...] = (),
 ) -> _Asked:
     eventhouse = _Asked(fault)
 
@@ -187,14 +192,15 @@ def run(
     monkeypatch.setattr(query, "open_eventhouse", opened)
     monkeypatch.setattr(query, "end_at_once", lambda: None)
     monkeypatch.setattr(query, "find_target", lambda *_given: Target("Market", None, Path("d"), is_found))
-    run_query(TargetSettings(), text=text, parameters=("a=1",), output="csv")
+    run_query(TargetSettings(), text=text, parameters=parameters, output="csv")
     return eventhouse
 
 
 def test_a_query_is_asked_with_its_parameters_and_a_command_by_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("print N = 7", monkeypatch).asked == [("print N = 7", {"a": "1"}), "closed"]
+    text = "declare query_parameters(a: long); print N = 6 + a"
+    assert run(text, monkeypatch, parameters=("a=1",)).asked == [(text, {"a": "1"}), "closed"]
     assert capsys.readouterr() == ("N\n7\n\nN\n7\n", "")
     assert run(" // say\n.show tables", monkeypatch).asked == [" // say\n.show tables", "closed"]
     assert capsys.readouterr() == ("N\n7\n", "")
