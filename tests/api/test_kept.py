@@ -120,6 +120,7 @@ def test_what_differs_has_another_key(registry: Registry) -> None:
     assert len(set(keys)) == len(keys) - 2
 
 
+@pytest.mark.slow
 async def test_many_spellings_are_one_answer(eventhouse: EmbeddedEventhouse, registry: Registry) -> None:
     app = create_app(registry, eventhouse)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:

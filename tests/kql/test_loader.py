@@ -18,6 +18,7 @@ def function(name: str, body: str) -> str:
     return f".create-or-alter function {name}() {{ {body} }}\n"
 
 
+@pytest.mark.slow
 def test_a_file_is_named_for_the_one_entity_it_makes() -> None:
     for script in load_database().scripts:
         assert [entity.name for entity in script.entities] == [script.file.stem]

@@ -213,6 +213,7 @@ def test_the_hashes_of_a_view_are_read_once_whatever_else_changes(feed: Feed, lo
     assert list(feed.eventhouse._core.writer._groups._keys) == [feed.parts()]
 
 
+@pytest.mark.slow
 def test_a_batch_is_searched_for_only_where_the_filter_says_so(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
     run = Session.run
@@ -234,6 +235,7 @@ def test_a_batch_is_searched_for_only_where_the_filter_says_so(feed: Feed, monke
     feed.check()
 
 
+@pytest.mark.slow
 def test_no_view_fails_for_the_time_of_reading_its_hashes(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = [0.0]
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0]))
@@ -255,6 +257,7 @@ def test_no_view_fails_for_the_time_of_reading_its_hashes(feed: Feed, monkeypatc
     assert list(feed.eventhouse.command(failures).rows()) == []
 
 
+@pytest.mark.slow
 def test_cleared_rows_may_come_again(feed: Feed) -> None:
     feed.add([1, 2, 3])
     feed.eventhouse.command(".clear materialized-view Once data")

@@ -194,6 +194,7 @@ def test_a_command_of_a_script_has_as_many_characters_as_a_query(empty_database:
     )
 
 
+@pytest.mark.slow
 def test_data_and_scripts_may_be_longer_than_a_query(empty_database: Eventhouse) -> None:
     empty_database.command(".create table T (A: long)")
     empty_database.command(".ingest inline into table T <| 1".ljust(MAX_QUERY_TEXT + 10))

@@ -206,6 +206,7 @@ def test_a_zip_archive_of_more_files_than_are_counted_is_refused(eventhouse: Eve
         assert (caught.value.code, caught.value.permanent) == ("BadRequest_CorruptData", True)
 
 
+@pytest.mark.slow
 def test_a_zip_archive_that_says_less_than_it_holds_is_inflated_no_further(eventhouse: Eventhouse) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

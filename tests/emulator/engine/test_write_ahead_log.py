@@ -95,6 +95,7 @@ def test_closing_folds_what_takes_a_moment_only(folder: Folder, monkeypatch: pyt
     assert (folder.path / LOG_FILE).stat().st_size == 1000
 
 
+@pytest.mark.slow
 def test_an_eventhouse_that_ends_begins_no_more_folding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulator.engine.data_folder.log.FOLDED_AT", 1)
     monkeypatch.setattr("emulator.engine.data_folder.log._FOLDED_IN_CLOSING", 0)
