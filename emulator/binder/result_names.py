@@ -129,9 +129,13 @@ class ColumnNames:
         return self.take(candidate)
 
     def next_automatic(self) -> str:
-        """Reserve the next of `Column1`, `Column2`, …; one that is taken gets a number, as a derived one does."""
+        """Reserve the next `Column1`, `Column2`, …"""
         self._count += 1
-        return self.unique(f"{self._automatic}{self._count}")
+        candidate = f"{self._automatic}{self._count}"
+        while candidate in self._taken:
+            self._count += 1
+            candidate = f"{self._automatic}{self._count}"
+        return self.take(candidate)
 
     def of(self, name: str | None) -> str:
         """Reserve a derived name, or the next automatic one where nothing gives a name."""
