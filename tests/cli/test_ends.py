@@ -181,7 +181,11 @@ def test_a_hub_ends_beside_a_client_that_stands_still(tmp_path: Path) -> None:
             ends(process, log)
 
 
-def test_a_data_connection_ends_while_its_eventhouse_stands_still(tmp_path: Path) -> None:
+@contextmanager
+def data_connection(
+    tmp_path: Path,
+) -> Iterator[tuple["subprocess.Popen[str]", "subprocess.Popen[str]", str, "subprocess.Popen[str]", Path]]:
+    """Run an Eventhouse, a hub with its connection string, and what brings the hub's events to it with its log."""
     with (
         eventhouse(tmp_path) as (server, _, url),
         command(tmp_path, "eventhubs", "--port", str(free_port())) as (hub, _),
@@ -195,34 +199,28 @@ def test_a_data_connection_ends_while_its_eventhouse_stands_still(tmp_path: Path
             log,
         ):
             eventually(lambda: "Ctrl-C" in log.read_text())
-            server.send_signal(signal.SIGSTOP)
-            try:
-                send(connection)
-                time.sleep(2)
-                ends_by_itself(process, log)
-            finally:
-                server.send_signal(signal.SIGCONT)
+            yield server, hub, connection, process, log
+
+
+@contextmanager
+def standing_still(process: "subprocess.Popen[str]") -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def test_a_data_connection_ends_while_its_eventhouse_stands_still(tmp_path: Path) -> None:
+    with data_connection(tmp_path) as (server, _, connection, process, log), standing_still(server):
+        send(connection)
+        time.sleep(2)
+        ends_by_itself(process, log)
 
 
 def test_a_data_connection_ends_while_its_hub_stands_still(tmp_path: Path) -> None:
-    with (
-        eventhouse(tmp_path) as (_, _, url),
-        command(tmp_path, "eventhubs", "--port", str(free_port())) as (hub, _),
-    ):
-        assert hub.stdout is not None
-        connection = hub.stdout.readline().strip()
-        execute(url, ".create table T (A: long)")
-        arguments = ("--eventhouse", url, "--database", "Market", "--table", "T", "--data", str(tmp_path / "c"))
-        with command(tmp_path, "data-connection", "run", *arguments, TICKHOUSE_EVENTHUBS_CONNECTION=connection) as (
-            process,
-            log,
-        ):
-            eventually(lambda: "Ctrl-C" in log.read_text())
-            hub.send_signal(signal.SIGSTOP)
-            try:
-                ends_by_itself(process, log)
-            finally:
-                hub.send_signal(signal.SIGCONT)
+    with data_connection(tmp_path) as (_, hub, _, process, log), standing_still(hub):
+        ends_by_itself(process, log)
 
 
 def send(connection: str) -> None:
